@@ -1,0 +1,5 @@
+//! stub doc
+#![warn(missing_docs)]
+pub mod proto;
+#[cfg(target_family = "wasm")]
+pub mod web;

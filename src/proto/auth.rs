@@ -1,0 +1,218 @@
+//! The token of one principal: held, asked for, or refused.
+//!
+//! A token counts as aged after 80 % of its lifetime, counted from its arrival, so a wrong device clock does no harm. One renewal
+//! is under way at most, however many wait for it.
+
+use core::time::Duration;
+
+use super::backoff::{Backoff, BackoffPolicy};
+use super::error::{ErrorCode, Problem};
+use super::id::Generation;
+use super::random::Random;
+use super::time::{Instant, Now};
+use super::token::{AccessToken, Claims};
+
+const RENEWAL: BackoffPolicy =
+    BackoffPolicy { first: Duration::from_secs(1), cap: Duration::from_secs(30), stable: Duration::ZERO };
+
+/// How long the provider may take before it counts as failed. An answer that comes later is still taken.
+const PROVIDER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often in a row the provider may fail before those who wait are told: about half a minute.
+const PROVIDER_TRIES: u32 = 6;
+
+/// What [`Auth::token`] has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Use this one. The generation says which it was when the server refuses it.
+    Granted(AccessToken, Generation),
+    /// A token is on its way.
+    Wait,
+    /// There is none to be had.
+    Denied(Problem),
+}
+
+/// The token machine.
+#[derive(Debug)]
+pub struct Auth {
+    /// A provider exists that can be asked again.
+    renewable: bool,
+    held: Option<Held>,
+    generation: Generation,
+    /// Why there is no use in what is held.
+    problem: Option<Problem>,
+    /// Tokens refused since one was last accepted.
+    refusals: u32,
+    renewal: Renewal,
+    backoff: Backoff,
+    wants_token: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: AccessToken,
+    arrived: Instant,
+    lifetime: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Renewal {
+    Idle,
+    /// The provider is asked, and fails by itself then.
+    Asked(Instant),
+    /// The provider failed; it may be asked again then.
+    Resting(Instant),
+}
+
+impl Auth {
+    /// Starts without a token.
+    pub const fn new(renewable: bool) -> Self {
+        Self {
+            renewable,
+            held: None,
+            generation: Generation::new(0),
+            problem: None,
+            refusals: 0,
+            renewal: Renewal::Idle,
+            backoff: Backoff::new(RENEWAL),
+            wants_token: false,
+        }
+    }
+
+    /// A provider can be asked from now on, or no longer.
+    pub const fn set_renewable(&mut self, renewable: bool) {
+        self.renewable = renewable;
+        self.renewal = Renewal::Idle;
+    }
+
+    /// The token for a request that is about to leave.
+    pub fn token(&mut self, now: Now) -> Access {
+        let held = self.held.as_ref().filter(|_| self.problem.is_none());
+        if !self.renewable {
+            return match held {
+                Some(held) => Access::Granted(held.token.clone(), self.generation),
+                None => Access::Denied(self.problem.clone().unwrap_or(Problem::new(ErrorCode::TokenMissing))),
+            };
+        }
+        let age = held.map_or(Age::Expired, |held| held.age(now.monotonic));
+        let usable = held.filter(|_| age != Age::Expired).map(|held| held.token.clone());
+        if age != Age::Fresh {
+            self.ask(now.monotonic);
+        }
+        match (usable, self.renewal) {
+            (Some(token), _) => Access::Granted(token, self.generation),
+            (None, Renewal::Resting(_)) if self.backoff.failures() >= PROVIDER_TRIES => {
+                Access::Denied(self.problem.clone().unwrap_or(Problem::new(ErrorCode::TokenMissing)))
+            }
+            (None, _) => Access::Wait,
+        }
+    }
+
+    /// A token arrived: the first, a renewed one, or a new one from the application. What was held against the last is forgotten.
+    pub fn provide(&mut self, now: Now, text: &str, random: &mut Random) {
+        self.generation = Generation::new(self.generation.number() + 1);
+        let Ok(token) = AccessToken::parse(text) else {
+            self.held = None;
+            self.problem = Some(Problem::new(ErrorCode::TokenMalformed));
+            // Asking again at once would go round and round.
+            return self.fail(now, "the text is empty or holds characters that no token has", random);
+        };
+        let lifetime = token.claims().and_then(Claims::lifetime).filter(|lifetime| !lifetime.is_zero());
+        self.held = Some(Held { token, arrived: now.monotonic, lifetime });
+        self.problem = None;
+        self.renewal = Renewal::Idle;
+        self.backoff.reset();
+    }
+
+    /// The provider failed, with these words. It is asked again after a while.
+    pub fn fail(&mut self, now: Now, words: &str, random: &mut Random) {
+        self.renewal = Renewal::Resting(self.backoff.fail(now.monotonic, None, random));
+        if self.held.is_none() || self.problem.is_some() {
+            let problem = self.problem.get_or_insert(Problem::new(ErrorCode::TokenMissing));
+            problem.server_message = Some(words.to_owned());
+        }
+    }
+
+    /// The server refused the token of that generation. `true` when the request should be made again with another one: it is here
+    /// already, or the provider is asked, which happens once.
+    pub fn refuse(&mut self, now: Now, generation: Generation, problem: Problem) -> bool {
+        if generation != self.generation {
+            return true;
+        }
+        self.problem = Some(problem);
+        self.refusals += 1;
+        if !self.renewable || self.refusals > 1 {
+            return false;
+        }
+        self.ask(now.monotonic);
+        true
+    }
+
+    /// The server took the token.
+    pub const fn accept(&mut self) {
+        self.refusals = 0;
+    }
+
+    /// The network is back or the device woke up: a resting provider may be asked at once.
+    pub const fn hurry(&mut self, now: Now) {
+        if let Renewal::Resting(_) = self.renewal {
+            self.renewal = Renewal::Resting(now.monotonic);
+        }
+    }
+
+    /// Gives up on a provider that has taken too long.
+    pub fn handle_timeout(&mut self, now: Now, random: &mut Random) {
+        if let Renewal::Asked(until) = self.renewal
+            && until <= now.monotonic
+        {
+            self.fail(now, "the access token function did not settle within 10 seconds", random);
+        }
+    }
+
+    /// Whether the provider should be asked now. Gives `true` once per renewal.
+    pub const fn poll_wanted(&mut self) -> bool {
+        core::mem::replace(&mut self.wants_token, false)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due, or a resting provider may be asked again.
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        match self.renewal {
+            Renewal::Asked(until) | Renewal::Resting(until) => Some(until),
+            Renewal::Idle => None,
+        }
+    }
+
+    fn ask(&mut self, now: Instant) {
+        let due = match self.renewal {
+            Renewal::Idle => true,
+            Renewal::Resting(until) => until <= now,
+            Renewal::Asked(_) => false,
+        };
+        if due {
+            self.renewal = Renewal::Asked(now.after(PROVIDER_PATIENCE));
+            self.wants_token = true;
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    Fresh,
+    /// Past 80 % of its lifetime: used while a new one is fetched.
+    Aged,
+    Expired,
+}
+
+impl Held {
+    fn age(&self, now: Instant) -> Age {
+        let Some(lifetime) = self.lifetime else { return Age::Fresh };
+        let age = now.since(self.arrived);
+        if age < lifetime * 4 / 5 {
+            Age::Fresh
+        } else if age < lifetime {
+            Age::Aged
+        } else {
+            Age::Expired
+        }
+    }
+}

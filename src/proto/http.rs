@@ -1,0 +1,172 @@
+//! Requests as data, and what the head and body of an answer mean.
+
+use core::time::Duration;
+
+use super::error::{ErrorCode, Problem};
+use super::id::RequestId;
+use super::json::{Malformed, Scanner, hex_digit};
+use super::time::UnixTime;
+use super::token::AccessToken;
+
+/// The largest request body the input route takes: 1 MiB, by `Content-Length`.
+pub const BODY_LIMIT: usize = 1 << 20;
+
+/// The largest record an input stream stores, which is 8 bytes more than its JSON envelope.
+pub const RECORD_LIMIT: usize = (1 << 20) - 8;
+
+/// How much of the server's own words is kept.
+const MESSAGE_LIMIT: usize = 300;
+
+/// A request for the shell to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingRequest {
+    /// Names it from now on.
+    pub id: RequestId,
+    /// Where to.
+    pub url: String,
+    /// Goes into `Authorization: Bearer …`.
+    pub token: AccessToken,
+    /// The preview branch, for `x-trigger-branch`.
+    pub branch: Option<String>,
+    /// What is asked.
+    pub kind: RequestKind,
+}
+
+/// The two requests there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// `POST` of a JSON body. The key is the same for every attempt at one send.
+    Send {
+        /// The whole body.
+        body: String,
+        /// For `x-trigger-request-idempotency-key`.
+        idempotency_key: String,
+    },
+    /// `GET` of an event stream.
+    Stream {
+        /// For `Last-Event-ID`.
+        last_event_id: Option<String>,
+        /// For `Timeout-Seconds`: how long the server waits for the next record before it ends the window.
+        timeout_seconds: Option<u32>,
+    },
+}
+
+/// Status and the few headers that matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Retry-After` in seconds, where it can be read.
+    pub retry_after: Option<Duration>,
+    /// Which record format the stream has.
+    pub version: StreamVersion,
+    /// `x-tidegate-idempotent: 1`: a send repeated under the same key is stored once.
+    pub idempotent: bool,
+}
+
+/// The two stream backends, told apart by `x-stream-version`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamVersion {
+    /// One frame a part, ids of the form `<ms>-<n>`. The header is absent.
+    #[default]
+    V1,
+    /// Frames are batches of records with sequence numbers.
+    V2,
+}
+
+/// Why there is no (further) answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestFailure {
+    /// The request never left: the browser refused to make it.
+    NotSent,
+    /// It may have left; no answer can be seen.
+    Network,
+}
+
+/// `<base>/realtime/v1/streams/<run>/<key>`. A key `input/<id>` names the input stream `<id>`; every part is percent-encoded.
+pub fn stream_url(base_url: &str, run: &str, key: &str) -> String {
+    let mut url = [base_url, "/realtime/v1/streams/"].concat();
+    push_encoded(&mut url, run);
+    url.push('/');
+    match key.strip_prefix("input/") {
+        Some(id) => {
+            url.push_str("input/");
+            push_encoded(&mut url, id);
+        }
+        None => push_encoded(&mut url, key),
+    }
+    url
+}
+
+/// What an answer other than 2xx means, to a send and to a read alike.
+pub fn classify(status: u16, body: &str, token: &AccessToken, wall: UnixTime) -> Problem {
+    let server_message = error_message(body);
+    let code = match status {
+        400 if server_message.as_deref().is_some_and(|words| words.contains("completed run")) => ErrorCode::RunFinished,
+        400 | 422 => ErrorCode::InvalidData,
+        401 => refused_token(token, wall),
+        403 => ErrorCode::Forbidden,
+        404 | 410 => ErrorCode::NotFound,
+        413 => ErrorCode::TooLarge,
+        408 | 504 => ErrorCode::Timeout,
+        429 => ErrorCode::RateLimited,
+        500.. => ErrorCode::Server,
+        _ => ErrorCode::Protocol,
+    };
+    let expired_at = (code == ErrorCode::TokenExpired).then(|| token.claims()?.expires_at).flatten();
+    Problem { status: Some(status), server_message, expired_at, ..Problem::new(code) }
+}
+
+/// The server answers every bad token alike; the token's own claims tell more.
+fn refused_token(token: &AccessToken, wall: UnixTime) -> ErrorCode {
+    if !token.is_well_formed() {
+        return ErrorCode::TokenMalformed;
+    }
+    match token.claims().and_then(|claims| claims.expires_at) {
+        Some(expires_at) if expires_at <= wall => ErrorCode::TokenExpired,
+        _ => ErrorCode::Unauthorized,
+    }
+}
+
+/// `{"error":"…"}`, or plain text. HTML is a page for people, not a message.
+fn error_message(body: &str) -> Option<String> {
+    let text = match scan_error(body) {
+        Ok(found) => found?,
+        Err(_) => {
+            let text = body.trim();
+            if text.is_empty() || text.starts_with('<') {
+                return None;
+            }
+            text.to_owned()
+        }
+    };
+    let end = text.char_indices().nth(MESSAGE_LIMIT).map_or(text.len(), |(at, _)| at);
+    Some(text[..end].to_owned())
+}
+
+fn scan_error(body: &str) -> Result<Option<String>, Malformed> {
+    let mut scanner = Scanner::new(body);
+    scanner.begin_object()?;
+    let mut message = None;
+    while let Some(key) = scanner.next_key()? {
+        if key == "error" && scanner.peek() == Some(b'"') {
+            message = Some(scanner.string()?.into_owned());
+        } else {
+            scanner.value()?;
+        }
+    }
+    Ok(message)
+}
+
+/// As JavaScript's `encodeURIComponent` does.
+fn push_encoded(url: &mut String, part: &str) {
+    for byte in part.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            url.push('%');
+            url.push(hex_digit(u32::from(byte >> 4)).to_ascii_uppercase());
+            url.push(hex_digit(u32::from(byte)).to_ascii_uppercase());
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Numbers that cannot be swapped for one another. [`Client`](super::client::Client) makes them, counting from 1.
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(u32);
+
+        impl $name {
+            /// The id with this number.
+            pub const fn new(number: u32) -> Self {
+                Self(number)
+            }
+
+            /// The number that stands for it outside.
+            pub const fn number(self) -> u32 {
+                self.0
+            }
+        }
+    };
+}
+
+id! {
+    /// One identity at one endpoint: a token, and where it is used.
+    PrincipalId
+}
+id! {
+    /// One send of one value.
+    SendId
+}
+id! {
+    /// One reader of one stream.
+    SubscriptionId
+}
+id! {
+    /// One HTTP request.
+    RequestId
+}
+id! {
+    /// One of the tokens a principal has had, counted up.
+    Generation
+}
+
+/// Counts ids up.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(u32);
+
+impl Counter {
+    pub(crate) fn next(&mut self) -> u32 {
+        self.0 += 1;
+        self.0
+    }
+}

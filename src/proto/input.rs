@@ -1,0 +1,106 @@
+//! Everything that can happen to the core.
+
+use super::http::{RequestFailure, ResponseHead};
+use super::id::{PrincipalId, RequestId, SendId, SubscriptionId};
+
+/// One thing that happened. Bytes and texts are borrowed: the core keeps what it needs.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The application wants something.
+    Command(Command<'a>),
+    /// The head of an answer arrived. Of a send, the whole body follows in one [`Body`](Self::Body); of a stream, chunks.
+    Head(RequestId, ResponseHead),
+    /// The body of an answer to a send, or of a refused stream, as text.
+    Body(RequestId, &'a str),
+    /// Bytes of a stream.
+    Chunk(RequestId, &'a [u8]),
+    /// The stream's body ended.
+    End(RequestId),
+    /// The request failed, or its body broke off.
+    Failed(RequestId, RequestFailure),
+    /// The network came or went, as far as the device knows.
+    Online(bool),
+    /// The device woke up, or the page is seen again.
+    Wake,
+    /// The time asked for has come.
+    Timeout,
+}
+
+/// What an application asks for. Every id is made by [`Client`](super::client::Client) beforehand.
+#[derive(Clone, Copy)]
+pub enum Command<'a> {
+    /// Registers an identity at an endpoint.
+    OpenPrincipal {
+        /// Its id.
+        principal: PrincipalId,
+        /// Without a trailing slash.
+        base_url: &'a str,
+        /// The preview branch.
+        branch: Option<&'a str>,
+        /// A provider can be asked for tokens.
+        renewable: bool,
+    },
+    /// Ends its streams and takes back its queued sends.
+    ClosePrincipal(PrincipalId),
+    /// Says whether a provider can be asked for tokens from now on.
+    SetRenewable(PrincipalId, bool),
+    /// Gives it a token.
+    SetToken(PrincipalId, &'a str),
+    /// Says that the provider failed, in its words.
+    FailToken(PrincipalId, &'a str),
+    /// Sends a value.
+    Send {
+        /// Its id.
+        send: SendId,
+        /// Who sends.
+        principal: PrincipalId,
+        /// Into which run.
+        run: &'a str,
+        /// Into which of its input streams.
+        stream: &'a str,
+        /// The value, as JSON text.
+        json: &'a str,
+    },
+    /// Takes a send back.
+    CancelSend(SendId),
+    /// Makes a settled send again, under the same idempotency key.
+    RetrySend(SendId),
+    /// Frees a settled send.
+    ForgetSend(SendId),
+    /// Reads a stream.
+    Subscribe {
+        /// Its id.
+        subscription: SubscriptionId,
+        /// Who reads.
+        principal: PrincipalId,
+        /// Of which run.
+        run: &'a str,
+        /// Which output stream, or `input/<id>` for an input stream.
+        key: &'a str,
+        /// Begins behind this record.
+        last_event_id: Option<&'a str>,
+        /// For `Timeout-Seconds`.
+        timeout_seconds: Option<u32>,
+    },
+    /// Stops reading.
+    Unsubscribe(SubscriptionId),
+}
+
+/// Tells which command, and nothing of what it carries: tokens and payloads stay out of logs.
+impl core::fmt::Debug for Command<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::OpenPrincipal { principal, .. } => write!(f, "OpenPrincipal({principal:?})"),
+            Self::ClosePrincipal(principal) => write!(f, "ClosePrincipal({principal:?})"),
+            Self::SetRenewable(principal, _) => write!(f, "SetRenewable({principal:?})"),
+            Self::SetToken(principal, _) => write!(f, "SetToken({principal:?})"),
+            Self::FailToken(principal, _) => write!(f, "FailToken({principal:?})"),
+            Self::Send { send, .. } => write!(f, "Send({send:?})"),
+            Self::CancelSend(send) => write!(f, "CancelSend({send:?})"),
+            Self::RetrySend(send) => write!(f, "RetrySend({send:?})"),
+            Self::ForgetSend(send) => write!(f, "ForgetSend({send:?})"),
+            Self::Subscribe { subscription, .. } => write!(f, "Subscribe({subscription:?})"),
+            Self::Unsubscribe(subscription) => write!(f, "Unsubscribe({subscription:?})"),
+        }
+    }
+}

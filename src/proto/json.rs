@@ -1,0 +1,315 @@
+//! Finds values in JSON text without building trees.
+//!
+//! A pull scanner: it descends into the objects and arrays the caller names and hands everything else back as the text it is.
+//! What it hands back has been checked against RFC 8259, so the text can be parsed again in JavaScript and cannot fail there.
+
+use std::borrow::Cow;
+
+/// The text is not JSON, or not of the asked shape, at this byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// Offset in bytes.
+    pub at: usize,
+}
+
+type Result<T> = core::result::Result<T, Malformed>;
+
+/// A position in a JSON text.
+#[derive(Debug)]
+pub struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    /// Directly behind an opening bracket: no comma is due.
+    fresh: bool,
+}
+
+impl<'a> Scanner<'a> {
+    /// Starts at the beginning of `text`.
+    pub const fn new(text: &'a str) -> Self {
+        Self { text, at: 0, fresh: false }
+    }
+
+    /// Enters an object. Follow with [`next_key`](Self::next_key) until it gives `None`.
+    pub fn begin_object(&mut self) -> Result<()> {
+        self.open(b'{')
+    }
+
+    /// The next member's name, or `None` behind the last one. The value must be taken before the next call.
+    pub fn next_key(&mut self) -> Result<Option<Cow<'a, str>>> {
+        if !self.next_item(b'}')? {
+            return Ok(None);
+        }
+        let key = self.string()?;
+        self.expect(b':')?;
+        Ok(Some(key))
+    }
+
+    /// Enters an array. Follow with [`next_element`](Self::next_element) until it gives `false`.
+    pub fn begin_array(&mut self) -> Result<()> {
+        self.open(b'[')
+    }
+
+    /// Whether there is one more element; it must be taken before the next call.
+    pub fn next_element(&mut self) -> Result<bool> {
+        self.next_item(b']')
+    }
+
+    /// The kind of the value ahead, told from its first byte.
+    pub fn peek(&mut self) -> Option<u8> {
+        self.skip_space();
+        self.byte()
+    }
+
+    /// Takes a string and unescapes it; borrowed when there is nothing to unescape. A lone surrogate becomes U+FFFD.
+    pub fn string(&mut self) -> Result<Cow<'a, str>> {
+        self.skip_space();
+        let start = self.at + 1;
+        let escaped = self.skip_string()?;
+        self.fresh = false;
+        let raw = self.text.get(start..self.at - 1).ok_or(self.malformed())?;
+        Ok(if escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) })
+    }
+
+    /// Takes a number that is a whole one and not negative.
+    pub fn unsigned(&mut self) -> Result<u64> {
+        let at = self.at;
+        self.value()?.parse().map_err(|_| Malformed { at })
+    }
+
+    /// Takes any value, as checked text.
+    pub fn value(&mut self) -> Result<&'a str> {
+        self.skip_space();
+        let start = self.at;
+        self.skip_value()?;
+        self.fresh = false;
+        self.text.get(start..self.at).ok_or(self.malformed())
+    }
+
+    /// Checks that nothing but white space is left.
+    pub fn end(&mut self) -> Result<()> {
+        self.skip_space();
+        if self.at == self.text.len() { Ok(()) } else { Err(self.malformed()) }
+    }
+
+    fn open(&mut self, bracket: u8) -> Result<()> {
+        self.expect(bracket)?;
+        self.fresh = true;
+        Ok(())
+    }
+
+    fn next_item(&mut self, close: u8) -> Result<bool> {
+        let fresh = core::mem::replace(&mut self.fresh, false);
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(false);
+        }
+        if !fresh {
+            self.expect(b',')?;
+        }
+        Ok(true)
+    }
+
+    fn malformed(&self) -> Malformed {
+        Malformed { at: self.at }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<()> {
+        if self.peek() != Some(byte) {
+            return Err(self.malformed());
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Iterative, so that no nesting a server sends can exhaust the stack.
+    fn skip_value(&mut self) -> Result<()> {
+        let mut open = Vec::new();
+        loop {
+            match self.peek().ok_or(self.malformed())? {
+                bracket @ (b'{' | b'[') => {
+                    self.at += 1;
+                    let close = if bracket == b'{' { b'}' } else { b']' };
+                    if self.peek() == Some(close) {
+                        self.at += 1;
+                    } else {
+                        open.push(close);
+                        self.skip_name(close)?;
+                        continue;
+                    }
+                }
+                b'"' => {
+                    self.skip_string()?;
+                }
+                b't' => self.skip_word("true")?,
+                b'f' => self.skip_word("false")?,
+                b'n' => self.skip_word("null")?,
+                _ => self.skip_number()?,
+            }
+            loop {
+                let Some(&close) = open.last() else { return Ok(()) };
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        self.skip_name(close)?;
+                        break;
+                    }
+                    Some(byte) if byte == close => {
+                        self.at += 1;
+                        open.pop();
+                    }
+                    _ => return Err(self.malformed()),
+                }
+            }
+        }
+    }
+
+    fn skip_name(&mut self, close: u8) -> Result<()> {
+        if close == b'}' {
+            self.skip_space();
+            self.skip_string()?;
+            self.expect(b':')?;
+        }
+        Ok(())
+    }
+
+    /// Steps over a string; tells whether it holds an escape.
+    fn skip_string(&mut self) -> Result<bool> {
+        let bytes = self.text.as_bytes();
+        if self.byte() != Some(b'"') {
+            return Err(self.malformed());
+        }
+        self.at += 1;
+        let mut escaped = false;
+        loop {
+            match bytes.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.at += match bytes.get(self.at + 1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                        Some(b'u') if hex4(bytes, self.at + 2).is_some() => 6,
+                        _ => return Err(self.malformed()),
+                    };
+                }
+                Some(0x20..) => self.at += 1,
+                _ => return Err(self.malformed()),
+            }
+        }
+    }
+
+    fn skip_word(&mut self, word: &str) -> Result<()> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(self.malformed());
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn skip_number(&mut self) -> Result<()> {
+        if self.byte() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.byte() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.skip_digits()?;
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.skip_digits()?;
+        }
+        if let Some(b'e' | b'E') = self.byte() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.byte() {
+                self.at += 1;
+            }
+            self.skip_digits()?;
+        }
+        Ok(())
+    }
+
+    fn skip_digits(&mut self) -> Result<()> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.byte() {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.malformed()) } else { Ok(()) }
+    }
+}
+
+/// Appends `text` to `out` as a JSON string.
+pub fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\0'..'\x20' => {
+                out.push_str("\\u00");
+                out.push(hex_digit(c as u32 >> 4));
+                out.push(hex_digit(c as u32));
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// The low four bits as a lower case digit.
+pub(crate) fn hex_digit(bits: u32) -> char {
+    char::from_digit(bits & 15, 16).unwrap_or('0')
+}
+
+fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.iter().try_fold(0, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
+}
+
+/// `raw` has been checked by `skip_string`.
+fn unescape(raw: &str) -> String {
+    let bytes = raw.as_bytes();
+    let mut out = String::with_capacity(raw.len());
+    let mut plain = 0;
+    while let Some(found) = memchr::memchr(b'\\', &bytes[plain..]) {
+        let at = plain + found;
+        out.push_str(&raw[plain..at]);
+        let (c, length) = match bytes.get(at + 1) {
+            Some(b'b') => ('\u{8}', 2),
+            Some(b'f') => ('\u{c}', 2),
+            Some(b'n') => ('\n', 2),
+            Some(b'r') => ('\r', 2),
+            Some(b't') => ('\t', 2),
+            Some(b'u') => unescape_unicode(bytes, at),
+            Some(&byte) => (char::from(byte), 2),
+            None => return out,
+        };
+        out.push(c);
+        plain = at + length;
+    }
+    out.push_str(&raw[plain..]);
+    out
+}
+
+fn unescape_unicode(bytes: &[u8], at: usize) -> (char, usize) {
+    let code = hex4(bytes, at + 2).unwrap_or(0xFFFD);
+    if (0xD800..0xDC00).contains(&code)
+        && bytes.get(at + 6..at + 8) == Some(b"\\u")
+        && let Some(low @ 0xDC00..0xE000) = hex4(bytes, at + 8)
+    {
+        let scalar = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+        return (char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
+    }
+    (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
+}

@@ -1,0 +1,49 @@
+//! Everything the core can want, and everything it tells.
+
+use super::http::OutgoingRequest;
+use super::id::{PrincipalId, RequestId, SubscriptionId};
+use super::send::SendChanged;
+use super::subscription::StreamStatus;
+use super::time::Instant;
+
+/// One output. Take them until [`Idle`](Self::Idle) comes, before the next input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Make this request.
+    Request(OutgoingRequest),
+    /// Give that request up; nothing more of it is wanted.
+    Abort(RequestId),
+    /// Tell the application.
+    Event(Event),
+    /// Nothing more for now: come back with [`Input::Timeout`](super::input::Input::Timeout) then.
+    Idle(Option<Instant>),
+}
+
+/// What the application is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A token is wanted: answer with `SetToken` or `FailToken`.
+    TokenNeeded(PrincipalId),
+    /// A send has a new state.
+    Send(SendChanged),
+    /// A reader has a new status.
+    Stream(SubscriptionId, StreamStatus),
+    /// Parts of a stream: one batch a chunk.
+    Parts {
+        /// Of which reader.
+        subscription: SubscriptionId,
+        /// A JSON array, one element a part.
+        json: String,
+        /// Resume behind this.
+        last_event_id: Option<String>,
+    },
+    /// A record that is not what the protocol says.
+    Unreadable {
+        /// Of which reader.
+        subscription: SubscriptionId,
+        /// Its position.
+        id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}

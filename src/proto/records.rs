@@ -1,0 +1,169 @@
+//! Frames to parts: the two record formats of a stream.
+
+use std::borrow::Cow;
+
+use super::http::StreamVersion;
+use super::json::{Malformed, Scanner};
+use super::sse::Frame;
+
+/// What one record holds, once its envelope is off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// One part. `json` is valid JSON text; `part_id` names the part across repeated writes.
+    Part {
+        /// The value, as text.
+        json: &'a str,
+        /// The writer's own id.
+        part_id: Option<Cow<'a, str>>,
+    },
+    /// A record of the store or of the server: it moves the cursor and is not for the application.
+    Skipped,
+    /// Not what the protocol says. Never guessed at: it is reported with its id.
+    Unreadable(&'static str),
+}
+
+/// The position of a record in its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position<'a> {
+    /// v2: counts up by one from 0.
+    Sequence(u64),
+    /// v1: `<ms>-<n>`, where several records may share one.
+    Id(&'a str),
+    /// v1 without an id: it cannot be resumed from.
+    Unknown,
+}
+
+/// What a frame says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Records, or nothing of interest. All records have been handed out.
+    Records,
+    /// `[DONE]`: the server's window ends here. It says nothing about the stream.
+    WindowEnd,
+    /// `event: error`: the server could not read on.
+    Failure,
+}
+
+/// Hands out the records of a frame, in order.
+pub fn read(version: StreamVersion, frame: &Frame<'_>, on_record: impl FnMut(Position<'_>, Body<'_>)) -> Signal {
+    match (version, frame.event) {
+        (_, "error") => Signal::Failure,
+        (StreamVersion::V1, "") => read_v1(frame, on_record),
+        (StreamVersion::V2, "batch") => read_batch(frame.data, on_record),
+        (StreamVersion::V2, "") if frame.data == "[DONE]" => Signal::WindowEnd,
+        // A ping, or something the server learnt to say after this was written.
+        _ => Signal::Records,
+    }
+}
+
+fn read_v1(frame: &Frame<'_>, mut on_record: impl FnMut(Position<'_>, Body<'_>)) -> Signal {
+    let position = frame.id.map_or(Position::Unknown, Position::Id);
+    on_record(position, value(frame.data));
+    Signal::Records
+}
+
+/// A send without data is stored by the v1 backend as the word `undefined`.
+fn value(text: &str) -> Body<'_> {
+    if text == "undefined" {
+        return Body::Part { json: "null", part_id: None };
+    }
+    let mut scanner = Scanner::new(text);
+    match scanner.value().and_then(|json| scanner.end().map(|()| json)) {
+        Ok(json) => Body::Part { json, part_id: None },
+        Err(Malformed { .. }) => Body::Unreadable("the record is not JSON"),
+    }
+}
+
+fn read_batch(data: &str, mut on_record: impl FnMut(Position<'_>, Body<'_>)) -> Signal {
+    match scan_batch(data, &mut on_record) {
+        Ok(()) => Signal::Records,
+        Err(Malformed { .. }) => Signal::Failure,
+    }
+}
+
+fn scan_batch(data: &str, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) -> Result<(), Malformed> {
+    let mut scanner = Scanner::new(data);
+    scanner.begin_object()?;
+    while let Some(key) = scanner.next_key()? {
+        if key == "records" {
+            scanner.begin_array()?;
+            while scanner.next_element()? {
+                scan_record(&mut scanner, on_record)?;
+            }
+        } else {
+            scanner.value()?;
+        }
+    }
+    scanner.end()
+}
+
+fn scan_record(scanner: &mut Scanner<'_>, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) -> Result<(), Malformed> {
+    let (mut sequence, mut body, mut skipped) = (None, None, false);
+    scanner.begin_object()?;
+    while let Some(key) = scanner.next_key()? {
+        match &*key {
+            "seq_num" => sequence = Some(scanner.unsigned()?),
+            "body" => body = Some(scanner.string()?),
+            "headers" => skipped = scan_headers(scanner.value()?)?,
+            _ => {
+                scanner.value()?;
+            }
+        }
+    }
+    let position = sequence.map_or(Position::Unknown, Position::Sequence);
+    match body {
+        _ if skipped => on_record(position, Body::Skipped),
+        Some(body) => on_record(position, envelope(&body)),
+        None => on_record(position, Body::Unreadable("the record has no body")),
+    }
+    Ok(())
+}
+
+/// Commands of the store have a first header with an empty name; the server's own have one named `trigger-control`.
+fn scan_headers(value: &str) -> Result<bool, Malformed> {
+    let mut scanner = Scanner::new(value);
+    if scanner.peek() != Some(b'[') {
+        return Ok(false);
+    }
+    scanner.begin_array()?;
+    let (mut skipped, mut first) = (false, true);
+    while scanner.next_element()? {
+        scanner.begin_array()?;
+        let mut is_name = true;
+        while scanner.next_element()? {
+            if core::mem::take(&mut is_name) && scanner.peek() == Some(b'"') {
+                let name = scanner.string()?;
+                skipped |= (first && name.is_empty()) || name == "trigger-control";
+            } else {
+                scanner.value()?;
+            }
+        }
+        first = false;
+    }
+    Ok(skipped)
+}
+
+/// `{"data": …, "id": "…"}`. A send without data has no `data`: it reads as `null`.
+fn envelope(body: &str) -> Body<'_> {
+    match scan_envelope(body) {
+        Ok(part) => part,
+        Err(Malformed { .. }) => Body::Unreadable("the record is not a part in JSON"),
+    }
+}
+
+fn scan_envelope(body: &str) -> Result<Body<'_>, Malformed> {
+    let mut scanner = Scanner::new(body);
+    let (mut json, mut part_id) = ("null", None);
+    scanner.begin_object()?;
+    while let Some(key) = scanner.next_key()? {
+        if key == "data" {
+            json = scanner.value()?;
+        } else if key == "id" && scanner.peek() == Some(b'"') {
+            part_id = Some(scanner.string()?).filter(|id| !id.is_empty());
+        } else {
+            scanner.value()?;
+        }
+    }
+    scanner.end()?;
+    Ok(Body::Part { json, part_id })
+}

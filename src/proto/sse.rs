@@ -1,0 +1,147 @@
+//! Bytes to server-sent event frames, as <https://html.spec.whatwg.org/multipage/server-sent-events.html> says.
+//!
+//! One decoder lives as long as one connection. The cursor does not live here: it must outlive the connection.
+
+use core::time::Duration;
+
+/// The most a frame may hold before its blank line: 16 MiB. The largest record of the wire is 1 MiB, escaped once more.
+pub const FRAME_LIMIT: usize = 16 << 20;
+
+/// One dispatched block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The `event` field, empty when there was none.
+    pub event: &'a str,
+    /// The `id` field of this very block. Ids with NUL do not count, as the standard says.
+    pub id: Option<&'a str>,
+    /// The `data` lines, joined by line feeds. Invalid UTF-8 has become U+FFFD.
+    pub data: &'a str,
+}
+
+/// A block grew past [`FRAME_LIMIT`]. The connection cannot be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameTooLong;
+
+/// Decodes one response body, however its bytes are cut.
+#[derive(Debug)]
+pub struct SseDecoder {
+    limit: usize,
+    /// An unfinished line, kept in one piece so that joining stays linear.
+    line: Vec<u8>,
+    data: Vec<u8>,
+    has_data: bool,
+    event: String,
+    id: Option<String>,
+    retry: Option<Duration>,
+    /// A carriage return ended the last chunk: a line feed next belongs to it.
+    after_return: bool,
+    /// Only the very first line may begin with a byte order mark.
+    first_line: bool,
+}
+
+impl Default for SseDecoder {
+    fn default() -> Self {
+        Self::with_limit(FRAME_LIMIT)
+    }
+}
+
+impl SseDecoder {
+    /// A decoder with another limit than [`FRAME_LIMIT`].
+    pub fn with_limit(limit: usize) -> Self {
+        Self {
+            limit,
+            line: Vec::new(),
+            data: Vec::new(),
+            has_data: false,
+            event: String::new(),
+            id: None,
+            retry: None,
+            after_return: false,
+            first_line: true,
+        }
+    }
+
+    /// The last `retry` field: how long the server asks to wait before a reconnect.
+    pub const fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    /// Takes the next bytes and hands out every frame they complete.
+    pub fn feed(&mut self, mut chunk: &[u8], mut on_frame: impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
+        if core::mem::take(&mut self.after_return) && chunk.first() == Some(&b'\n') {
+            chunk = &chunk[1..];
+        }
+        while let Some(end) = memchr::memchr2(b'\n', b'\r', chunk) {
+            let (line, rest) = chunk.split_at(end);
+            if self.line.is_empty() {
+                self.take_line(line, &mut on_frame)?;
+            } else {
+                let mut whole = core::mem::take(&mut self.line);
+                whole.extend_from_slice(line);
+                self.take_line(&whole, &mut on_frame)?;
+                whole.clear();
+                self.line = whole;
+            }
+            chunk = match rest {
+                [b'\r', b'\n', rest @ ..] => rest,
+                [b'\r'] => {
+                    self.after_return = true;
+                    &[]
+                }
+                _ => &rest[1..],
+            };
+        }
+        self.line.extend_from_slice(chunk);
+        self.check_limit(self.line.len())
+    }
+
+    fn take_line(&mut self, line: &[u8], on_frame: &mut impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
+        let first = core::mem::take(&mut self.first_line);
+        let line = if first { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
+        if line.is_empty() {
+            self.dispatch(on_frame);
+            return Ok(());
+        }
+        self.check_limit(line.len())?;
+        let (name, value) = match memchr::memchr(b':', line) {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => (line, &b""[..]),
+        };
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match name {
+            b"data" => {
+                if self.has_data {
+                    self.data.push(b'\n');
+                }
+                self.data.extend_from_slice(value);
+                self.has_data = true;
+            }
+            b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
+            b"id" if !value.contains(&0) => self.id = Some(String::from_utf8_lossy(value).into_owned()),
+            b"retry" => self.retry = parse_retry(value).or(self.retry),
+            // A comment, or a field the standard does not know.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, on_frame: &mut impl FnMut(Frame<'_>)) {
+        if core::mem::take(&mut self.has_data) {
+            on_frame(Frame { event: &self.event, id: self.id.as_deref(), data: &String::from_utf8_lossy(&self.data) });
+        }
+        self.data.clear();
+        self.event.clear();
+        self.id = None;
+    }
+
+    fn check_limit(&self, line: usize) -> Result<(), FrameTooLong> {
+        if self.data.len() + line > self.limit { Err(FrameTooLong) } else { Ok(()) }
+    }
+}
+
+fn parse_retry(value: &[u8]) -> Option<Duration> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    core::str::from_utf8(value).ok()?.parse().ok().map(Duration::from_millis)
+}
