@@ -3,7 +3,7 @@
 //! A token counts as aged after 80 % of its lifetime, counted from its arrival, so a wrong device clock does no harm. One renewal
 //! is under way at most, however many wait for it.
 
-use core::time::Duration;
+use std::rc::Rc;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};
@@ -12,11 +12,10 @@ use super::random::Random;
 use super::time::{Instant, Now};
 use super::token::{AccessToken, Claims};
 
-const RENEWAL: BackoffPolicy =
-    BackoffPolicy { first: Duration::from_secs(1), cap: Duration::from_secs(30), stable: Duration::ZERO };
+const RENEWAL: BackoffPolicy = BackoffPolicy { first_ms: 1_000, cap_ms: 30_000, stable_ms: 0 };
 
 /// How long the provider may take before it counts as failed. An answer that comes later is still taken.
-const PROVIDER_PATIENCE: Duration = Duration::from_secs(10);
+const PROVIDER_PATIENCE_MS: u64 = 10_000;
 
 /// How often in a row the provider may fail before those who wait are told: about half a minute.
 const PROVIDER_TRIES: u32 = 6;
@@ -29,7 +28,7 @@ pub enum Access {
     /// A token is on its way.
     Wait,
     /// There is none to be had.
-    Denied(Problem),
+    Denied(Rc<Problem>),
 }
 
 /// The token machine.
@@ -40,7 +39,7 @@ pub struct Auth {
     held: Option<Held>,
     generation: Generation,
     /// Why there is no use in what is held.
-    problem: Option<Problem>,
+    problem: Option<Rc<Problem>>,
     /// Tokens refused since one was last accepted.
     refusals: u32,
     renewal: Renewal,
@@ -52,7 +51,7 @@ pub struct Auth {
 struct Held {
     token: AccessToken,
     arrived: Instant,
-    lifetime: Option<Duration>,
+    lifetime_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +90,7 @@ impl Auth {
         if !self.renewable {
             return match held {
                 Some(held) => Access::Granted(held.token.clone(), self.generation),
-                None => Access::Denied(self.problem.clone().unwrap_or(Problem::new(ErrorCode::TokenMissing))),
+                None => Access::Denied(self.denial()),
             };
         }
         let age = held.map_or(Age::Expired, |held| held.age(now.monotonic));
@@ -101,9 +100,7 @@ impl Auth {
         }
         match (usable, self.renewal) {
             (Some(token), _) => Access::Granted(token, self.generation),
-            (None, Renewal::Resting(_)) if self.backoff.failures() >= PROVIDER_TRIES => {
-                Access::Denied(self.problem.clone().unwrap_or(Problem::new(ErrorCode::TokenMissing)))
-            }
+            (None, Renewal::Resting(_)) if self.backoff.failures() >= PROVIDER_TRIES => Access::Denied(self.denial()),
             (None, _) => Access::Wait,
         }
     }
@@ -113,12 +110,12 @@ impl Auth {
         self.generation = Generation::new(self.generation.number() + 1);
         let Ok(token) = AccessToken::parse(text) else {
             self.held = None;
-            self.problem = Some(Problem::new(ErrorCode::TokenMalformed));
+            self.problem = Some(Rc::new(Problem::new(ErrorCode::TokenMalformed)));
             // Asking again at once would go round and round.
             return self.fail(now, "the text is empty or holds characters that no token has", random);
         };
-        let lifetime = token.claims().and_then(Claims::lifetime).filter(|lifetime| !lifetime.is_zero());
-        self.held = Some(Held { token, arrived: now.monotonic, lifetime });
+        let lifetime_ms = token.claims().and_then(Claims::lifetime_ms).filter(|&lifetime| lifetime > 0);
+        self.held = Some(Held { token, arrived: now.monotonic, lifetime_ms });
         self.problem = None;
         self.renewal = Renewal::Idle;
         self.backoff.reset();
@@ -126,20 +123,20 @@ impl Auth {
 
     /// The provider failed, with these words. It is asked again after a while.
     pub fn fail(&mut self, now: Now, words: &str, random: &mut Random) {
-        self.renewal = Renewal::Resting(self.backoff.fail(now.monotonic, None, random));
+        self.renewal = Renewal::Resting(self.backoff.fail(now.monotonic, 0, random));
         if self.held.is_none() || self.problem.is_some() {
-            let problem = self.problem.get_or_insert(Problem::new(ErrorCode::TokenMissing));
-            problem.server_message = Some(words.to_owned());
+            let code = self.problem.as_ref().map_or(ErrorCode::TokenMissing, |problem| problem.code);
+            self.problem = Some(Rc::new(Problem { server_message: Some(words.to_owned()), ..Problem::new(code) }));
         }
     }
 
     /// The server refused the token of that generation. `true` when the request should be made again with another one: it is here
     /// already, or the provider is asked, which happens once.
-    pub fn refuse(&mut self, now: Now, generation: Generation, problem: Problem) -> bool {
+    pub fn refuse(&mut self, now: Now, generation: Generation, problem: &Rc<Problem>) -> bool {
         if generation != self.generation {
             return true;
         }
-        self.problem = Some(problem);
+        self.problem = Some(Rc::clone(problem));
         self.refusals += 1;
         if !self.renewable || self.refusals > 1 {
             return false;
@@ -182,6 +179,10 @@ impl Auth {
         }
     }
 
+    fn denial(&self) -> Rc<Problem> {
+        self.problem.clone().unwrap_or_else(|| Rc::new(Problem::new(ErrorCode::TokenMissing)))
+    }
+
     fn ask(&mut self, now: Instant) {
         let due = match self.renewal {
             Renewal::Idle => true,
@@ -189,7 +190,7 @@ impl Auth {
             Renewal::Asked(_) => false,
         };
         if due {
-            self.renewal = Renewal::Asked(now.after(PROVIDER_PATIENCE));
+            self.renewal = Renewal::Asked(now.after(PROVIDER_PATIENCE_MS));
             self.wants_token = true;
         }
     }
@@ -205,9 +206,9 @@ enum Age {
 
 impl Held {
     fn age(&self, now: Instant) -> Age {
-        let Some(lifetime) = self.lifetime else { return Age::Fresh };
+        let Some(lifetime) = self.lifetime_ms else { return Age::Fresh };
         let age = now.since(self.arrived);
-        if age < lifetime * 4 / 5 {
+        if age < lifetime / 5 * 4 {
             Age::Fresh
         } else if age < lifetime {
             Age::Aged

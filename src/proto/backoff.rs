@@ -1,19 +1,17 @@
 //! How long to wait before the next try.
 
-use core::time::Duration;
-
 use super::random::Random;
-use super::time::{Instant, millis};
+use super::time::Instant;
 
-/// The bounds of a [`Backoff`].
+/// The bounds of a [`Backoff`], in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackoffPolicy {
     /// The first delay, before jitter.
-    pub first: Duration,
+    pub first_ms: u64,
     /// The longest delay of our own choosing. A server may ask for more.
-    pub cap: Duration,
+    pub cap_ms: u64,
     /// How long things must have gone well before the next failure counts as the first again.
-    pub stable: Duration,
+    pub stable_ms: u64,
 }
 
 /// Doubles from `first` to `cap`, each delay drawn from its upper half, so that clients that failed together do not return
@@ -48,15 +46,14 @@ impl Backoff {
         self.healthy_since = None;
     }
 
-    /// Counts a failure and says when to try again: not before `floor` has passed, which is what the server asked for.
-    pub fn fail(&mut self, now: Instant, floor: Option<Duration>, random: &mut Random) -> Instant {
-        if self.healthy_since.take().is_some_and(|since| now.since(since) >= self.policy.stable) {
+    /// Counts a failure and says when to try again: not before `floor_ms` have passed, which is what the server asked for.
+    pub fn fail(&mut self, now: Instant, floor_ms: u64, random: &mut Random) -> Instant {
+        if self.healthy_since.take().is_some_and(|since| now.since(since) >= self.policy.stable_ms) {
             self.failures = 0;
         }
-        let doubled = millis(self.policy.first).saturating_mul(1 << self.failures.min(20));
-        let full = doubled.min(millis(self.policy.cap));
+        let full = (self.policy.first_ms << self.failures.min(20)).min(self.policy.cap_ms);
         self.failures += 1;
-        let delay = Duration::from_millis(full / 2 + random.below(full / 2 + 1));
-        now.after(delay.max(floor.unwrap_or_default()))
+        let delay = full / 2 + random.below(full / 2 + 1);
+        now.after(delay.max(floor_ms))
     }
 }

@@ -1,25 +1,24 @@
-//! The root machine: routes what happens to the machine it concerns, and turns what that wants into outputs.
+//! The root machine: routes what happens to the channel it concerns, and turns what that wants into outputs.
 //!
 //! ```text
 //! handle_input(now, input)    then    poll_output() until Output::Idle    then the next input
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use super::auth::{Access, Auth};
+use super::channel::{Channel, Machine, Principal};
 use super::error::{ErrorCode, Problem};
-use super::http::{
-    BODY_LIMIT, OutgoingRequest, RECORD_LIMIT, RequestFailure, RequestKind, ResponseHead, classify, stream_url,
-};
-use super::id::{Counter, Generation, PrincipalId, RequestId, SendId, SubscriptionId};
+use super::http::{BODY_LIMIT, OutgoingRequest, RECORD_LIMIT};
+use super::id::{ChannelId, Counter, PrincipalId, RequestId, SendId};
 use super::input::{Command, Input};
-use super::json::{self, Scanner};
+use super::json::{Scanner, push_string};
 use super::output::{Event, Output};
 use super::random::Random;
-use super::send::{Forgotten, Hold, Outcome, SendQueue, Verdict};
-use super::subscription::{Effect, Subscription};
+use super::send::{Forgotten, Hold, SendQueue};
+use super::subscription::Subscription;
+use super::table::{Queue, Table};
 use super::time::{Instant, Now};
-use super::token::AccessToken;
 
 /// Everything Tidegate does in one page, for any number of identities.
 #[derive(Debug)]
@@ -28,58 +27,21 @@ pub struct Client {
     random: Random,
     online: bool,
     ids: Ids,
-    principals: BTreeMap<PrincipalId, Principal>,
-    queues: BTreeMap<Lane, SendQueue>,
-    lanes: BTreeMap<SendId, Lane>,
-    readers: BTreeMap<SubscriptionId, Reader>,
-    requests: BTreeMap<RequestId, Pending>,
-    outputs: VecDeque<Output>,
+    principals: Table<PrincipalId, Principal>,
+    channels: Table<ChannelId, Channel>,
+    /// In which queue a send is.
+    sends: Table<SendId, ChannelId>,
+    /// Whose a request is.
+    requests: Table<RequestId, ChannelId>,
+    outputs: Queue<Output>,
 }
 
 #[derive(Debug, Default)]
 struct Ids {
     principals: Counter,
+    channels: Counter,
     sends: Counter,
-    subscriptions: Counter,
     requests: Counter,
-}
-
-#[derive(Debug)]
-struct Principal {
-    base_url: String,
-    branch: Option<String>,
-    auth: Auth,
-    /// The endpoint has said that it drops repeated sends.
-    drops_repeats: bool,
-}
-
-/// Sends to one input stream of one run keep their order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Lane {
-    principal: PrincipalId,
-    run: String,
-    stream: String,
-}
-
-#[derive(Debug)]
-struct Reader {
-    principal: PrincipalId,
-    run: String,
-    key: String,
-    machine: Subscription,
-}
-
-#[derive(Debug)]
-struct Pending {
-    owner: Owner,
-    token: AccessToken,
-    head: Option<ResponseHead>,
-}
-
-#[derive(Clone, Debug)]
-enum Owner {
-    Queue(Lane),
-    Reader(SubscriptionId),
 }
 
 impl Client {
@@ -90,28 +52,27 @@ impl Client {
             random: Random::new(seed),
             online: true,
             ids: Ids::default(),
-            principals: BTreeMap::new(),
-            queues: BTreeMap::new(),
-            lanes: BTreeMap::new(),
-            readers: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            outputs: VecDeque::new(),
+            principals: Table::default(),
+            channels: Table::default(),
+            sends: Table::default(),
+            requests: Table::default(),
+            outputs: Queue::default(),
         }
     }
 
     /// An id for [`Command::OpenPrincipal`].
-    pub fn next_principal(&mut self) -> PrincipalId {
+    pub const fn next_principal(&mut self) -> PrincipalId {
         PrincipalId::new(self.ids.principals.next())
     }
 
     /// An id for [`Command::Send`].
-    pub fn next_send(&mut self) -> SendId {
+    pub const fn next_send(&mut self) -> SendId {
         SendId::new(self.ids.sends.next())
     }
 
     /// An id for [`Command::Subscribe`].
-    pub fn next_subscription(&mut self) -> SubscriptionId {
-        SubscriptionId::new(self.ids.subscriptions.next())
+    pub const fn next_subscription(&mut self) -> ChannelId {
+        ChannelId::new(self.ids.channels.next())
     }
 
     /// Tells the core what happened. Call [`poll_output`](Self::poll_output) until it is idle before the next.
@@ -119,21 +80,38 @@ impl Client {
         self.now = now;
         match input {
             Input::Command(command) => self.handle_command(command),
-            Input::Head(request, head) => self.handle_head(request, head),
-            Input::Body(request, body) => self.handle_body(request, body),
-            Input::Chunk(request, bytes) => self.handle_chunk(request, bytes),
-            Input::End(request) => self.handle_end(request),
-            Input::Failed(request, failure) => self.handle_failure(request, failure),
+            Input::Head(id, head) => self.with_request(id, false, |channel, principal, _| {
+                channel.handle_head(now, head, principal);
+                false
+            }),
+            Input::Body(id, body) => self.with_request(id, true, |channel, principal, random| {
+                channel.handle_body(now, body, principal, random);
+                false
+            }),
+            Input::Chunk(id, bytes) => {
+                self.with_request(id, false, |channel, _, random| channel.handle_chunk(now, bytes, random));
+            }
+            Input::End(id) => self.with_request(id, true, |channel, _, random| {
+                channel.handle_end(now, random);
+                false
+            }),
+            Input::Failed(id, failure) => {
+                let online = self.online;
+                self.with_request(id, true, |channel, principal, random| {
+                    channel.handle_failure(now, failure, online, principal.drops_repeats, random);
+                    false
+                });
+            }
             Input::Online(online) => {
                 self.online = online;
                 if online {
                     self.hurry();
                 }
-                self.advance_all();
+                self.advance_where(|_| true);
             }
             Input::Wake => {
                 self.hurry();
-                self.advance_all();
+                self.advance_where(|_| true);
             }
             Input::Timeout => self.handle_timeout(),
         }
@@ -141,466 +119,245 @@ impl Client {
 
     /// The next thing wanted; [`Output::Idle`] when there is none.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| Output::Idle(self.poll_timeout()))
+        self.outputs.pop().unwrap_or_else(|| Output::Idle(self.poll_timeout()))
     }
 
     /// Deadlines that have passed are not repeated: what they allowed waits for something else now.
     fn poll_timeout(&self) -> Option<Instant> {
-        let queues = self.queues.values().filter_map(SendQueue::poll_timeout);
-        let readers = self.readers.values().filter_map(|reader| reader.machine.poll_timeout());
+        let channels = self.channels.values().filter_map(Channel::poll_timeout);
         let tokens = self.principals.values().filter_map(|principal| principal.auth.poll_timeout());
-        queues.chain(readers).chain(tokens).filter(|&due| due > self.now.monotonic).min()
+        channels.chain(tokens).filter(|&due| due > self.now.monotonic).min()
     }
 
     fn handle_command(&mut self, command: Command<'_>) {
+        let now = self.now;
         match command {
             Command::OpenPrincipal { principal, base_url, branch, renewable } => {
-                let principal_state = Principal {
+                let opened = Principal {
                     base_url: base_url.to_owned(),
-                    branch: branch.map(str::to_owned),
+                    branch: branch.map(Rc::from),
                     auth: Auth::new(renewable),
                     drops_repeats: false,
                 };
-                self.principals.insert(principal, principal_state);
+                self.principals.insert(principal, opened);
             }
             Command::ClosePrincipal(principal) => self.close_principal(principal),
             Command::SetRenewable(id, renewable) => {
-                if let Some(principal) = self.principals.get_mut(&id) {
-                    principal.auth.set_renewable(renewable);
-                    self.advance_principal(id);
-                }
+                self.with_auth(id, |auth, _| auth.set_renewable(renewable));
             }
             Command::SetToken(id, text) => {
-                if let Some(principal) = self.principals.get_mut(&id) {
-                    principal.auth.provide(self.now, text, &mut self.random);
-                    self.revive(id);
-                    self.advance_principal(id);
+                self.with_auth(id, |auth, random| auth.provide(now, text, random));
+                for channel in self.channels.values_mut().filter(|channel| channel.principal == id) {
+                    if let Machine::Reader(reader) = &mut channel.machine {
+                        reader.revive(now.monotonic);
+                    }
                 }
+                self.advance_where(|channel| channel.principal == id);
             }
             Command::FailToken(id, words) => {
-                if let Some(principal) = self.principals.get_mut(&id) {
-                    principal.auth.fail(self.now, words, &mut self.random);
-                    self.advance_principal(id);
-                }
+                self.with_auth(id, |auth, random| auth.fail(now, words, random));
             }
-            Command::Send { send, principal, run, stream, json } => {
-                let lane = Lane { principal, run: run.to_owned(), stream: stream.to_owned() };
-                self.push_send(send, lane, json);
-            }
+            Command::Send { send, principal, run, stream, json } => self.push_send(send, principal, run, stream, json),
             Command::CancelSend(send) => {
-                self.cancel_send(send);
-                self.advance_send(send);
+                let abandoned = self.with_queue(send, |queue| queue.cancel(send)) == Some(true);
+                if let Some(&id) = self.sends.get(send) {
+                    if abandoned {
+                        self.give_up(id);
+                    }
+                    self.advance(id);
+                }
             }
             Command::RetrySend(send) => {
                 self.with_queue(send, |queue| queue.retry(send));
-                self.advance_send(send);
+                if let Some(&id) = self.sends.get(send) {
+                    self.advance(id);
+                }
             }
-            Command::ForgetSend(send) => self.forget_send(send),
+            Command::ForgetSend(send) => {
+                let forgotten = self.with_queue(send, |queue| queue.forget(send));
+                if forgotten != Some(Forgotten::NotSettled)
+                    && let Some(id) = self.sends.remove(send)
+                    && forgotten == Some(Forgotten::LastOne)
+                {
+                    self.channels.remove(id);
+                }
+            }
             Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds } => {
-                let machine = Subscription::new(last_event_id, timeout_seconds);
-                let reader = Reader { principal, run: run.to_owned(), key: key.to_owned(), machine };
-                self.readers.insert(subscription, reader);
-                self.advance_reader(subscription);
+                let reader = Machine::Reader(Subscription::new(last_event_id, timeout_seconds));
+                let channel = Channel::new(principal, run.to_owned(), key.to_owned(), reader);
+                self.channels.insert(subscription, channel);
+                self.advance(subscription);
             }
             Command::Unsubscribe(subscription) => {
-                if let Some(request) = self.readers.remove(&subscription).and_then(|reader| reader.machine.request()) {
-                    self.abort(request);
-                }
+                self.give_up(subscription);
+                self.channels.remove(subscription);
             }
         }
     }
 
-    // Sends
-
-    fn push_send(&mut self, send: SendId, lane: Lane, json: &str) {
-        let key = self.random.uuid();
+    fn push_send(&mut self, send: SendId, principal: PrincipalId, run: &str, stream: &str, json: &str) {
+        let key = ["input/", stream].concat();
+        let found = self.channels.keys_where(|channel| channel.is_queue_of(principal, run, &key));
+        let id = found.first().copied().unwrap_or_else(|| self.next_subscription());
+        if found.is_empty() {
+            let queue = Machine::Queue(SendQueue::default());
+            self.channels.insert(id, Channel::new(principal, run.to_owned(), key, queue));
+        }
+        self.sends.insert(send, id);
+        let idempotency_key = self.random.uuid();
         let body = ["{\"data\":", json, "}"].concat();
         let problem = refuse_data(json, body.len());
-        self.lanes.insert(send, lane.clone());
-        let queue = self.queues.entry(lane.clone()).or_default();
-        match problem {
-            Some(problem) => queue.push_rejected(send, String::new(), key, problem),
-            None => queue.push(send, body, key),
-        }
-        self.advance_lane(&lane);
+        self.with_queue(send, |queue| match problem {
+            Some(problem) => queue.push_rejected(send, problem),
+            None => queue.push(send, body.into(), idempotency_key.into()),
+        });
+        self.advance(id);
     }
 
     fn with_queue<T>(&mut self, send: SendId, act: impl FnOnce(&mut SendQueue) -> T) -> Option<T> {
-        self.queues.get_mut(self.lanes.get(&send)?).map(act)
-    }
-
-    fn cancel_send(&mut self, send: SendId) {
-        if let Some(request) = self.with_queue(send, |queue| queue.cancel(send)).flatten() {
-            self.abort(request);
+        match &mut self.channels.get_mut(*self.sends.get(send)?)?.machine {
+            Machine::Queue(queue) => Some(act(queue)),
+            Machine::Reader(_) => None,
         }
     }
 
-    fn forget_send(&mut self, send: SendId) {
-        match self.with_queue(send, |queue| queue.forget(send)) {
-            Some(Forgotten::NotSettled) | None => {}
-            Some(Forgotten::Gone) => {
-                self.lanes.remove(&send);
-            }
-            Some(Forgotten::LastOne) => {
-                if let Some(lane) = self.lanes.remove(&send) {
-                    self.queues.remove(&lane);
-                }
-            }
+    fn with_auth(&mut self, id: PrincipalId, act: impl FnOnce(&mut Auth, &mut Random)) {
+        if let Some(principal) = self.principals.get_mut(id) {
+            act(&mut principal.auth, &mut self.random);
+            self.advance_where(|channel| channel.principal == id);
         }
     }
 
-    fn advance_send(&mut self, send: SendId) {
-        if let Some(lane) = self.lanes.get(&send).cloned() {
-            self.advance_lane(&lane);
+    /// Hands news of a request to its channel. Of one that was given up, nothing is wanted. `act` says whether to give it up.
+    fn with_request(
+        &mut self,
+        request: RequestId,
+        last: bool,
+        act: impl FnOnce(&mut Channel, &mut Principal, &mut Random) -> bool,
+    ) {
+        let Some(&id) = self.requests.get(request) else { return };
+        if last {
+            self.requests.remove(request);
+        }
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let Some(principal) = self.principals.get_mut(channel.principal) else { return };
+        if act(channel, principal, &mut self.random) {
+            self.give_up(id);
+        }
+        self.advance(id);
+    }
+
+    /// Makes the request a channel wants, if it may, and tells what it has to tell.
+    fn advance(&mut self, id: ChannelId) {
+        while self.try_request(id) {}
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        channel.drain(id, &mut self.outputs);
+        let owner = channel.principal;
+        if self.principals.get_mut(owner).is_some_and(|principal| principal.auth.poll_wanted()) {
+            self.outputs.push(Output::Event(Event::TokenNeeded(owner)));
         }
     }
 
-    /// Lets the first in line leave, if it may, and tells every change.
-    fn advance_lane(&mut self, lane: &Lane) {
-        while self.try_send(lane) {}
-        let Some(queue) = self.queues.get_mut(lane) else { return };
-        while let Some(change) = queue.poll_change() {
-            self.outputs.push_back(Output::Event(Event::Send(change)));
-        }
-    }
-
-    /// `true` when the first in line was refused, so that there may be a next.
-    fn try_send(&mut self, lane: &Lane) -> bool {
+    /// `true` when what wanted the request was refused, so that there may be another.
+    fn try_request(&mut self, id: ChannelId) -> bool {
         let now = self.now;
-        let Some(queue) = self.queues.get_mut(lane) else { return false };
-        if queue.poll_ready(now.monotonic).is_none() {
+        let Some(channel) = self.channels.get_mut(id).filter(|channel| channel.wants_request(now.monotonic)) else {
             return false;
-        }
-        let Some(principal) = self.principals.get_mut(&lane.principal) else {
-            queue.reject_head(Problem::new(ErrorCode::Aborted));
+        };
+        let Some(principal) = self.principals.get_mut(channel.principal) else {
+            channel.refuse(Rc::new(Problem::new(ErrorCode::Aborted)));
             return true;
         };
         if !self.online {
-            queue.hold(Hold::Online);
+            channel.hold(Hold::Online);
             return false;
         }
         let (token, generation) = match principal.auth.token(now) {
             Access::Granted(token, generation) => (token, generation),
             Access::Wait => {
-                queue.hold(Hold::Token);
-                self.ask_for_token(lane.principal);
+                channel.hold(Hold::Token);
                 return false;
             }
             Access::Denied(problem) => {
-                queue.reject_head(problem);
+                channel.refuse(problem);
                 return true;
             }
         };
-        if let Some(scope) = token.missing_for_send(&lane.run) {
-            queue.reject_head(Problem::missing_scope(scope));
+        if let Some(scope) = channel.missing_scope(&token) {
+            channel.refuse(Rc::new(Problem::missing_scope(scope)));
             return true;
         }
         let request = RequestId::new(self.ids.requests.next());
-        if let Some((body, idempotency_key)) = queue.start(now.monotonic, request, generation) {
-            let key = ["input/", &lane.stream].concat();
-            let kind = RequestKind::Send { body, idempotency_key };
-            self.make_request(request, Owner::Queue(lane.clone()), lane.principal, (&lane.run, &key), token, kind);
+        if let Some(kind) = channel.start(now.monotonic, request, token.clone(), generation) {
+            let url = channel.url(&principal.base_url);
+            let branch = principal.branch.clone();
+            self.requests.insert(request, id);
+            self.outputs.push(Output::Request(OutgoingRequest { id: request, url, token, branch, kind }));
         }
-        self.ask_for_token(lane.principal);
         false
     }
-
-    fn settle_send(&mut self, lane: &Lane, request: RequestId, verdict: Verdict) {
-        if let Some(queue) = self.queues.get_mut(lane) {
-            queue.settle(self.now.monotonic, request, verdict, &mut self.random);
-        }
-        self.advance_lane(lane);
-    }
-
-    // Readers
-
-    /// Lets a reader connect, if it wants to and may, and does what it wants done.
-    fn advance_reader(&mut self, id: SubscriptionId) {
-        self.try_connect(id);
-        loop {
-            let Some(reader) = self.readers.get_mut(&id) else { return };
-            let Some(effect) = reader.machine.poll_effect() else { return };
-            match effect {
-                Effect::Abort(request) => self.abort(request),
-                Effect::Status(status) => self.tell(Event::Stream(id, status)),
-                Effect::Parts { json, last_event_id } => {
-                    self.tell(Event::Parts { subscription: id, json, last_event_id });
-                }
-                Effect::Unreadable { id: record, reason } => {
-                    self.tell(Event::Unreadable { subscription: id, id: record, reason });
-                }
-            }
-        }
-    }
-
-    fn try_connect(&mut self, id: SubscriptionId) {
-        let now = self.now;
-        let Some(reader) = self.readers.get_mut(&id) else { return };
-        if !reader.machine.wants_connection(now.monotonic) {
-            return;
-        }
-        let Some(principal) = self.principals.get_mut(&reader.principal) else {
-            return reader.machine.handle_refusal(Problem::new(ErrorCode::Aborted));
-        };
-        if !self.online {
-            return reader.machine.pause();
-        }
-        let owner = reader.principal;
-        match principal.auth.token(now) {
-            Access::Granted(token, generation) => match token.missing_for_read(&reader.run) {
-                Some(scope) => reader.machine.handle_refusal(Problem::missing_scope(scope)),
-                None => {
-                    let request = RequestId::new(self.ids.requests.next());
-                    let kind = reader.machine.connect(now.monotonic, request, generation);
-                    let (run, key) = (reader.run.clone(), reader.key.clone());
-                    self.make_request(request, Owner::Reader(id), owner, (&run, &key), token, kind);
-                }
-            },
-            Access::Denied(problem) => reader.machine.handle_refusal(problem),
-            Access::Wait => {}
-        }
-        self.ask_for_token(owner);
-    }
-
-    // Requests and their answers
-
-    fn make_request(
-        &mut self,
-        id: RequestId,
-        owner: Owner,
-        principal: PrincipalId,
-        (run, key): (&str, &str),
-        token: AccessToken,
-        kind: RequestKind,
-    ) {
-        let Some(principal) = self.principals.get(&principal) else { return };
-        self.requests.insert(id, Pending { owner, token: token.clone(), head: None });
-        self.outputs.push_back(Output::Request(OutgoingRequest {
-            id,
-            url: stream_url(&principal.base_url, run, key),
-            token,
-            branch: principal.branch.clone(),
-            kind,
-        }));
-    }
-
-    fn handle_head(&mut self, request: RequestId, head: ResponseHead) {
-        let Some(pending) = self.requests.get_mut(&request) else { return };
-        pending.head = Some(head);
-        let owner = pending.owner.clone();
-        let Some(principal) = self.principal_of(&owner).and_then(|id| self.principals.get_mut(&id)) else { return };
-        principal.drops_repeats |= head.idempotent;
-        if is_success(head.status) {
-            principal.auth.accept();
-            if let Owner::Reader(id) = owner {
-                if let Some(reader) = self.readers.get_mut(&id) {
-                    reader.machine.handle_open(self.now.monotonic, &head);
-                }
-                self.advance_reader(id);
-            }
-        }
-    }
-
-    fn handle_body(&mut self, request: RequestId, body: &str) {
-        let Some(Pending { owner, token, head: Some(head) }) = self.requests.remove(&request) else { return };
-        let Some(principal) = self.principal_of(&owner) else { return };
-        let problem = (!is_success(head.status)).then(|| self.describe(&owner, &head, body, &token));
-        let renewed = match &problem {
-            Some(problem) if head.status == 401 => self.refuse_token(principal, &owner, request, problem),
-            _ => false,
-        };
-        match owner {
-            Owner::Queue(lane) => {
-                let drops_repeats = self.principals.get(&principal).is_some_and(|principal| principal.drops_repeats);
-                let verdict = match problem {
-                    // Refused at the door: certainly not stored.
-                    Some(problem) if renewed => Verdict::Again { after: None, otherwise: Outcome::Rejected, problem },
-                    problem => Verdict::of_answer(&head, problem, drops_repeats),
-                };
-                self.settle_send(&lane, request, verdict);
-            }
-            Owner::Reader(id) => {
-                let (now, random) = (self.now.monotonic, &mut self.random);
-                if let (Some(reader), Some(problem)) = (self.readers.get_mut(&id), problem) {
-                    if renewed {
-                        reader.machine.handle_stale_token(now);
-                    } else if problem.code.retryable() {
-                        reader.machine.handle_loss(now, problem, head.retry_after, random);
-                    } else {
-                        reader.machine.handle_refusal(problem);
-                    }
-                }
-                self.advance_reader(id);
-            }
-        }
-        self.ask_for_token(principal);
-    }
-
-    /// What a refusal means, with the scope that the request would have needed.
-    fn describe(&self, owner: &Owner, head: &ResponseHead, body: &str, token: &AccessToken) -> Problem {
-        let mut problem = classify(head.status, body, token, self.now.wall);
-        if problem.code == ErrorCode::Forbidden {
-            problem.missing_scope = match owner {
-                Owner::Queue(lane) => Some(["write:inputStreams:", &lane.run].concat()),
-                Owner::Reader(id) => self.readers.get(id).map(|reader| ["read:runs:", &reader.run].concat()),
-            };
-        }
-        problem
-    }
-
-    /// `true` when another token is here or on its way.
-    fn refuse_token(&mut self, id: PrincipalId, owner: &Owner, request: RequestId, problem: &Problem) -> bool {
-        let generation: Option<Generation> = match owner {
-            Owner::Queue(lane) => self.queues.get(lane).and_then(|queue| queue.generation(request)),
-            Owner::Reader(id) => self.readers.get(id).and_then(|reader| reader.machine.generation()),
-        };
-        match (self.principals.get_mut(&id), generation) {
-            (Some(principal), Some(generation)) => principal.auth.refuse(self.now, generation, problem.clone()),
-            _ => false,
-        }
-    }
-
-    fn handle_chunk(&mut self, request: RequestId, bytes: &[u8]) {
-        let Some(Pending { owner: Owner::Reader(id), .. }) = self.requests.get(&request) else { return };
-        let id = *id;
-        if let Some(reader) = self.readers.get_mut(&id) {
-            reader.machine.handle_chunk(self.now.monotonic, bytes, &mut self.random);
-        }
-        self.advance_reader(id);
-    }
-
-    fn handle_end(&mut self, request: RequestId) {
-        let Some(Pending { owner: Owner::Reader(id), .. }) = self.requests.remove(&request) else { return };
-        if let Some(reader) = self.readers.get_mut(&id) {
-            reader.machine.handle_end(self.now.monotonic, &mut self.random);
-        }
-        self.advance_reader(id);
-    }
-
-    fn handle_failure(&mut self, request: RequestId, failure: RequestFailure) {
-        let Some(pending) = self.requests.remove(&request) else { return };
-        match pending.owner {
-            Owner::Queue(lane) => {
-                let drops_repeats = self.drops_repeats(&lane);
-                self.settle_send(&lane, request, Verdict::of_failure(failure, drops_repeats));
-            }
-            Owner::Reader(id) => {
-                let code = if self.online { ErrorCode::Blocked } else { ErrorCode::Offline };
-                if let Some(reader) = self.readers.get_mut(&id) {
-                    reader.machine.handle_loss(self.now.monotonic, Problem::new(code), None, &mut self.random);
-                }
-                self.advance_reader(id);
-            }
-        }
-    }
-
-    // Everything at once
 
     fn handle_timeout(&mut self) {
         for principal in self.principals.values_mut() {
             principal.auth.handle_timeout(self.now, &mut self.random);
         }
-        let lanes: Vec<Lane> = self.queues.keys().cloned().collect();
-        for lane in lanes {
-            let drops_repeats = self.drops_repeats(&lane);
-            let queue = self.queues.get_mut(&lane);
-            if let Some(request) =
-                queue.and_then(|queue| queue.handle_timeout(self.now, drops_repeats, &mut self.random))
-            {
-                self.abort(request);
+        for id in self.channels.keys_where(|_| true) {
+            let Some(channel) = self.channels.get_mut(id) else { continue };
+            let drops_repeats = self.principals.get(channel.principal).is_some_and(|owner| owner.drops_repeats);
+            if channel.handle_timeout(self.now, drops_repeats, &mut self.random) {
+                self.give_up(id);
             }
+            self.advance(id);
         }
-        for reader in self.readers.values_mut() {
-            reader.machine.handle_timeout(self.now.monotonic, &mut self.random);
-        }
-        self.advance_all();
     }
 
     fn hurry(&mut self) {
-        self.principals.values_mut().for_each(|principal| principal.auth.hurry(self.now));
-        self.queues.values_mut().for_each(SendQueue::hurry);
-        self.readers.values_mut().for_each(|reader| reader.machine.hurry(self.now.monotonic));
-    }
-
-    fn revive(&mut self, principal: PrincipalId) {
-        let readers = self.readers.values_mut().filter(|reader| reader.principal == principal);
-        readers.for_each(|reader| reader.machine.revive(self.now.monotonic));
-    }
-
-    fn advance_all(&mut self) {
-        let principals: Vec<_> = self.principals.keys().copied().collect();
-        for principal in principals {
-            self.advance_principal(principal);
+        for principal in self.principals.values_mut() {
+            principal.auth.hurry(self.now);
+        }
+        for id in self.channels.keys_where(|_| true) {
+            if self.channels.get_mut(id).is_some_and(|channel| channel.hurry(self.now)) {
+                self.give_up(id);
+            }
         }
     }
 
-    fn advance_principal(&mut self, principal: PrincipalId) {
-        let lanes: Vec<_> = self.queues.keys().filter(|lane| lane.principal == principal).cloned().collect();
-        for lane in lanes {
-            self.advance_lane(&lane);
+    fn advance_where(&mut self, concerned: impl Fn(&Channel) -> bool) {
+        for id in self.channels.keys_where(concerned) {
+            self.advance(id);
         }
-        for reader in self.readers_of(principal) {
-            self.advance_reader(reader);
-        }
-        self.ask_for_token(principal);
     }
 
     fn close_principal(&mut self, principal: PrincipalId) {
-        self.principals.remove(&principal);
-        let of_it = |(send, lane): (&SendId, &Lane)| (lane.principal == principal).then_some(*send);
-        let sends: Vec<_> = self.lanes.iter().filter_map(of_it).collect();
-        // All of them first: a line that moved up in between would be told otherwise.
-        sends.iter().for_each(|&send| self.cancel_send(send));
-        for send in sends {
-            self.advance_send(send);
-            self.forget_send(send);
+        for id in self.channels.keys_where(|channel| channel.principal == principal) {
+            self.give_up(id);
+            // All of them before the first is told: a line that moves up in between would be told otherwise.
+            let sends = self.sends.keys_where(|&queue| queue == id);
+            for &send in &sends {
+                self.with_queue(send, |queue| queue.cancel(send));
+                self.sends.remove(send);
+            }
+            if let Some(mut channel) = self.channels.remove(id)
+                && !sends.is_empty()
+            {
+                channel.drain(id, &mut self.outputs);
+            }
         }
-        for reader in self.readers_of(principal) {
-            self.handle_command(Command::Unsubscribe(reader));
-        }
+        self.principals.remove(principal);
     }
 
-    fn readers_of(&self, principal: PrincipalId) -> Vec<SubscriptionId> {
-        let of_it = |(&id, reader): (&SubscriptionId, &Reader)| (reader.principal == principal).then_some(id);
-        self.readers.iter().filter_map(of_it).collect()
-    }
-
-    fn ask_for_token(&mut self, id: PrincipalId) {
-        if self.principals.get_mut(&id).is_some_and(|principal| principal.auth.poll_wanted()) {
-            self.tell(Event::TokenNeeded(id));
-        }
-    }
-
-    fn drops_repeats(&self, lane: &Lane) -> bool {
-        self.principals.get(&lane.principal).is_some_and(|principal| principal.drops_repeats)
-    }
-
-    fn principal_of(&self, owner: &Owner) -> Option<PrincipalId> {
-        match owner {
-            Owner::Queue(lane) => Some(lane.principal),
-            Owner::Reader(id) => self.readers.get(id).map(|reader| reader.principal),
+    fn give_up(&mut self, id: ChannelId) {
+        if let Some(request) = self.channels.get_mut(id).and_then(Channel::give_up) {
+            self.requests.remove(request);
+            self.outputs.push(Output::Abort(request));
         }
     }
-
-    fn abort(&mut self, request: RequestId) {
-        if self.requests.remove(&request).is_some() {
-            self.outputs.push_back(Output::Abort(request));
-        }
-    }
-
-    fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
-    }
-}
-
-const fn is_success(status: u16) -> bool {
-    status >= 200 && status < 300
 }
 
 /// What the server would refuse for certain. The record stores the value as a string, so its quotes count twice.
 fn refuse_data(json: &str, body: usize) -> Option<Problem> {
     let mut scanner = Scanner::new(json);
-    if scanner.value().and_then(|_| scanner.end()).is_err() {
+    if scanner.value().and_then(|_| scanner.end()).is_none() {
         return Some(Problem::new(ErrorCode::InvalidData));
     }
     if body > BODY_LIMIT {
@@ -610,7 +367,7 @@ fn refuse_data(json: &str, body: usize) -> Option<Problem> {
         return None;
     }
     let mut record = String::from("{\"data\":");
-    json::push_string(&mut record, json);
+    push_string(&mut record, json);
     record.push_str(",\"id\":\"inp_000000000000\"}");
     (record.len() > RECORD_LIMIT).then(|| Problem::too_large(RECORD_LIMIT, record.len()))
 }

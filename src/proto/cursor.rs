@@ -1,7 +1,5 @@
 //! Where a reader stands, and what it has seen: both outlive every connection.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use super::records::Position;
 
 /// How many part ids are remembered. The reference client remembers as many, but only while one connection lasts.
@@ -11,8 +9,9 @@ const WINDOW: usize = 5000;
 #[derive(Clone, Debug, Default)]
 pub struct Cursor {
     place: Place,
-    seen: BTreeSet<u64>,
-    order: VecDeque<u64>,
+    recent: HashSet,
+    /// What was recent before: between them at least the last `WINDOW` are known.
+    older: HashSet,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,16 +57,52 @@ impl Cursor {
     /// Notes the writer's id of a part. `false` when the same part has been seen: a writer repeats what it is unsure of.
     pub fn note_part(&mut self, part_id: &str) -> bool {
         let hash = fnv1a(part_id);
-        if !self.seen.insert(hash) {
+        if self.recent.contains(hash) || self.older.contains(hash) {
             return false;
         }
-        self.order.push_back(hash);
-        if self.order.len() > WINDOW
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.seen.remove(&oldest);
+        if self.recent.count == WINDOW {
+            self.older = core::mem::take(&mut self.recent);
         }
+        self.recent.insert(hash);
         true
+    }
+}
+
+/// Hashes, found by probing from where they belong. Zero marks a free slot.
+#[derive(Clone, Debug, Default)]
+struct HashSet {
+    slots: Vec<u64>,
+    count: usize,
+}
+
+impl HashSet {
+    fn contains(&self, hash: u64) -> bool {
+        !self.slots.is_empty() && self.slots[self.slot(hash)] == hash
+    }
+
+    fn insert(&mut self, hash: u64) {
+        if self.count * 4 >= self.slots.len() * 3 {
+            let larger = vec![0; (self.slots.len() * 2).max(64)];
+            for hash in core::mem::replace(&mut self.slots, larger) {
+                if hash != 0 {
+                    let slot = self.slot(hash);
+                    self.slots[slot] = hash;
+                }
+            }
+        }
+        let slot = self.slot(hash);
+        self.slots[slot] = hash;
+        self.count += 1;
+    }
+
+    /// Where the hash is, or would go. There is always a free slot.
+    fn slot(&self, hash: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = hash as usize & mask;
+        while self.slots[slot] != 0 && self.slots[slot] != hash {
+            slot = (slot + 1) & mask;
+        }
+        slot
     }
 }
 
@@ -77,7 +112,7 @@ fn order(id: &str) -> Option<(u64, u64)> {
     Some((ms.parse().ok()?, n.parse().ok()?))
 }
 
-/// 64-bit FNV-1a: part ids are short and random, and only have to be told apart.
+/// 64-bit FNV-1a: part ids are short and random, and only have to be told apart. Never zero.
 fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+    1 | text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }

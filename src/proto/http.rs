@@ -1,10 +1,10 @@
 //! Requests as data, and what the head and body of an answer mean.
 
-use core::time::Duration;
+use std::rc::Rc;
 
 use super::error::{ErrorCode, Problem};
 use super::id::RequestId;
-use super::json::{Malformed, Scanner, hex_digit};
+use super::json::{Scanner, hex_digit};
 use super::time::UnixTime;
 use super::token::AccessToken;
 
@@ -27,7 +27,7 @@ pub struct OutgoingRequest {
     /// Goes into `Authorization: Bearer …`.
     pub token: AccessToken,
     /// The preview branch, for `x-trigger-branch`.
-    pub branch: Option<String>,
+    pub branch: Option<Rc<str>>,
     /// What is asked.
     pub kind: RequestKind,
 }
@@ -38,9 +38,9 @@ pub enum RequestKind {
     /// `POST` of a JSON body. The key is the same for every attempt at one send.
     Send {
         /// The whole body.
-        body: String,
+        body: Rc<str>,
         /// For `x-trigger-request-idempotency-key`.
-        idempotency_key: String,
+        idempotency_key: Rc<str>,
     },
     /// `GET` of an event stream.
     Stream {
@@ -56,12 +56,19 @@ pub enum RequestKind {
 pub struct ResponseHead {
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After` in seconds, where it can be read.
-    pub retry_after: Option<Duration>,
+    /// `Retry-After`, where it can be read; else 0.
+    pub retry_after_ms: u64,
     /// Which record format the stream has.
     pub version: StreamVersion,
     /// `x-tidegate-idempotent: 1`: a send repeated under the same key is stored once.
     pub idempotent: bool,
+}
+
+impl ResponseHead {
+    /// Whether the status is a 2xx.
+    pub const fn is_success(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
 }
 
 /// The two stream backends, told apart by `x-stream-version`.
@@ -102,7 +109,9 @@ pub fn stream_url(base_url: &str, run: &str, key: &str) -> String {
 pub fn classify(status: u16, body: &str, token: &AccessToken, wall: UnixTime) -> Problem {
     let server_message = error_message(body);
     let code = match status {
-        400 if server_message.as_deref().is_some_and(|words| words.contains("completed run")) => ErrorCode::RunFinished,
+        400 if server_message.as_deref().is_some_and(|words| words.ends_with("completed run")) => {
+            ErrorCode::RunFinished
+        }
         400 | 422 => ErrorCode::InvalidData,
         401 => refused_token(token, wall),
         403 => ErrorCode::Forbidden,
@@ -131,8 +140,8 @@ fn refused_token(token: &AccessToken, wall: UnixTime) -> ErrorCode {
 /// `{"error":"…"}`, or plain text. HTML is a page for people, not a message.
 fn error_message(body: &str) -> Option<String> {
     let text = match scan_error(body) {
-        Ok(found) => found?,
-        Err(_) => {
+        Some(found) => found?,
+        None => {
             let text = body.trim();
             if text.is_empty() || text.starts_with('<') {
                 return None;
@@ -140,11 +149,10 @@ fn error_message(body: &str) -> Option<String> {
             text.to_owned()
         }
     };
-    let end = text.char_indices().nth(MESSAGE_LIMIT).map_or(text.len(), |(at, _)| at);
-    Some(text[..end].to_owned())
+    Some(text.chars().take(MESSAGE_LIMIT).collect())
 }
 
-fn scan_error(body: &str) -> Result<Option<String>, Malformed> {
+fn scan_error(body: &str) -> Option<Option<String>> {
     let mut scanner = Scanner::new(body);
     scanner.begin_object()?;
     let mut message = None;
@@ -155,7 +163,7 @@ fn scan_error(body: &str) -> Result<Option<String>, Malformed> {
             scanner.value()?;
         }
     }
-    Ok(message)
+    Some(message)
 }
 
 /// As JavaScript's `encodeURIComponent` does.

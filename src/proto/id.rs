@@ -1,5 +1,7 @@
 //! Numbers that cannot be swapped for one another. [`Client`](super::client::Client) makes them, counting from 1.
 
+use super::table::Key;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -17,6 +19,16 @@ macro_rules! id {
                 self.0
             }
         }
+
+        impl Key for $name {
+            fn number(self) -> u32 {
+                self.0
+            }
+
+            fn from_number(number: u32) -> Self {
+                Self(number)
+            }
+        }
     };
 }
 
@@ -29,8 +41,8 @@ id! {
     SendId
 }
 id! {
-    /// One reader of one stream.
-    SubscriptionId
+    /// One stream of one run as one principal uses it. A reader is known by it.
+    ChannelId
 }
 id! {
     /// One HTTP request.
@@ -46,7 +58,7 @@ id! {
 pub(crate) struct Counter(u32);
 
 impl Counter {
-    pub(crate) fn next(&mut self) -> u32 {
+    pub(crate) const fn next(&mut self) -> u32 {
         self.0 += 1;
         self.0
     }

@@ -1,7 +1,7 @@
 //! Everything that can happen to the core.
 
 use super::http::{RequestFailure, ResponseHead};
-use super::id::{PrincipalId, RequestId, SendId, SubscriptionId};
+use super::id::{ChannelId, PrincipalId, RequestId, SendId};
 
 /// One thing that happened. Bytes and texts are borrowed: the core keeps what it needs.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ pub enum Command<'a> {
     /// Reads a stream.
     Subscribe {
         /// Its id.
-        subscription: SubscriptionId,
+        subscription: ChannelId,
         /// Who reads.
         principal: PrincipalId,
         /// Of which run.
@@ -83,7 +83,7 @@ pub enum Command<'a> {
         timeout_seconds: Option<u32>,
     },
     /// Stops reading.
-    Unsubscribe(SubscriptionId),
+    Unsubscribe(ChannelId),
 }
 
 /// Tells which command, and nothing of what it carries: tokens and payloads stay out of logs.

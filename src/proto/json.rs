@@ -1,18 +1,9 @@
 //! Finds values in JSON text without building trees.
 //!
 //! A pull scanner: it descends into the objects and arrays the caller names and hands everything else back as the text it is.
-//! What it hands back has been checked against RFC 8259, so the text can be parsed again in JavaScript and cannot fail there.
+//! What is not JSON, or not of the asked shape, is `None`. What it hands back has been checked against RFC 8259, so the text can be parsed again in JavaScript and cannot fail there.
 
 use std::borrow::Cow;
-
-/// The text is not JSON, or not of the asked shape, at this byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed {
-    /// Offset in bytes.
-    pub at: usize,
-}
-
-type Result<T> = core::result::Result<T, Malformed>;
 
 /// A position in a JSON text.
 #[derive(Debug)]
@@ -30,27 +21,31 @@ impl<'a> Scanner<'a> {
     }
 
     /// Enters an object. Follow with [`next_key`](Self::next_key) until it gives `None`.
-    pub fn begin_object(&mut self) -> Result<()> {
+    pub fn begin_object(&mut self) -> Option<()> {
         self.open(b'{')
     }
 
-    /// The next member's name, or `None` behind the last one. The value must be taken before the next call.
-    pub fn next_key(&mut self) -> Result<Option<Cow<'a, str>>> {
+    /// The next member's name as it is written, or `Some(None)` behind the last. The value must be taken before the next call.
+    /// Names are compared with plain ones, so an escape in one makes it just another name.
+    pub fn next_key(&mut self) -> Option<Option<&'a str>> {
         if !self.next_item(b'}')? {
-            return Ok(None);
+            return Some(None);
         }
-        let key = self.string()?;
+        self.skip_space();
+        let start = self.at + 1;
+        self.skip_string()?;
+        let key = self.text.get(start..self.at - 1)?;
         self.expect(b':')?;
-        Ok(Some(key))
+        Some(Some(key))
     }
 
     /// Enters an array. Follow with [`next_element`](Self::next_element) until it gives `false`.
-    pub fn begin_array(&mut self) -> Result<()> {
+    pub fn begin_array(&mut self) -> Option<()> {
         self.open(b'[')
     }
 
     /// Whether there is one more element; it must be taken before the next call.
-    pub fn next_element(&mut self) -> Result<bool> {
+    pub fn next_element(&mut self) -> Option<bool> {
         self.next_item(b']')
     }
 
@@ -61,56 +56,51 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a string and unescapes it; borrowed when there is nothing to unescape. A lone surrogate becomes U+FFFD.
-    pub fn string(&mut self) -> Result<Cow<'a, str>> {
+    pub fn string(&mut self) -> Option<Cow<'a, str>> {
         self.skip_space();
         let start = self.at + 1;
         let escaped = self.skip_string()?;
         self.fresh = false;
-        let raw = self.text.get(start..self.at - 1).ok_or(self.malformed())?;
-        Ok(if escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) })
+        let raw = self.text.get(start..self.at - 1)?;
+        Some(if escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) })
     }
 
     /// Takes a number that is a whole one and not negative.
-    pub fn unsigned(&mut self) -> Result<u64> {
-        let at = self.at;
-        self.value()?.parse().map_err(|_| Malformed { at })
+    pub fn unsigned(&mut self) -> Option<u64> {
+        self.value()?.parse().ok()
     }
 
     /// Takes any value, as checked text.
-    pub fn value(&mut self) -> Result<&'a str> {
+    pub fn value(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
         self.skip_value()?;
         self.fresh = false;
-        self.text.get(start..self.at).ok_or(self.malformed())
+        self.text.get(start..self.at)
     }
 
     /// Checks that nothing but white space is left.
-    pub fn end(&mut self) -> Result<()> {
+    pub fn end(&mut self) -> Option<()> {
         self.skip_space();
-        if self.at == self.text.len() { Ok(()) } else { Err(self.malformed()) }
+        (self.at == self.text.len()).then_some(())
     }
 
-    fn open(&mut self, bracket: u8) -> Result<()> {
+    fn open(&mut self, bracket: u8) -> Option<()> {
         self.expect(bracket)?;
         self.fresh = true;
-        Ok(())
+        Some(())
     }
 
-    fn next_item(&mut self, close: u8) -> Result<bool> {
+    fn next_item(&mut self, close: u8) -> Option<bool> {
         let fresh = core::mem::replace(&mut self.fresh, false);
         if self.peek() == Some(close) {
             self.at += 1;
-            return Ok(false);
+            return Some(false);
         }
         if !fresh {
             self.expect(b',')?;
         }
-        Ok(true)
-    }
-
-    fn malformed(&self) -> Malformed {
-        Malformed { at: self.at }
+        Some(true)
     }
 
     fn byte(&self) -> Option<u8> {
@@ -123,19 +113,19 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn expect(&mut self, byte: u8) -> Result<()> {
+    fn expect(&mut self, byte: u8) -> Option<()> {
         if self.peek() != Some(byte) {
-            return Err(self.malformed());
+            return None;
         }
         self.at += 1;
-        Ok(())
+        Some(())
     }
 
     /// Iterative, so that no nesting a server sends can exhaust the stack.
-    fn skip_value(&mut self) -> Result<()> {
+    fn skip_value(&mut self) -> Option<()> {
         let mut open = Vec::new();
         loop {
-            match self.peek().ok_or(self.malformed())? {
+            match self.peek()? {
                 bracket @ (b'{' | b'[') => {
                     self.at += 1;
                     let close = if bracket == b'{' { b'}' } else { b']' };
@@ -156,7 +146,7 @@ impl<'a> Scanner<'a> {
                 _ => self.skip_number()?,
             }
             loop {
-                let Some(&close) = open.last() else { return Ok(()) };
+                let Some(&close) = open.last() else { return Some(()) };
                 match self.peek() {
                     Some(b',') => {
                         self.at += 1;
@@ -167,26 +157,26 @@ impl<'a> Scanner<'a> {
                         self.at += 1;
                         open.pop();
                     }
-                    _ => return Err(self.malformed()),
+                    _ => return None,
                 }
             }
         }
     }
 
-    fn skip_name(&mut self, close: u8) -> Result<()> {
+    fn skip_name(&mut self, close: u8) -> Option<()> {
         if close == b'}' {
             self.skip_space();
             self.skip_string()?;
             self.expect(b':')?;
         }
-        Ok(())
+        Some(())
     }
 
     /// Steps over a string; tells whether it holds an escape.
-    fn skip_string(&mut self) -> Result<bool> {
+    fn skip_string(&mut self) -> Option<bool> {
         let bytes = self.text.as_bytes();
         if self.byte() != Some(b'"') {
-            return Err(self.malformed());
+            return None;
         }
         self.at += 1;
         let mut escaped = false;
@@ -194,31 +184,31 @@ impl<'a> Scanner<'a> {
             match bytes.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(escaped);
+                    return Some(escaped);
                 }
                 Some(b'\\') => {
                     escaped = true;
                     self.at += match bytes.get(self.at + 1) {
                         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
                         Some(b'u') if hex4(bytes, self.at + 2).is_some() => 6,
-                        _ => return Err(self.malformed()),
+                        _ => return None,
                     };
                 }
                 Some(0x20..) => self.at += 1,
-                _ => return Err(self.malformed()),
+                _ => return None,
             }
         }
     }
 
-    fn skip_word(&mut self, word: &str) -> Result<()> {
+    fn skip_word(&mut self, word: &str) -> Option<()> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.malformed());
+            return None;
         }
         self.at += word.len();
-        Ok(())
+        Some(())
     }
 
-    fn skip_number(&mut self) -> Result<()> {
+    fn skip_number(&mut self) -> Option<()> {
         if self.byte() == Some(b'-') {
             self.at += 1;
         }
@@ -238,15 +228,15 @@ impl<'a> Scanner<'a> {
             }
             self.skip_digits()?;
         }
-        Ok(())
+        Some(())
     }
 
-    fn skip_digits(&mut self) -> Result<()> {
+    fn skip_digits(&mut self) -> Option<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.byte() {
             self.at += 1;
         }
-        if self.at == start { Err(self.malformed()) } else { Ok(()) }
+        (self.at > start).then_some(())
     }
 }
 
@@ -257,6 +247,9 @@ pub fn push_string(out: &mut String, text: &str) {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
             '\0'..'\x20' => {
                 out.push_str("\\u00");
                 out.push(hex_digit(c as u32 >> 4));
@@ -284,7 +277,7 @@ fn unescape(raw: &str) -> String {
     let mut plain = 0;
     while let Some(found) = memchr::memchr(b'\\', &bytes[plain..]) {
         let at = plain + found;
-        out.push_str(&raw[plain..at]);
+        out.push_str(raw.get(plain..at).unwrap_or_default());
         let (c, length) = match bytes.get(at + 1) {
             Some(b'b') => ('\u{8}', 2),
             Some(b'f') => ('\u{c}', 2),
@@ -298,7 +291,7 @@ fn unescape(raw: &str) -> String {
         out.push(c);
         plain = at + length;
     }
-    out.push_str(&raw[plain..]);
+    out.push_str(raw.get(plain..).unwrap_or_default());
     out
 }
 

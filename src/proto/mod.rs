@@ -5,6 +5,7 @@
 // Level 0: values and text.
 pub mod id;
 pub mod json;
+pub mod table;
 pub mod time;
 
 // Level 1: what the wire is made of.
@@ -32,5 +33,8 @@ pub mod subscription;
 // Level 6: the door out.
 pub mod output;
 
-// Level 7: the root that routes.
+// Level 7: a queue or a reader, with its request.
+pub mod channel;
+
+// Level 8: the root that routes.
 pub mod client;

@@ -1,7 +1,7 @@
 //! Everything the core can want, and everything it tells.
 
 use super::http::OutgoingRequest;
-use super::id::{PrincipalId, RequestId, SubscriptionId};
+use super::id::{ChannelId, PrincipalId, RequestId};
 use super::send::SendChanged;
 use super::subscription::StreamStatus;
 use super::time::Instant;
@@ -27,11 +27,11 @@ pub enum Event {
     /// A send has a new state.
     Send(SendChanged),
     /// A reader has a new status.
-    Stream(SubscriptionId, StreamStatus),
+    Stream(ChannelId, StreamStatus),
     /// Parts of a stream: one batch a chunk.
     Parts {
         /// Of which reader.
-        subscription: SubscriptionId,
+        subscription: ChannelId,
         /// A JSON array, one element a part.
         json: String,
         /// Resume behind this.
@@ -40,7 +40,7 @@ pub enum Event {
     /// A record that is not what the protocol says.
     Unreadable {
         /// Of which reader.
-        subscription: SubscriptionId,
+        subscription: ChannelId,
         /// Its position.
         id: String,
         /// What is wrong with it.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::http::StreamVersion;
-use super::json::{Malformed, Scanner};
+use super::json::Scanner;
 use super::sse::Frame;
 
 /// What one record holds, once its envelope is off.
@@ -69,19 +69,19 @@ fn value(text: &str) -> Body<'_> {
     }
     let mut scanner = Scanner::new(text);
     match scanner.value().and_then(|json| scanner.end().map(|()| json)) {
-        Ok(json) => Body::Part { json, part_id: None },
-        Err(Malformed { .. }) => Body::Unreadable("the record is not JSON"),
+        Some(json) => Body::Part { json, part_id: None },
+        None => Body::Unreadable("the record is not JSON"),
     }
 }
 
 fn read_batch(data: &str, mut on_record: impl FnMut(Position<'_>, Body<'_>)) -> Signal {
     match scan_batch(data, &mut on_record) {
-        Ok(()) => Signal::Records,
-        Err(Malformed { .. }) => Signal::Failure,
+        Some(()) => Signal::Records,
+        None => Signal::Failure,
     }
 }
 
-fn scan_batch(data: &str, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) -> Result<(), Malformed> {
+fn scan_batch(data: &str, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) -> Option<()> {
     let mut scanner = Scanner::new(data);
     scanner.begin_object()?;
     while let Some(key) = scanner.next_key()? {
@@ -97,11 +97,11 @@ fn scan_batch(data: &str, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) ->
     scanner.end()
 }
 
-fn scan_record(scanner: &mut Scanner<'_>, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) -> Result<(), Malformed> {
+fn scan_record(scanner: &mut Scanner<'_>, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) -> Option<()> {
     let (mut sequence, mut body, mut skipped) = (None, None, false);
     scanner.begin_object()?;
     while let Some(key) = scanner.next_key()? {
-        match &*key {
+        match key {
             "seq_num" => sequence = Some(scanner.unsigned()?),
             "body" => body = Some(scanner.string()?),
             "headers" => skipped = scan_headers(scanner.value()?)?,
@@ -116,14 +116,14 @@ fn scan_record(scanner: &mut Scanner<'_>, on_record: &mut impl FnMut(Position<'_
         Some(body) => on_record(position, envelope(&body)),
         None => on_record(position, Body::Unreadable("the record has no body")),
     }
-    Ok(())
+    Some(())
 }
 
 /// Commands of the store have a first header with an empty name; the server's own have one named `trigger-control`.
-fn scan_headers(value: &str) -> Result<bool, Malformed> {
+fn scan_headers(value: &str) -> Option<bool> {
     let mut scanner = Scanner::new(value);
     if scanner.peek() != Some(b'[') {
-        return Ok(false);
+        return Some(false);
     }
     scanner.begin_array()?;
     let (mut skipped, mut first) = (false, true);
@@ -140,18 +140,15 @@ fn scan_headers(value: &str) -> Result<bool, Malformed> {
         }
         first = false;
     }
-    Ok(skipped)
+    Some(skipped)
 }
 
 /// `{"data": …, "id": "…"}`. A send without data has no `data`: it reads as `null`.
 fn envelope(body: &str) -> Body<'_> {
-    match scan_envelope(body) {
-        Ok(part) => part,
-        Err(Malformed { .. }) => Body::Unreadable("the record is not a part in JSON"),
-    }
+    scan_envelope(body).unwrap_or(Body::Unreadable("the record is not a part in JSON"))
 }
 
-fn scan_envelope(body: &str) -> Result<Body<'_>, Malformed> {
+fn scan_envelope(body: &str) -> Option<Body<'_>> {
     let mut scanner = Scanner::new(body);
     let (mut json, mut part_id) = ("null", None);
     scanner.begin_object()?;
@@ -165,5 +162,5 @@ fn scan_envelope(body: &str) -> Result<Body<'_>, Malformed> {
         }
     }
     scanner.end()?;
-    Ok(Body::Part { json, part_id })
+    Some(Body::Part { json, part_id })
 }

@@ -1,20 +1,19 @@
 //! The sends to one input stream of one run: in order, one in flight, each with an honest outcome.
 
-use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};
-use super::http::{RequestFailure, ResponseHead};
-use super::id::{Generation, RequestId, SendId};
+use super::http::{RequestFailure, RequestKind, ResponseHead};
+use super::id::SendId;
 use super::random::Random;
-use super::time::{Instant, Now};
+use super::table::{Queue, Table};
+use super::time::Instant;
 
-const AGAIN: BackoffPolicy =
-    BackoffPolicy { first: Duration::from_millis(500), cap: Duration::from_secs(15), stable: Duration::ZERO };
+const AGAIN: BackoffPolicy = BackoffPolicy { first_ms: 500, cap_ms: 15_000, stable_ms: 0 };
 
 /// How long an answer may take. A megabyte over a slow line takes half of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_MS: u64 = 60_000;
 
 /// How often one send is made by itself before the application is asked.
 const TRIES: u32 = 6;
@@ -29,14 +28,14 @@ pub enum SendState {
     /// The server has it.
     Accepted,
     /// The server certainly does not have it.
-    Rejected(Problem),
+    Rejected(Rc<Problem>),
     /// It may or may not have arrived. Sending it again may deliver it twice.
-    Unknown(Problem),
+    Unknown(Rc<Problem>),
     /// Taken back before it left.
     Cancelled,
 }
 
-/// What a queued send waits for.
+/// What something waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     /// Earlier sends to the same stream.
@@ -66,47 +65,28 @@ pub enum Verdict {
     /// Stored.
     Accepted,
     /// It will not be taken as it is.
-    Rejected(Problem),
+    Rejected(Rc<Problem>),
     /// Nobody can tell.
-    Unknown(Problem),
-    /// Certainly not stored, or repeating does no harm: make it again. The delay is the server's wish.
+    Unknown(Rc<Problem>),
+    /// Make it again: certainly not stored, or repeating does no harm.
     Again {
-        /// Not before this has passed.
-        after: Option<Duration>,
-        /// What it comes to when there have been enough tries.
-        otherwise: Outcome,
+        /// Not before this has passed: the server's wish.
+        after_ms: u64,
+        /// This attempt may have been stored.
+        doubtful: bool,
         /// The cause.
-        problem: Problem,
+        problem: Rc<Problem>,
     },
 }
 
-/// How a send ends that has been tried often enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// None of the tries can have been stored.
-    Rejected,
-    /// One of them may have been.
-    Unknown,
-}
-
-/// What became of a send that was to be forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forgotten {
-    /// It is still under way: it stays.
-    NotSettled,
-    /// It is gone.
-    Gone,
-    /// It is gone, and nothing is left in the queue.
-    LastOne,
-}
-
 impl Verdict {
-    /// What an answer means. `problem` is what [`classify`](super::http::classify) made of it, where it is not a 2xx.
-    pub fn of_answer(head: &ResponseHead, problem: Option<Problem>, repeats_are_dropped: bool) -> Self {
-        let Some(problem) = problem else { return Self::Accepted };
+    /// What an answer means that is not a 2xx. The problem is what [`classify`](super::http::classify) made of it.
+    pub fn of_answer(head: &ResponseHead, problem: Rc<Problem>, repeats_are_dropped: bool) -> Self {
         match problem.code {
-            ErrorCode::RateLimited => Self::Again { after: head.retry_after, otherwise: Outcome::Rejected, problem },
-            ErrorCode::Server | ErrorCode::Timeout => Self::ambiguous(problem, head.retry_after, repeats_are_dropped),
+            ErrorCode::RateLimited => Self::Again { after_ms: head.retry_after_ms, doubtful: false, problem },
+            ErrorCode::Server | ErrorCode::Timeout => {
+                Self::ambiguous(problem, head.retry_after_ms, repeats_are_dropped)
+            }
             ErrorCode::RunFinished
             | ErrorCode::NotFound
             | ErrorCode::Forbidden
@@ -125,26 +105,33 @@ impl Verdict {
 
     /// What a request without an answer means: the page cannot see whether the body arrived.
     pub fn of_failure(failure: RequestFailure, repeats_are_dropped: bool) -> Self {
-        let problem = Problem::new(ErrorCode::Blocked);
+        let problem = Rc::new(Problem::new(ErrorCode::Blocked));
         match failure {
             RequestFailure::NotSent => Self::Rejected(problem),
-            RequestFailure::Network => Self::ambiguous(problem, None, repeats_are_dropped),
+            RequestFailure::Network => Self::ambiguous(problem, 0, repeats_are_dropped),
         }
     }
 
-    const fn ambiguous(problem: Problem, after: Option<Duration>, repeats_are_dropped: bool) -> Self {
-        if repeats_are_dropped {
-            Self::Again { after, otherwise: Outcome::Unknown, problem }
-        } else {
-            Self::Unknown(problem)
-        }
+    const fn ambiguous(problem: Rc<Problem>, after_ms: u64, repeats_are_dropped: bool) -> Self {
+        if repeats_are_dropped { Self::Again { after_ms, doubtful: true, problem } } else { Self::Unknown(problem) }
     }
+}
+
+/// What became of a send that was to be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// It is still under way: it stays.
+    NotSettled,
+    /// It is gone.
+    Gone,
+    /// It is gone, and nothing is left in the queue.
+    LastOne,
 }
 
 #[derive(Debug)]
 struct Send {
-    body: String,
-    idempotency_key: String,
+    body: Rc<str>,
+    idempotency_key: Rc<str>,
     state: SendState,
     /// How often it has left.
     attempt: u32,
@@ -154,165 +141,132 @@ struct Send {
     doubtful: bool,
 }
 
-#[derive(Debug)]
-struct InFlight {
-    send: SendId,
-    request: RequestId,
-    generation: Generation,
-    deadline: Instant,
-}
-
 /// The send machine of one stream.
 #[derive(Debug)]
 pub struct SendQueue {
-    sends: BTreeMap<SendId, Send>,
+    sends: Table<SendId, Send>,
     /// Those that have not left, in order.
-    waiting: VecDeque<SendId>,
-    in_flight: Option<InFlight>,
+    waiting: Queue<SendId>,
+    /// The one that has, and how long its answer may take.
+    in_flight: Option<(SendId, Instant)>,
     not_before: Instant,
     backoff: Backoff,
-    changes: VecDeque<SendChanged>,
+    changes: Queue<SendChanged>,
 }
 
 impl Default for SendQueue {
     fn default() -> Self {
         Self {
-            sends: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            sends: Table::default(),
+            waiting: Queue::default(),
             in_flight: None,
             not_before: Instant::default(),
             backoff: Backoff::new(AGAIN),
-            changes: VecDeque::new(),
+            changes: Queue::default(),
         }
     }
 }
 
 impl SendQueue {
     /// Adds a send at the end.
-    pub fn push(&mut self, id: SendId, body: String, idempotency_key: String) {
-        let state = SendState::Queued(Hold::Turn);
-        self.sends.insert(
-            id,
-            Send { body, idempotency_key, state: state.clone(), attempt: 0, first_attempt: 0, doubtful: false },
-        );
-        self.waiting.push_back(id);
-        self.changes.push_back(SendChanged { send: id, state, attempt: 0 });
+    pub fn push(&mut self, id: SendId, body: Rc<str>, idempotency_key: Rc<str>) {
+        self.add(id, body, idempotency_key, SendState::Queued(Hold::Turn));
+        self.waiting.push(id);
     }
 
     /// Adds a send that is refused before it could leave.
-    pub fn push_rejected(&mut self, id: SendId, body: String, idempotency_key: String, problem: Problem) {
-        self.push(id, body, idempotency_key);
-        self.waiting.pop_back();
-        self.set(id, SendState::Rejected(problem));
+    pub fn push_rejected(&mut self, id: SendId, problem: Problem) {
+        self.add(id, "".into(), "".into(), SendState::Rejected(Rc::new(problem)));
     }
 
-    /// The send that may leave now, if any.
-    pub fn poll_ready(&self, now: Instant) -> Option<SendId> {
-        if self.in_flight.is_some() || self.not_before > now {
-            return None;
-        }
-        self.waiting.front().copied()
+    /// Whether a send may leave now.
+    pub fn wants_request(&self, now: Instant) -> bool {
+        self.in_flight.is_none() && self.not_before <= now && !self.waiting.is_empty()
     }
 
     /// Says what the first in line waits for.
     pub fn hold(&mut self, reason: Hold) {
-        if let Some(&head) = self.waiting.front() {
+        if let Some(&head) = self.waiting.first() {
             self.set(head, SendState::Queued(reason));
         }
     }
 
-    /// Takes the first in line for a request. Gives body and idempotency key.
-    pub fn start(&mut self, now: Instant, request: RequestId, generation: Generation) -> Option<(String, String)> {
-        let id = self.waiting.pop_front()?;
-        let send = self.sends.get_mut(&id)?;
+    /// Takes the first in line for a request.
+    pub fn start(&mut self, now: Instant) -> Option<RequestKind> {
+        let id = self.waiting.pop()?;
+        let send = self.sends.get_mut(id)?;
         send.attempt += 1;
-        let made = (send.body.clone(), send.idempotency_key.clone());
-        self.in_flight = Some(InFlight { send: id, request, generation, deadline: now.after(PATIENCE) });
+        let kind = RequestKind::Send { body: Rc::clone(&send.body), idempotency_key: Rc::clone(&send.idempotency_key) };
+        self.in_flight = Some((id, now.after(PATIENCE_MS)));
         self.set(id, SendState::Sending);
-        Some(made)
-    }
-
-    /// Whose token the request in flight carries.
-    pub fn generation(&self, request: RequestId) -> Option<Generation> {
-        self.in_flight.as_ref().filter(|flight| flight.request == request).map(|flight| flight.generation)
+        Some(kind)
     }
 
     /// Ends the attempt in flight.
-    pub fn settle(&mut self, now: Instant, request: RequestId, verdict: Verdict, random: &mut Random) {
-        let Some(flight) = self.in_flight.take_if(|flight| flight.request == request) else { return };
-        let id = flight.send;
-        let Some(send) = self.sends.get_mut(&id) else { return };
+    pub fn settle(&mut self, now: Instant, verdict: Verdict, random: &mut Random) {
+        let Some((id, _)) = self.in_flight.take() else { return };
         match verdict {
             Verdict::Accepted => self.end(id, SendState::Accepted),
-            Verdict::Rejected(problem) if send.doubtful => self.end(id, SendState::Unknown(problem)),
-            Verdict::Rejected(problem) => self.end(id, SendState::Rejected(problem)),
+            Verdict::Rejected(problem) => self.reject(id, problem),
             Verdict::Unknown(problem) => self.end(id, SendState::Unknown(problem)),
-            Verdict::Again { after, otherwise, problem } => {
-                send.doubtful |= otherwise == Outcome::Unknown;
-                if send.attempt - send.first_attempt < TRIES {
-                    self.not_before = self.next_try(now, after, &problem, random);
-                    self.waiting.push_front(id);
-                    self.set(id, SendState::Queued(Hold::Backoff));
-                } else if send.doubtful {
-                    self.end(id, SendState::Unknown(problem));
-                } else {
-                    self.end(id, SendState::Rejected(problem));
+            Verdict::Again { after_ms, doubtful, problem } => {
+                let Some(send) = self.sends.get_mut(id) else { return };
+                send.doubtful |= doubtful;
+                if send.attempt - send.first_attempt >= TRIES {
+                    return self.reject(id, problem);
                 }
+                // An answer to the token, not to the load, is followed up at once.
+                self.not_before = match problem.status {
+                    Some(401) => now,
+                    _ => self.backoff.fail(now, after_ms, random),
+                };
+                self.waiting.push_front(id);
+                self.set(id, SendState::Queued(Hold::Backoff));
             }
         }
     }
 
-    /// An answer to the token, not to the load, is followed up at once.
-    fn next_try(&mut self, now: Instant, after: Option<Duration>, problem: &Problem, random: &mut Random) -> Instant {
-        match problem.status {
-            Some(401) => now,
-            _ => self.backoff.fail(now, after, random),
-        }
-    }
-
     /// Refuses the first in line.
-    pub fn reject_head(&mut self, problem: Problem) {
-        if let Some(id) = self.waiting.pop_front() {
-            let doubtful = self.sends.get(&id).is_some_and(|send| send.doubtful);
-            self.end(id, if doubtful { SendState::Unknown(problem) } else { SendState::Rejected(problem) });
+    pub fn refuse(&mut self, problem: Rc<Problem>) {
+        if let Some(id) = self.waiting.pop() {
+            self.reject(id, problem);
         }
     }
 
-    /// Takes a send back. One in flight may have arrived: its request is given up and named.
-    pub fn cancel(&mut self, id: SendId) -> Option<RequestId> {
-        if let Some(flight) = self.in_flight.take_if(|flight| flight.send == id) {
-            self.end(id, SendState::Unknown(Problem::new(ErrorCode::Aborted)));
-            return Some(flight.request);
+    /// Takes a send back. `true` when it is in flight, so that its request is to be given up; it may have arrived.
+    pub fn cancel(&mut self, id: SendId) -> bool {
+        let flying = self.in_flight.take_if(|(flying, _)| *flying == id).is_some();
+        let doubtful = self.sends.get(id).is_some_and(|send| send.doubtful);
+        if flying || (self.waiting.remove(&id) && doubtful) {
+            self.end(id, SendState::Unknown(Rc::new(Problem::new(ErrorCode::Aborted))));
+        } else if let Some(SendState::Queued(_)) = self.sends.get(id).map(|send| &send.state) {
+            self.end(id, SendState::Cancelled);
         }
-        if let Some(place) = self.waiting.iter().position(|&waiting| waiting == id) {
-            self.waiting.remove(place);
-            let doubtful = self.sends.get(&id).is_some_and(|send| send.doubtful);
-            let aborted = SendState::Unknown(Problem::new(ErrorCode::Aborted));
-            self.end(id, if doubtful { aborted } else { SendState::Cancelled });
-        }
-        None
+        flying
     }
 
-    /// Puts a settled send back at the end of the line, under the same idempotency key. Not one that was accepted.
+    /// Puts a settled send back at the end of the line, under the same idempotency key. Not one that was accepted, nor one
+    /// whose data can never be sent.
     pub fn retry(&mut self, id: SendId) {
-        let Some(send) = self.sends.get_mut(&id) else { return };
+        let Some(send) = self.sends.get_mut(id) else { return };
+        if send.body.is_empty() {
+            return;
+        }
         if let SendState::Rejected(_) | SendState::Unknown(_) | SendState::Cancelled = send.state {
             send.first_attempt = send.attempt;
             send.doubtful |= matches!(send.state, SendState::Unknown(_));
-            self.waiting.push_back(id);
+            self.waiting.push(id);
             self.set(id, SendState::Queued(Hold::Turn));
         }
     }
 
     /// Drops a settled send.
     pub fn forget(&mut self, id: SendId) -> Forgotten {
-        match self.sends.get(&id).map(|send| &send.state) {
-            Some(SendState::Queued(_) | SendState::Sending) => Forgotten::NotSettled,
-            _ => {
-                self.sends.remove(&id);
-                if self.sends.is_empty() { Forgotten::LastOne } else { Forgotten::Gone }
-            }
+        if let Some(SendState::Queued(_) | SendState::Sending) = self.sends.get(id).map(|send| &send.state) {
+            return Forgotten::NotSettled;
         }
+        self.sends.remove(id);
+        if self.sends.is_empty() { Forgotten::LastOne } else { Forgotten::Gone }
     }
 
     /// Tries the first in line now: the cause of its delay may be gone.
@@ -320,26 +274,38 @@ impl SendQueue {
         self.not_before = Instant::default();
     }
 
-    /// Gives up on an answer that is overdue, and names its request.
-    pub fn handle_timeout(&mut self, now: Now, repeats_are_dropped: bool, random: &mut Random) -> Option<RequestId> {
-        let flight = self.in_flight.as_ref().filter(|flight| flight.deadline <= now.monotonic)?;
-        let request = flight.request;
-        let verdict = Verdict::ambiguous(Problem::new(ErrorCode::Timeout), None, repeats_are_dropped);
-        self.settle(now.monotonic, request, verdict, random);
-        Some(request)
+    /// Gives up on an answer that is overdue. `true` when its request is to be given up.
+    pub fn handle_timeout(&mut self, now: Instant, repeats_are_dropped: bool, random: &mut Random) -> bool {
+        let overdue = self.in_flight.is_some_and(|(_, deadline)| deadline <= now);
+        if overdue {
+            let problem = Rc::new(Problem::new(ErrorCode::Timeout));
+            self.settle(now, Verdict::ambiguous(problem, 0, repeats_are_dropped), random);
+        }
+        overdue
     }
 
     /// When something is due here.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match &self.in_flight {
-            Some(flight) => Some(flight.deadline),
+        match self.in_flight {
+            Some((_, deadline)) => Some(deadline),
             None => (!self.waiting.is_empty()).then_some(self.not_before),
         }
     }
 
     /// The next change to tell.
     pub fn poll_change(&mut self) -> Option<SendChanged> {
-        self.changes.pop_front()
+        self.changes.pop()
+    }
+
+    fn add(&mut self, id: SendId, body: Rc<str>, idempotency_key: Rc<str>, state: SendState) {
+        self.changes.push(SendChanged { send: id, state: state.clone(), attempt: 0 });
+        let send = Send { body, idempotency_key, state, attempt: 0, first_attempt: 0, doubtful: false };
+        self.sends.insert(id, send);
+    }
+
+    fn reject(&mut self, id: SendId, problem: Rc<Problem>) {
+        let doubtful = self.sends.get(id).is_some_and(|send| send.doubtful);
+        self.end(id, if doubtful { SendState::Unknown(problem) } else { SendState::Rejected(problem) });
     }
 
     fn end(&mut self, id: SendId, state: SendState) {
@@ -349,10 +315,13 @@ impl SendQueue {
     }
 
     fn set(&mut self, id: SendId, state: SendState) {
-        let Some(send) = self.sends.get_mut(&id) else { return };
-        if send.state != state {
-            send.state = state.clone();
-            self.changes.push_back(SendChanged { send: id, state, attempt: send.attempt });
+        let Some(send) = self.sends.get_mut(id) else { return };
+        if let (SendState::Queued(old), SendState::Queued(new)) = (&send.state, &state)
+            && old == new
+        {
+            return;
         }
+        send.state = state.clone();
+        self.changes.push(SendChanged { send: id, state, attempt: send.attempt });
     }
 }

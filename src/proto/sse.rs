@@ -2,8 +2,6 @@
 //!
 //! One decoder lives as long as one connection. The cursor does not live here: it must outlive the connection.
 
-use core::time::Duration;
-
 /// The most a frame may hold before its blank line: 16 MiB. The largest record of the wire is 1 MiB, escaped once more.
 pub const FRAME_LIMIT: usize = 16 << 20;
 
@@ -32,7 +30,7 @@ pub struct SseDecoder {
     has_data: bool,
     event: String,
     id: Option<String>,
-    retry: Option<Duration>,
+    retry_ms: u64,
     /// A carriage return ended the last chunk: a line feed next belongs to it.
     after_return: bool,
     /// Only the very first line may begin with a byte order mark.
@@ -55,15 +53,15 @@ impl SseDecoder {
             has_data: false,
             event: String::new(),
             id: None,
-            retry: None,
+            retry_ms: 0,
             after_return: false,
             first_line: true,
         }
     }
 
-    /// The last `retry` field: how long the server asks to wait before a reconnect.
-    pub const fn retry(&self) -> Option<Duration> {
-        self.retry
+    /// The last `retry` field: how long the server asks to wait before a reconnect. 0 when it does not ask.
+    pub const fn retry_ms(&self) -> u64 {
+        self.retry_ms
     }
 
     /// Takes the next bytes and hands out every frame they complete.
@@ -118,7 +116,7 @@ impl SseDecoder {
             }
             b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
             b"id" if !value.contains(&0) => self.id = Some(String::from_utf8_lossy(value).into_owned()),
-            b"retry" => self.retry = parse_retry(value).or(self.retry),
+            b"retry" => self.retry_ms = parse_digits(value).unwrap_or(self.retry_ms),
             // A comment, or a field the standard does not know.
             _ => {}
         }
@@ -139,9 +137,12 @@ impl SseDecoder {
     }
 }
 
-fn parse_retry(value: &[u8]) -> Option<Duration> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+fn parse_digits(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
         return None;
     }
-    core::str::from_utf8(value).ok()?.parse().ok().map(Duration::from_millis)
+    value.iter().try_fold(0_u64, |number, digit| match digit {
+        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    })
 }

@@ -1,32 +1,30 @@
 //! The life of one reader: connect, read, lose the connection, come back with the cursor.
 
-use core::time::Duration;
-use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::cursor::Cursor;
 use super::error::{ErrorCode, Problem};
-use super::http::{RequestKind, ResponseHead, StreamVersion};
-use super::id::{Generation, RequestId};
+use super::http::{RequestKind, StreamVersion};
 use super::random::Random;
 use super::records::{self, Body, Position, Signal};
 use super::sse::{FrameTooLong, SseDecoder};
+use super::table::Queue;
 use super::time::Instant;
 
-const RECONNECT: BackoffPolicy =
-    BackoffPolicy { first: Duration::from_millis(500), cap: Duration::from_secs(15), stable: Duration::from_secs(10) };
+const RECONNECT: BackoffPolicy = BackoffPolicy { first_ms: 500, cap_ms: 15_000, stable_ms: 10_000 };
 
 /// Two connects are never closer than this.
-const MIN_INTERVAL: Duration = Duration::from_millis(250);
+const MIN_INTERVAL_MS: u64 = 250;
 
 /// A window shorter than this counts as a failure, so that a server that hangs up at once is not asked in a loop.
-const SHORT_WINDOW: Duration = Duration::from_millis(900);
+const SHORT_WINDOW_MS: u64 = 900;
 
 /// How long a response head may take.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+const CONNECT_PATIENCE_MS: u64 = 30_000;
 
 /// Silence after which a connection counts as dead: three times the longest ping period seen (5 to 15 s).
-const STALL: Duration = Duration::from_secs(45);
+const STALL_MS: u64 = 45_000;
 
 /// What the application is told about a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,17 +38,17 @@ pub enum StreamStatus {
         /// Failures in a row.
         attempt: u32,
         /// Until the next try.
-        retry_in: Duration,
+        retry_in_ms: u64,
         /// What happened.
-        problem: Problem,
+        problem: Rc<Problem>,
     },
     /// The device is offline: nothing is tried until it is back.
     Paused,
     /// Refused for good.
-    Failed(Problem),
+    Failed(Rc<Problem>),
 }
 
-/// What a subscription wants done.
+/// What a subscription has to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It has a new status.
@@ -69,28 +67,32 @@ pub enum Effect {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Give this request up.
-    Abort(RequestId),
 }
 
 #[derive(Debug)]
 enum State {
-    Waiting { until: Instant },
-    Connecting { request: RequestId, generation: Generation, since: Instant },
+    Waiting {
+        until: Instant,
+    },
+    Connecting {
+        since: Instant,
+    },
     Live(Connection),
-    Failed(Problem),
+    /// Refused. Whether another token may mend it.
+    Failed {
+        by_token: bool,
+    },
 }
 
 #[derive(Debug)]
 struct Connection {
-    request: RequestId,
     version: StreamVersion,
     decoder: SseDecoder,
     opened: Instant,
     heard: Instant,
 }
 
-/// The subscription machine.
+/// The subscription machine. It has one request at most; methods that answer `bool` say whether that is to be given up.
 #[derive(Debug)]
 pub struct Subscription {
     timeout_seconds: Option<u32>,
@@ -99,82 +101,66 @@ pub struct Subscription {
     last_connect: Option<Instant>,
     backoff: Backoff,
     /// What the server asked for in a `retry` field.
-    retry_floor: Option<Duration>,
-    status: StreamStatus,
-    effects: VecDeque<Effect>,
+    retry_floor_ms: u64,
+    paused: bool,
+    live: bool,
+    effects: Queue<Effect>,
 }
 
 impl Subscription {
     /// Starts reading behind `last_event_id`, or at the beginning.
     pub fn new(last_event_id: Option<&str>, timeout_seconds: Option<u32>) -> Self {
+        let mut effects = Queue::default();
+        effects.push(Effect::Status(StreamStatus::Connecting));
         Self {
             timeout_seconds,
             cursor: Cursor::new(last_event_id),
             state: State::Waiting { until: Instant::default() },
             last_connect: None,
             backoff: Backoff::new(RECONNECT),
-            retry_floor: None,
-            status: StreamStatus::Connecting,
-            effects: VecDeque::from([Effect::Status(StreamStatus::Connecting)]),
+            retry_floor_ms: 0,
+            paused: false,
+            live: false,
+            effects,
         }
     }
 
     /// Whether a connection should be made now.
-    pub fn wants_connection(&self, now: Instant) -> bool {
+    pub fn wants_request(&self, now: Instant) -> bool {
         matches!(self.state, State::Waiting { until } if until <= now)
     }
 
-    /// Takes a request for a connection.
-    pub fn connect(&mut self, now: Instant, request: RequestId, generation: Generation) -> RequestKind {
-        self.state = State::Connecting { request, generation, since: now };
+    /// The device is offline: nothing will be tried until it is back.
+    pub fn pause(&mut self) {
+        self.live = false;
+        if !core::mem::replace(&mut self.paused, true) {
+            self.effects.push(Effect::Status(StreamStatus::Paused));
+        }
+    }
+
+    /// Makes a connection.
+    pub fn start(&mut self, now: Instant) -> RequestKind {
+        self.state = State::Connecting { since: now };
         self.last_connect = Some(now);
-        if self.status == StreamStatus::Paused {
-            self.set_status(StreamStatus::Connecting);
+        if core::mem::take(&mut self.paused) {
+            self.effects.push(Effect::Status(StreamStatus::Connecting));
         }
         RequestKind::Stream { last_event_id: self.cursor.last_event_id(), timeout_seconds: self.timeout_seconds }
     }
 
-    /// The device is offline: says so, unless a connection is still there.
-    pub fn pause(&mut self) {
-        if let State::Waiting { .. } = self.state {
-            self.set_status(StreamStatus::Paused);
-        }
-    }
-
-    /// The request under way.
-    pub fn request(&self) -> Option<RequestId> {
-        match &self.state {
-            State::Connecting { request, .. } => Some(*request),
-            State::Live(connection) => Some(connection.request),
-            State::Waiting { .. } | State::Failed(_) => None,
-        }
-    }
-
-    /// Whose token the connection that is being made carries.
-    pub fn generation(&self) -> Option<Generation> {
-        match self.state {
-            State::Connecting { generation, .. } => Some(generation),
-            State::Waiting { .. } | State::Live(_) | State::Failed(_) => None,
-        }
-    }
-
     /// The connection stands.
-    pub fn handle_open(&mut self, now: Instant, head: &ResponseHead) {
-        let Some(request) = self.request() else { return };
+    pub fn handle_open(&mut self, now: Instant, version: StreamVersion) {
         self.backoff.succeed(now);
-        self.state = State::Live(Connection {
-            request,
-            version: head.version,
-            decoder: SseDecoder::default(),
-            opened: now,
-            heard: now,
-        });
-        self.set_status(StreamStatus::Live);
+        self.state = State::Live(Connection { version, decoder: SseDecoder::default(), opened: now, heard: now });
+        // A window that follows another is no news.
+        if !core::mem::replace(&mut self.live, true) {
+            self.effects.push(Effect::Status(StreamStatus::Live));
+        }
     }
 
     /// Bytes arrived.
-    pub fn handle_chunk(&mut self, now: Instant, chunk: &[u8], random: &mut Random) {
-        let State::Live(connection) = &mut self.state else { return };
+    pub fn handle_chunk(&mut self, now: Instant, chunk: &[u8], random: &mut Random) -> bool {
+        let State::Live(connection) = &mut self.state else { return false };
         connection.heard = now;
         let version = connection.version;
         let mut intake = Intake { cursor: &mut self.cursor, effects: &mut self.effects, json: String::new() };
@@ -184,37 +170,41 @@ impl Subscription {
             failed |= signal == Signal::Failure;
         });
         intake.flush();
-        self.retry_floor = connection.decoder.retry();
-        if failed || fed == Err(FrameTooLong) {
-            let request = connection.request;
-            self.effects.push_back(Effect::Abort(request));
-            let code = if failed { ErrorCode::Server } else { ErrorCode::Protocol };
-            self.handle_loss(now, Problem::new(code), None, random);
-        }
+        self.retry_floor_ms = connection.decoder.retry_ms();
+        let code = match fed {
+            Ok(()) if !failed => return false,
+            Ok(()) => ErrorCode::Server,
+            Err(FrameTooLong) => ErrorCode::Protocol,
+        };
+        self.handle_loss(now, Rc::new(Problem::new(code)), 0, random);
+        true
     }
 
     /// The body ended: the server's window is over, which says nothing about the stream.
     pub fn handle_end(&mut self, now: Instant, random: &mut Random) {
         let State::Live(connection) = &self.state else { return };
-        if now.since(connection.opened) < SHORT_WINDOW {
-            return self.handle_loss(now, Problem::new(ErrorCode::Protocol), None, random);
+        if now.since(connection.opened) < SHORT_WINDOW_MS {
+            return self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Protocol)), 0, random);
         }
-        let until = self.last_connect.map_or(now, |last| last.after(MIN_INTERVAL)).max(now);
-        self.state = State::Waiting { until };
+        self.state = State::Waiting { until: self.earliest(now) };
     }
 
-    /// The connection could not be made, or broke. `floor` is the server's wish.
-    pub fn handle_loss(&mut self, now: Instant, problem: Problem, floor: Option<Duration>, random: &mut Random) {
-        let until = self.backoff.fail(now, floor.max(self.retry_floor), random);
+    /// The connection could not be made, or broke. `floor_ms` is the server's wish.
+    pub fn handle_loss(&mut self, now: Instant, problem: Rc<Problem>, floor_ms: u64, random: &mut Random) {
+        let until = self.backoff.fail(now, floor_ms.max(self.retry_floor_ms), random);
         self.state = State::Waiting { until };
-        let (attempt, retry_in) = (self.backoff.failures(), until.since(now));
-        self.set_status(StreamStatus::Reconnecting { attempt, retry_in, problem });
+        self.live = false;
+        let status =
+            StreamStatus::Reconnecting { attempt: self.backoff.failures(), retry_in_ms: until.since(now), problem };
+        self.effects.push(Effect::Status(status));
     }
 
     /// The server will not have it.
-    pub fn handle_refusal(&mut self, problem: Problem) {
-        self.state = State::Failed(problem.clone());
-        self.set_status(StreamStatus::Failed(problem));
+    pub fn handle_refusal(&mut self, problem: Rc<Problem>) {
+        self.state = State::Failed { by_token: problem.code.concerns_token() };
+        self.live = false;
+        self.paused = false;
+        self.effects.push(Effect::Status(StreamStatus::Failed(problem)));
     }
 
     /// The server would not have that token; another is coming.
@@ -224,70 +214,67 @@ impl Subscription {
 
     /// A new token is here: a refusal of the old one is no longer the last word.
     pub fn revive(&mut self, now: Instant) {
-        if let State::Failed(problem) = &self.state
-            && problem.code.concerns_token()
-        {
-            self.state = State::Waiting { until: now };
-            self.set_status(StreamStatus::Connecting);
+        if let State::Failed { by_token: true } = self.state {
+            self.state = State::Waiting { until: self.earliest(now) };
+            self.effects.push(Effect::Status(StreamStatus::Connecting));
         }
     }
 
     /// The network is back or the device woke up: try now, and do not trust a connection that has been silent for a while.
-    pub fn hurry(&mut self, now: Instant) {
-        let floor = self.last_connect.map_or(now, |last| last.after(MIN_INTERVAL)).max(now);
-        match &self.state {
-            State::Waiting { until } if *until > floor => self.state = State::Waiting { until: floor },
-            State::Live(connection) if now.since(connection.heard) > STALL / 3 => {
-                self.effects.push_back(Effect::Abort(connection.request));
-                self.state = State::Waiting { until: floor };
+    pub fn hurry(&mut self, now: Instant) -> bool {
+        let earliest = self.earliest(now);
+        match &mut self.state {
+            State::Waiting { until } => {
+                *until = earliest.min(*until);
+                false
             }
-            State::Waiting { .. } | State::Connecting { .. } | State::Live(_) | State::Failed(_) => {}
+            State::Live(connection) if now.since(connection.heard) > STALL_MS / 3 => {
+                self.state = State::Waiting { until: earliest };
+                true
+            }
+            State::Connecting { .. } | State::Live(_) | State::Failed { .. } => false,
         }
     }
 
     /// Gives up on a connection that has been silent for too long.
-    pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) {
-        if self.deadline().is_some_and(|deadline| deadline <= now)
-            && let Some(request) = self.request()
-        {
-            self.effects.push_back(Effect::Abort(request));
-            self.handle_loss(now, Problem::new(ErrorCode::Timeout), None, random);
+    pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> bool {
+        let overdue = self.deadline().is_some_and(|deadline| deadline <= now);
+        if overdue {
+            self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Timeout)), 0, random);
         }
+        overdue
     }
 
     /// When something is due here.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } => Some(until),
-            State::Connecting { .. } | State::Live(_) | State::Failed(_) => self.deadline(),
+            State::Connecting { .. } | State::Live(_) | State::Failed { .. } => self.deadline(),
         }
     }
 
-    /// The next thing to do or to tell.
+    /// The next thing to tell.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        self.effects.pop()
     }
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Connecting { since, .. } => Some(since.after(CONNECT_PATIENCE)),
-            State::Live(connection) => Some(connection.heard.after(STALL)),
-            State::Waiting { .. } | State::Failed(_) => None,
+            State::Connecting { since } => Some(since.after(CONNECT_PATIENCE_MS)),
+            State::Live(connection) => Some(connection.heard.after(STALL_MS)),
+            State::Waiting { .. } | State::Failed { .. } => None,
         }
     }
 
-    fn set_status(&mut self, status: StreamStatus) {
-        if self.status != status {
-            self.status = status.clone();
-            self.effects.push_back(Effect::Status(status));
-        }
+    fn earliest(&self, now: Instant) -> Instant {
+        self.last_connect.map_or(now, |last| last.after(MIN_INTERVAL_MS)).max(now)
     }
 }
 
 /// Gathers the parts of one chunk into one batch.
 struct Intake<'a> {
     cursor: &'a mut Cursor,
-    effects: &'a mut VecDeque<Effect>,
+    effects: &'a mut Queue<Effect>,
     json: String,
 }
 
@@ -306,7 +293,7 @@ impl Intake<'_> {
             Body::Unreadable(reason) => {
                 self.flush();
                 let id = self.cursor.last_event_id().unwrap_or_default();
-                self.effects.push_back(Effect::Unreadable { id, reason });
+                self.effects.push(Effect::Unreadable { id, reason });
             }
         }
     }
@@ -316,7 +303,7 @@ impl Intake<'_> {
             let mut json = core::mem::take(&mut self.json);
             json.push(']');
             let last_event_id = self.cursor.last_event_id();
-            self.effects.push_back(Effect::Parts { json, last_event_id });
+            self.effects.push(Effect::Parts { json, last_event_id });
         }
     }
 }

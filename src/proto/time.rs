@@ -1,6 +1,4 @@
-//! Time as a value. Nothing in `proto` reads a clock.
-
-use core::time::Duration;
+//! Time as a value. Nothing in `proto` reads a clock. Spans of time are milliseconds in a `u64`.
 
 /// A point on a clock that never goes back, in milliseconds since some start of the shell's choosing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,14 +15,14 @@ impl Instant {
         self.0
     }
 
-    /// This instant, `delay` later.
-    pub fn after(self, delay: Duration) -> Self {
-        Self(self.0.saturating_add(millis(delay)))
+    /// This instant, so many milliseconds later.
+    pub const fn after(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
     }
 
-    /// How long ago `earlier` was; zero when it is not in the past.
-    pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    /// How many milliseconds ago `earlier` was; zero when it is not in the past.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 }
 
@@ -51,9 +49,4 @@ pub struct Now {
     pub monotonic: Instant,
     /// For comparing with what a token says about itself.
     pub wall: UnixTime,
-}
-
-/// The whole milliseconds of a duration.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

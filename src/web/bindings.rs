@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 
 use super::driver::Driver;
 use crate::proto::client::Client;
-use crate::proto::id::{PrincipalId, SendId, SubscriptionId};
+use crate::proto::id::{ChannelId, PrincipalId, SendId};
 use crate::proto::input::{Command, Input};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -14,19 +14,9 @@ const TYPES: &str = include_str!("types.d.ts");
 
 #[wasm_bindgen]
 extern "C" {
-    /// Where everything that happens is told. Its methods do not throw; they may call the engine.
+    /// Where everything that happens is told. Its methods may call the engine.
     #[wasm_bindgen(typescript_type = "Sink")]
-    #[derive(Clone)]
     pub type Sink;
-
-    #[wasm_bindgen(method, catch)]
-    pub(super) fn event(this: &Sink, event: JsValue) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, catch)]
-    pub(super) fn parts(this: &Sink, subscription: u32, json: &str, last_event_id: &str) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method)]
-    pub(super) fn crashed(this: &Sink, place: &str);
 }
 
 /// Every queue, reader, timer and request of a page. Methods return at once; what happens later is told to the sink.
@@ -123,7 +113,7 @@ impl Engine {
 
     /// Stops reading. Nothing more is told of it.
     pub fn unsubscribe(&self, subscription: u32) {
-        self.0.command(Command::Unsubscribe(SubscriptionId::new(subscription)));
+        self.0.command(Command::Unsubscribe(ChannelId::new(subscription)));
     }
 
     /// The device woke up or the page is seen again: try now what waits.

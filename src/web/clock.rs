@@ -1,6 +1,5 @@
 //! The only place that reads clocks and entropy.
 
-use js_sys::Uint32Array;
 use wasm_bindgen::prelude::*;
 
 use crate::proto::time::{Instant, Now, UnixTime};
@@ -14,7 +13,7 @@ extern "C" {
     fn date_now() -> f64;
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
-    fn fill_random(words: &Uint32Array);
+    fn fill_random(bytes: &mut [u8]);
 }
 
 /// Both clocks.
@@ -24,7 +23,7 @@ pub(super) fn now() -> Now {
 
 /// 64 random bits. Not `crypto.randomUUID`, which pages on plain HTTP do not have.
 pub(super) fn seed() -> u64 {
-    let words = Uint32Array::new_with_length(2);
-    fill_random(&words);
-    u64::from(words.get_index(0)) << 32 | u64::from(words.get_index(1))
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes);
+    u64::from_le_bytes(bytes)
 }

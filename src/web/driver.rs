@@ -1,53 +1,40 @@
 //! Owns the core: feed it, drain it, let go of it, then act.
 //!
-//! JavaScript is never called while the core is borrowed, and events wait in a queue that a listener may add to, so a listener
-//! may call the engine again.
+//! No listener is called while the core is borrowed, and events wait in a queue that a listener may add to, so a listener may
+//! call the engine again.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen::prelude::*;
 
 use super::bindings::Sink;
-use super::convert;
-use super::fetch::{self, InFlight, News};
-use super::timer::Timer;
-use super::{clock, panic};
+use super::host::Host;
+use super::{clock, convert, panic};
 use crate::proto::client::Client;
-use crate::proto::http::{OutgoingRequest, RequestFailure};
+use crate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion};
 use crate::proto::id::RequestId;
 use crate::proto::input::{Command, Input};
 use crate::proto::output::{Event, Output};
+use crate::proto::table::Queue;
 
 pub(super) struct Driver {
     client: RefCell<Client>,
-    in_flight: RefCell<BTreeMap<RequestId, InFlight>>,
-    timer: Timer,
-    sink: Sink,
-    events: RefCell<VecDeque<Event>>,
+    host: Host,
+    events: RefCell<Queue<Event>>,
     delivering: Cell<bool>,
-    myself: Weak<Self>,
 }
 
 impl Driver {
     pub(super) fn new(sink: Sink) -> Rc<Self> {
-        panic::report_to(sink.clone());
-        Rc::new_cyclic(|myself: &Weak<Self>| {
-            let driver = myself.clone();
+        Rc::new_cyclic(|driver| {
+            let host = connect(sink, driver);
+            panic::report_to(host.clone());
             Self {
                 client: RefCell::new(Client::new(clock::seed())),
-                in_flight: RefCell::default(),
-                timer: Timer::new(move || {
-                    if let Some(driver) = driver.upgrade() {
-                        driver.timer.fired();
-                        driver.feed(Input::Timeout);
-                    }
-                }),
-                sink,
+                host,
                 events: RefCell::default(),
                 delivering: Cell::new(false),
-                myself: myself.clone(),
             }
         })
     }
@@ -63,70 +50,32 @@ impl Driver {
 
     pub(super) fn feed(&self, input: Input<'_>) {
         let now = clock::now();
-        let mut requests = Vec::new();
-        let mut aborted = Vec::new();
-        let due = {
-            let mut client = self.client.borrow_mut();
-            client.handle_input(now, input);
-            loop {
-                match client.poll_output() {
-                    Output::Request(request) => requests.push(request),
-                    Output::Abort(id) => aborted.push(id),
-                    Output::Event(event) => self.events.borrow_mut().push_back(event),
-                    Output::Idle(due) => break due,
-                }
+        self.client.borrow_mut().handle_input(now, input);
+        let due = loop {
+            let output = self.client.borrow_mut().poll_output();
+            match output {
+                Output::Request(request) => self.start(&request),
+                Output::Abort(id) => self.host.abort(id.number()),
+                Output::Event(event) => self.events.borrow_mut().push(event),
+                Output::Idle(due) => break due,
             }
         };
-        for id in aborted {
-            self.finish(id);
-        }
-        for request in requests {
-            self.start(request);
-        }
-        match due {
-            Some(due) => self.timer.arm(now.monotonic, due),
-            None => self.timer.clear(),
-        }
+        // One more, since the clock's fraction was cut off: never before the time.
+        self.host.arm(due.map(|due| due.since(now.monotonic) as f64 + 1.0));
         self.deliver();
     }
 
-    fn start(&self, request: OutgoingRequest) {
-        let id = request.id;
-        let Some(in_flight) = InFlight::new() else {
-            return self.feed(Input::Failed(id, RequestFailure::NotSent));
-        };
-        let signal = in_flight.signal();
-        self.in_flight.borrow_mut().insert(id, in_flight);
-        let driver = self.myself.clone();
-        spawn_local(fetch::perform(request, signal, move |news| {
-            if let Some(driver) = driver.upgrade() {
-                driver.tell(id, news);
+    fn start(&self, request: &OutgoingRequest) {
+        let (id, url, token) = (request.id.number(), &request.url, request.token.reveal());
+        let branch = request.branch.as_deref();
+        match &request.kind {
+            RequestKind::Send { body, idempotency_key } => {
+                self.host.send(id, url, token, branch, body, idempotency_key);
             }
-        }));
-    }
-
-    fn tell(&self, id: RequestId, news: News<'_>) {
-        // Nothing more is wanted of a request that was given up.
-        if !self.in_flight.borrow().contains_key(&id) {
-            return;
+            RequestKind::Stream { last_event_id, timeout_seconds } => {
+                self.host.read(id, url, token, branch, last_event_id.as_deref(), *timeout_seconds);
+            }
         }
-        let input = match news {
-            News::Head(head) => Input::Head(id, head),
-            News::Body(text) => Input::Body(id, text),
-            News::Chunk(bytes) => Input::Chunk(id, bytes),
-            News::End => Input::End(id),
-            News::Failed(failure) => Input::Failed(id, failure),
-        };
-        if let Input::Body(..) | Input::End(_) | Input::Failed(..) = input {
-            self.finish(id);
-        }
-        self.feed(input);
-    }
-
-    fn finish(&self, id: RequestId) {
-        // Out of the map before it is dropped: dropping it calls JavaScript.
-        let finished = self.in_flight.borrow_mut().remove(&id);
-        drop(finished);
     }
 
     fn deliver(&self) {
@@ -134,11 +83,50 @@ impl Driver {
             return;
         }
         loop {
-            let next = self.events.borrow_mut().pop_front();
+            let next = self.events.borrow_mut().pop();
             let Some(event) = next else { break };
-            // A sink that throws has broken its word; whatever comes after must reach it all the same.
-            drop(convert::deliver(&self.sink, event));
+            convert::deliver(&self.host, &event);
         }
         self.delivering.set(false);
     }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.host.close();
+    }
+}
+
+/// The host, with what it calls back. It may outlive the driver: then nobody listens.
+fn connect(sink: Sink, driver: &Weak<Driver>) -> Host {
+    let feed = |driver: &Weak<Driver>, input: Input<'_>| {
+        if let Some(driver) = driver.upgrade() {
+            driver.feed(input);
+        }
+    };
+    let (timer, head, body, chunk, end) =
+        (driver.clone(), driver.clone(), driver.clone(), driver.clone(), driver.clone());
+    Host::new(
+        sink,
+        Closure::new(move || feed(&timer, Input::Timeout)),
+        Closure::new(move |id, status, retry_after: Option<f64>, is_v2, idempotent| {
+            let retry_after_ms = retry_after.map_or(0, |seconds| (seconds * 1000.0) as u64);
+            let version = if is_v2 { StreamVersion::V2 } else { StreamVersion::V1 };
+            let answer = ResponseHead { status, retry_after_ms, version, idempotent };
+            feed(&head, Input::Head(RequestId::new(id), answer));
+        }),
+        Closure::new(move |id, text: String| feed(&body, Input::Body(RequestId::new(id), &text))),
+        Closure::new(move |id, bytes: Vec<u8>| feed(&chunk, Input::Chunk(RequestId::new(id), &bytes))),
+        Closure::new(move |id, kind: u32| {
+            let id = RequestId::new(id);
+            feed(
+                &end,
+                match kind {
+                    0 => Input::End(id),
+                    1 => Input::Failed(id, RequestFailure::NotSent),
+                    _ => Input::Failed(id, RequestFailure::Network),
+                },
+            );
+        }),
+    )
 }

@@ -2,19 +2,19 @@
 
 use std::cell::RefCell;
 
-use super::bindings::Sink;
+use super::host::Host;
 
 thread_local! {
-    static SINK: RefCell<Option<Sink>> = const { RefCell::new(None) };
+    static HOST: RefCell<Option<Host>> = const { RefCell::new(None) };
 }
 
-/// Tells this sink of the panic, if one ever comes.
-pub(super) fn report_to(sink: Sink) {
-    SINK.set(Some(sink));
+/// Tells this host of the panic, if one ever comes.
+pub(super) fn report_to(host: Host) {
+    HOST.set(Some(host));
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(|place| [place.file(), ":", &place.line().to_string()].concat());
-        if let Some(sink) = SINK.take() {
-            sink.crashed(&place.unwrap_or_default());
+        if let Some(host) = HOST.take() {
+            host.tell_crash(&place.unwrap_or_default());
         }
     }));
 }

@@ -1,4 +1,4 @@
-/** Where everything that happens is told. Its methods must not throw; they may call the engine. */
+/** Where everything that happens is told. Its methods may call the engine. */
 export interface Sink {
   event(event: EngineEvent): void;
   /** At most one call per network chunk. `json` is the text of a JSON array, one element per part, in order. */

@@ -1,0 +1,90 @@
+//! The face of `host.js`.
+
+use wasm_bindgen::prelude::*;
+
+use super::bindings::Sink;
+
+#[wasm_bindgen(module = "/src/web/host.js")]
+extern "C" {
+    #[derive(Clone)]
+    pub(super) type Host;
+
+    #[wasm_bindgen(constructor)]
+    pub(super) fn new(
+        sink: Sink,
+        on_timer: Closure<dyn FnMut()>,
+        on_head: Closure<dyn FnMut(u32, u16, Option<f64>, bool, bool)>,
+        on_body: Closure<dyn FnMut(u32, String)>,
+        on_chunk: Closure<dyn FnMut(u32, Vec<u8>)>,
+        on_end: Closure<dyn FnMut(u32, u32)>,
+    ) -> Host;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn send(this: &Host, id: u32, url: &str, token: &str, branch: Option<&str>, body: &str, key: &str);
+
+    #[wasm_bindgen(method)]
+    pub(super) fn read(
+        this: &Host,
+        id: u32,
+        url: &str,
+        token: &str,
+        branch: Option<&str>,
+        last_event_id: Option<&str>,
+        timeout_seconds: Option<u32>,
+    );
+
+    #[wasm_bindgen(method)]
+    pub(super) fn abort(this: &Host, id: u32);
+
+    #[wasm_bindgen(method)]
+    pub(super) fn arm(this: &Host, ms: Option<f64>);
+
+    #[wasm_bindgen(method)]
+    pub(super) fn close(this: &Host);
+
+    #[wasm_bindgen(method)]
+    pub(super) fn problem(
+        this: &Host,
+        code: &str,
+        retryable: bool,
+        status: Option<u16>,
+        server_message: Option<&str>,
+        missing_scope: Option<&str>,
+        limit_bytes: Option<u32>,
+        actual_bytes: Option<u32>,
+        expired_at_ms: Option<f64>,
+    ) -> JsValue;
+
+    #[wasm_bindgen(method, js_name = tellTokenNeeded)]
+    pub(super) fn tell_token_needed(this: &Host, principal: u32);
+
+    #[wasm_bindgen(method, js_name = tellSend)]
+    pub(super) fn tell_send(
+        this: &Host,
+        send: u32,
+        state: &str,
+        waiting_for: Option<&str>,
+        attempt: u32,
+        error: JsValue,
+    );
+
+    #[wasm_bindgen(method, js_name = tellStream)]
+    pub(super) fn tell_stream(
+        this: &Host,
+        subscription: u32,
+        status: &str,
+        attempt: u32,
+        retry_in_ms: Option<f64>,
+        end_reason: Option<&str>,
+        error: JsValue,
+    );
+
+    #[wasm_bindgen(method, js_name = tellUnreadable)]
+    pub(super) fn tell_unreadable(this: &Host, subscription: u32, id: &str, reason: &str);
+
+    #[wasm_bindgen(method, js_name = tellParts)]
+    pub(super) fn tell_parts(this: &Host, subscription: u32, json: &str, last_event_id: &str);
+
+    #[wasm_bindgen(method, js_name = tellCrash)]
+    pub(super) fn tell_crash(this: &Host, place: &str);
+}
