@@ -136,13 +136,16 @@ impl Auth {
         if generation != self.generation {
             return true;
         }
-        self.problem = Some(Rc::clone(problem));
-        self.refusals += 1;
-        if !self.renewable || self.refusals > 1 {
-            return false;
+        // Requests that left together are refused together: that is one refusal.
+        if self.problem.is_none() {
+            self.problem = Some(Rc::clone(problem));
+            self.refusals += 1;
         }
-        self.ask(now.monotonic);
-        true
+        let hopeful = self.renewable && self.refusals == 1;
+        if hopeful {
+            self.ask(now.monotonic);
+        }
+        hopeful
     }
 
     /// The server took the token.

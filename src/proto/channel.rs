@@ -6,6 +6,7 @@ use super::auth::Auth;
 use super::error::{ErrorCode, Problem};
 use super::http::{RequestFailure, RequestKind, ResponseHead, classify, stream_url};
 use super::id::{ChannelId, Generation, PrincipalId, RequestId};
+use super::input::News;
 use super::output::{Event, Output};
 use super::random::Random;
 use super::send::{Hold, SendQueue, Verdict};
@@ -127,8 +128,38 @@ impl Channel {
         self.request.take().map(|request| request.id)
     }
 
-    /// The head of the answer arrived.
-    pub fn handle_head(&mut self, now: Now, head: ResponseHead, principal: &mut Principal) {
+    /// Something came of the request under way. `true` when it is to be given up.
+    pub fn handle_news(
+        &mut self,
+        now: Now,
+        news: News<'_>,
+        principal: &mut Principal,
+        online: bool,
+        random: &mut Random,
+    ) -> bool {
+        match news {
+            News::Head(head) => self.handle_head(now, head, principal),
+            News::Body(body) => self.handle_body(now, body, principal, random),
+            News::Chunk(bytes) => {
+                if let Machine::Reader(reader) = &mut self.machine {
+                    return reader.handle_chunk(now.monotonic, bytes, random);
+                }
+            }
+            News::End => {
+                self.request = None;
+                if let Machine::Reader(reader) = &mut self.machine {
+                    reader.handle_end(now.monotonic, random);
+                }
+            }
+            News::Failed(failure) => {
+                self.request = None;
+                self.handle_failure(now, failure, online, principal.drops_repeats, random);
+            }
+        }
+        false
+    }
+
+    fn handle_head(&mut self, now: Now, head: ResponseHead, principal: &mut Principal) {
         principal.drops_repeats |= head.idempotent;
         if let Some(request) = &mut self.request {
             request.head = Some(head);
@@ -141,8 +172,7 @@ impl Channel {
         }
     }
 
-    /// The whole answer to a send arrived, or the reason why a stream was refused.
-    pub fn handle_body(&mut self, now: Now, body: &str, principal: &mut Principal, random: &mut Random) {
+    fn handle_body(&mut self, now: Now, body: &str, principal: &mut Principal, random: &mut Random) {
         let Some(Request { token, generation, head: Some(head), .. }) = self.request.take() else { return };
         if head.is_success() {
             if let Machine::Queue(queue) = &mut self.machine {
@@ -170,38 +200,20 @@ impl Channel {
         }
     }
 
-    /// Bytes of the stream arrived. `true` when its request is to be given up.
-    pub fn handle_chunk(&mut self, now: Now, bytes: &[u8], random: &mut Random) -> bool {
-        match &mut self.machine {
-            Machine::Queue(_) => false,
-            Machine::Reader(reader) => reader.handle_chunk(now.monotonic, bytes, random),
-        }
-    }
-
-    /// The stream's body ended.
-    pub fn handle_end(&mut self, now: Now, random: &mut Random) {
-        self.request = None;
-        if let Machine::Reader(reader) = &mut self.machine {
-            reader.handle_end(now.monotonic, random);
-        }
-    }
-
-    /// The request failed, or its body broke off.
-    pub fn handle_failure(
-        &mut self,
-        now: Now,
-        failure: RequestFailure,
-        online: bool,
-        drops: bool,
-        random: &mut Random,
-    ) {
-        self.request = None;
+    fn handle_failure(&mut self, now: Now, failure: RequestFailure, online: bool, drops: bool, random: &mut Random) {
         match &mut self.machine {
             Machine::Queue(queue) => queue.settle(now.monotonic, Verdict::of_failure(failure, drops), random),
             Machine::Reader(reader) => {
                 let code = if online { ErrorCode::Blocked } else { ErrorCode::Offline };
                 reader.handle_loss(now.monotonic, Rc::new(Problem::new(code)), 0, random);
             }
+        }
+    }
+
+    /// A new token is here: what was refused for the old one may go on.
+    pub fn revive(&mut self, now: Instant) {
+        if let Machine::Reader(reader) = &mut self.machine {
+            reader.revive(now);
         }
     }
 

@@ -11,7 +11,7 @@ use super::channel::{Channel, Machine, Principal};
 use super::error::{ErrorCode, Problem};
 use super::http::{BODY_LIMIT, OutgoingRequest, RECORD_LIMIT};
 use super::id::{ChannelId, Counter, PrincipalId, RequestId, SendId};
-use super::input::{Command, Input};
+use super::input::{Command, Input, News};
 use super::json::{Scanner, push_string};
 use super::output::{Event, Output};
 use super::random::Random;
@@ -80,39 +80,12 @@ impl Client {
         self.now = now;
         match input {
             Input::Command(command) => self.handle_command(command),
-            Input::Head(id, head) => self.with_request(id, false, |channel, principal, _| {
-                channel.handle_head(now, head, principal);
-                false
-            }),
-            Input::Body(id, body) => self.with_request(id, true, |channel, principal, random| {
-                channel.handle_body(now, body, principal, random);
-                false
-            }),
-            Input::Chunk(id, bytes) => {
-                self.with_request(id, false, |channel, _, random| channel.handle_chunk(now, bytes, random));
-            }
-            Input::End(id) => self.with_request(id, true, |channel, _, random| {
-                channel.handle_end(now, random);
-                false
-            }),
-            Input::Failed(id, failure) => {
-                let online = self.online;
-                self.with_request(id, true, |channel, principal, random| {
-                    channel.handle_failure(now, failure, online, principal.drops_repeats, random);
-                    false
-                });
-            }
+            Input::News(request, news) => self.handle_news(request, news),
             Input::Online(online) => {
                 self.online = online;
-                if online {
-                    self.hurry();
-                }
-                self.advance_where(|_| true);
+                self.hurry(online);
             }
-            Input::Wake => {
-                self.hurry();
-                self.advance_where(|_| true);
-            }
+            Input::Wake => self.hurry(true),
             Input::Timeout => self.handle_timeout(),
         }
     }
@@ -143,43 +116,50 @@ impl Client {
             }
             Command::ClosePrincipal(principal) => self.close_principal(principal),
             Command::SetRenewable(id, renewable) => {
-                self.with_auth(id, |auth, _| auth.set_renewable(renewable));
+                if let Some((auth, _)) = self.auth(id) {
+                    auth.set_renewable(renewable);
+                }
+                self.advance_all_of(id);
             }
             Command::SetToken(id, text) => {
-                self.with_auth(id, |auth, random| auth.provide(now, text, random));
-                for channel in self.channels.values_mut().filter(|channel| channel.principal == id) {
-                    if let Machine::Reader(reader) = &mut channel.machine {
-                        reader.revive(now.monotonic);
-                    }
+                if let Some((auth, random)) = self.auth(id) {
+                    auth.provide(now, text, random);
                 }
-                self.advance_where(|channel| channel.principal == id);
+                for channel in self.channels.values_mut().filter(|channel| channel.principal == id) {
+                    channel.revive(now.monotonic);
+                }
+                self.advance_all_of(id);
             }
             Command::FailToken(id, words) => {
-                self.with_auth(id, |auth, random| auth.fail(now, words, random));
+                if let Some((auth, random)) = self.auth(id) {
+                    auth.fail(now, words, random);
+                }
+                self.advance_all_of(id);
             }
             Command::Send { send, principal, run, stream, json } => self.push_send(send, principal, run, stream, json),
             Command::CancelSend(send) => {
-                let abandoned = self.with_queue(send, |queue| queue.cancel(send)) == Some(true);
-                if let Some(&id) = self.sends.get(send) {
-                    if abandoned {
+                if let Some((id, queue)) = self.queue_of(send) {
+                    if queue.cancel(send) {
                         self.give_up(id);
                     }
                     self.advance(id);
                 }
             }
             Command::RetrySend(send) => {
-                self.with_queue(send, |queue| queue.retry(send));
-                if let Some(&id) = self.sends.get(send) {
+                if let Some((id, queue)) = self.queue_of(send) {
+                    queue.retry(send);
                     self.advance(id);
                 }
             }
             Command::ForgetSend(send) => {
-                let forgotten = self.with_queue(send, |queue| queue.forget(send));
-                if forgotten != Some(Forgotten::NotSettled)
-                    && let Some(id) = self.sends.remove(send)
-                    && forgotten == Some(Forgotten::LastOne)
-                {
-                    self.channels.remove(id);
+                if let Some((id, queue)) = self.queue_of(send) {
+                    let forgotten = queue.forget(send);
+                    if forgotten != Forgotten::NotSettled {
+                        self.sends.remove(send);
+                    }
+                    if forgotten == Forgotten::LastOne {
+                        self.channels.remove(id);
+                    }
                 }
             }
             Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds } => {
@@ -207,42 +187,39 @@ impl Client {
         let idempotency_key = self.random.uuid();
         let body = ["{\"data\":", json, "}"].concat();
         let problem = refuse_data(json, body.len());
-        self.with_queue(send, |queue| match problem {
-            Some(problem) => queue.push_rejected(send, problem),
-            None => queue.push(send, body.into(), idempotency_key.into()),
-        });
+        if let Some((_, queue)) = self.queue_of(send) {
+            match problem {
+                Some(problem) => queue.push_rejected(send, problem),
+                None => queue.push(send, body.into(), idempotency_key.into()),
+            }
+        }
         self.advance(id);
     }
 
-    fn with_queue<T>(&mut self, send: SendId, act: impl FnOnce(&mut SendQueue) -> T) -> Option<T> {
-        match &mut self.channels.get_mut(*self.sends.get(send)?)?.machine {
-            Machine::Queue(queue) => Some(act(queue)),
+    fn queue_of(&mut self, send: SendId) -> Option<(ChannelId, &mut SendQueue)> {
+        let id = *self.sends.get(send)?;
+        match &mut self.channels.get_mut(id)?.machine {
+            Machine::Queue(queue) => Some((id, queue)),
             Machine::Reader(_) => None,
         }
     }
 
-    fn with_auth(&mut self, id: PrincipalId, act: impl FnOnce(&mut Auth, &mut Random)) {
-        if let Some(principal) = self.principals.get_mut(id) {
-            act(&mut principal.auth, &mut self.random);
-            self.advance_where(|channel| channel.principal == id);
-        }
+    fn auth(&mut self, id: PrincipalId) -> Option<(&mut Auth, &mut Random)> {
+        let principal = self.principals.get_mut(id)?;
+        Some((&mut principal.auth, &mut self.random))
     }
 
-    /// Hands news of a request to its channel. Of one that was given up, nothing is wanted. `act` says whether to give it up.
-    fn with_request(
-        &mut self,
-        request: RequestId,
-        last: bool,
-        act: impl FnOnce(&mut Channel, &mut Principal, &mut Random) -> bool,
-    ) {
+    /// Hands news of a request to its channel. Of one that was given up, nothing is wanted.
+    fn handle_news(&mut self, request: RequestId, news: News<'_>) {
         let Some(&id) = self.requests.get(request) else { return };
-        if last {
-            self.requests.remove(request);
-        }
         let Some(channel) = self.channels.get_mut(id) else { return };
         let Some(principal) = self.principals.get_mut(channel.principal) else { return };
-        if act(channel, principal, &mut self.random) {
+        let last = news.is_last();
+        if channel.handle_news(self.now, news, principal, self.online, &mut self.random) {
             self.give_up(id);
+        }
+        if last {
+            self.requests.remove(request);
         }
         self.advance(id);
     }
@@ -301,7 +278,7 @@ impl Client {
         for principal in self.principals.values_mut() {
             principal.auth.handle_timeout(self.now, &mut self.random);
         }
-        for id in self.channels.keys_where(|_| true) {
+        for id in self.every_channel() {
             let Some(channel) = self.channels.get_mut(id) else { continue };
             let drops_repeats = self.principals.get(channel.principal).is_some_and(|owner| owner.drops_repeats);
             if channel.handle_timeout(self.now, drops_repeats, &mut self.random) {
@@ -311,19 +288,25 @@ impl Client {
         }
     }
 
-    fn hurry(&mut self) {
-        for principal in self.principals.values_mut() {
+    /// The network or the device is back, or gone: every channel looks at where it stands.
+    fn hurry(&mut self, back: bool) {
+        for principal in self.principals.values_mut().filter(|_| back) {
             principal.auth.hurry(self.now);
         }
-        for id in self.channels.keys_where(|_| true) {
-            if self.channels.get_mut(id).is_some_and(|channel| channel.hurry(self.now)) {
+        for id in self.every_channel() {
+            if back && self.channels.get_mut(id).is_some_and(|channel| channel.hurry(self.now)) {
                 self.give_up(id);
             }
+            self.advance(id);
         }
     }
 
-    fn advance_where(&mut self, concerned: impl Fn(&Channel) -> bool) {
-        for id in self.channels.keys_where(concerned) {
+    fn every_channel(&self) -> Vec<ChannelId> {
+        self.channels.keys_where(|_| true)
+    }
+
+    fn advance_all_of(&mut self, principal: PrincipalId) {
+        for id in self.channels.keys_where(|channel| channel.principal == principal) {
             self.advance(id);
         }
     }
@@ -334,7 +317,9 @@ impl Client {
             // All of them before the first is told: a line that moves up in between would be told otherwise.
             let sends = self.sends.keys_where(|&queue| queue == id);
             for &send in &sends {
-                self.with_queue(send, |queue| queue.cancel(send));
+                if let Some((_, queue)) = self.queue_of(send) {
+                    queue.cancel(send);
+                }
                 self.sends.remove(send);
             }
             if let Some(mut channel) = self.channels.remove(id)

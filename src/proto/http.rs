@@ -142,7 +142,7 @@ fn error_message(body: &str) -> Option<String> {
     let text = match scan_error(body) {
         Some(found) => found?,
         None => {
-            let text = body.trim();
+            let text = body.trim_ascii();
             if text.is_empty() || text.starts_with('<') {
                 return None;
             }

@@ -8,22 +8,39 @@ use super::id::{ChannelId, PrincipalId, RequestId, SendId};
 pub enum Input<'a> {
     /// The application wants something.
     Command(Command<'a>),
-    /// The head of an answer arrived. Of a send, the whole body follows in one [`Body`](Self::Body); of a stream, chunks.
-    Head(RequestId, ResponseHead),
-    /// The body of an answer to a send, or of a refused stream, as text.
-    Body(RequestId, &'a str),
-    /// Bytes of a stream.
-    Chunk(RequestId, &'a [u8]),
-    /// The stream's body ended.
-    End(RequestId),
-    /// The request failed, or its body broke off.
-    Failed(RequestId, RequestFailure),
+    /// Something came of a request.
+    News(RequestId, News<'a>),
     /// The network came or went, as far as the device knows.
     Online(bool),
     /// The device woke up, or the page is seen again.
     Wake,
     /// The time asked for has come.
     Timeout,
+}
+
+/// What comes of a request: a head, then one body, or chunks and an end. Or a failure at any point.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// The head of the answer.
+    Head(ResponseHead),
+    /// The whole answer to a send, or the words with which a stream was refused.
+    Body(&'a str),
+    /// Bytes of a stream.
+    Chunk(&'a [u8]),
+    /// The stream's body ended.
+    End,
+    /// There is no (further) answer.
+    Failed(RequestFailure),
+}
+
+impl News<'_> {
+    /// Whether nothing follows.
+    pub const fn is_last(&self) -> bool {
+        match self {
+            Self::Head(_) | Self::Chunk(_) => false,
+            Self::Body(_) | Self::End | Self::Failed(_) => true,
+        }
+    }
 }
 
 /// What an application asks for. Every id is made by [`Client`](super::client::Client) beforehand.

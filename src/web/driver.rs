@@ -14,7 +14,7 @@ use super::{clock, convert, panic};
 use crate::proto::client::Client;
 use crate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion};
 use crate::proto::id::RequestId;
-use crate::proto::input::{Command, Input};
+use crate::proto::input::{Command, Input, News};
 use crate::proto::output::{Event, Output};
 use crate::proto::table::Queue;
 
@@ -104,6 +104,8 @@ fn connect(sink: Sink, driver: &Weak<Driver>) -> Host {
             driver.feed(input);
         }
     };
+    let tell =
+        move |driver: &Weak<Driver>, id: u32, news: News<'_>| feed(driver, Input::News(RequestId::new(id), news));
     let (timer, head, body, chunk, end) =
         (driver.clone(), driver.clone(), driver.clone(), driver.clone(), driver.clone());
     Host::new(
@@ -112,21 +114,17 @@ fn connect(sink: Sink, driver: &Weak<Driver>) -> Host {
         Closure::new(move |id, status, retry_after: Option<f64>, is_v2, idempotent| {
             let retry_after_ms = retry_after.map_or(0, |seconds| (seconds * 1000.0) as u64);
             let version = if is_v2 { StreamVersion::V2 } else { StreamVersion::V1 };
-            let answer = ResponseHead { status, retry_after_ms, version, idempotent };
-            feed(&head, Input::Head(RequestId::new(id), answer));
+            tell(&head, id, News::Head(ResponseHead { status, retry_after_ms, version, idempotent }));
         }),
-        Closure::new(move |id, text: String| feed(&body, Input::Body(RequestId::new(id), &text))),
-        Closure::new(move |id, bytes: Vec<u8>| feed(&chunk, Input::Chunk(RequestId::new(id), &bytes))),
+        Closure::new(move |id, text: String| tell(&body, id, News::Body(&text))),
+        Closure::new(move |id, bytes: Vec<u8>| tell(&chunk, id, News::Chunk(&bytes))),
         Closure::new(move |id, kind: u32| {
-            let id = RequestId::new(id);
-            feed(
-                &end,
-                match kind {
-                    0 => Input::End(id),
-                    1 => Input::Failed(id, RequestFailure::NotSent),
-                    _ => Input::Failed(id, RequestFailure::Network),
-                },
-            );
+            let news = match kind {
+                0 => News::End,
+                1 => News::Failed(RequestFailure::NotSent),
+                _ => News::Failed(RequestFailure::Network),
+            };
+            tell(&end, id, news);
         }),
     )
 }

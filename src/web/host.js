@@ -142,7 +142,9 @@ export class Host {
     this.#guard(() => this.#sink.parts(subscription, json, lastEventId));
   }
 
+  /** The core is dead: nothing may call it any more. */
   tellCrash(place) {
+    this.close();
     this.#guard(() => this.#sink.crashed(place));
   }
 

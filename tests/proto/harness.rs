@@ -1,0 +1,293 @@
+//! A client, what it has asked for and told, and a clock that jumps.
+
+use std::collections::VecDeque;
+
+use tidegate::proto::client::Client;
+use tidegate::proto::error::ErrorCode;
+use tidegate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion};
+use tidegate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
+use tidegate::proto::input::{Command, Input, News};
+use tidegate::proto::output::{Event, Output};
+use tidegate::proto::send::SendState;
+use tidegate::proto::subscription::StreamStatus;
+use tidegate::proto::time::{Instant, Now, UnixTime};
+
+pub(crate) const RUN: &str = "run_1";
+pub(crate) const BASE: &str = "https://api.example";
+
+/// When the simulation begins, in calendar time: 2026-01-01.
+pub(crate) const EPOCH_MS: u64 = 1_767_225_600_000;
+
+pub(crate) struct World {
+    pub(crate) client: Client,
+    now_ms: u64,
+    due: Option<Instant>,
+    /// Requests that nobody has answered yet.
+    pub(crate) requests: VecDeque<OutgoingRequest>,
+    pub(crate) aborted: Vec<RequestId>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            client: Client::new(seed),
+            now_ms: 1_000,
+            due: None,
+            requests: VecDeque::new(),
+            aborted: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// A world with one principal, which holds a token for everything.
+    pub(crate) fn with_token(seed: u64) -> (Self, PrincipalId) {
+        let mut world = Self::new(seed);
+        let principal = world.open_principal(false);
+        world.command(Command::SetToken(principal, &secret_key()));
+        (world, principal)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    pub(crate) fn input(&mut self, input: Input<'_>) {
+        let now =
+            Now { monotonic: Instant::from_millis(self.now_ms), wall: UnixTime::from_millis(EPOCH_MS + self.now_ms) };
+        self.client.handle_input(now, input);
+        loop {
+            match self.client.poll_output() {
+                Output::Request(request) => self.requests.push_back(request),
+                Output::Abort(id) => {
+                    self.requests.retain(|request| request.id != id);
+                    self.aborted.push(id);
+                }
+                Output::Event(event) => self.events.push(event),
+                Output::Idle(due) => {
+                    self.due = due;
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn command(&mut self, command: Command<'_>) {
+        self.input(Input::Command(command));
+    }
+
+    pub(crate) fn open_principal(&mut self, renewable: bool) -> PrincipalId {
+        let principal = self.client.next_principal();
+        self.command(Command::OpenPrincipal { principal, base_url: BASE, branch: None, renewable });
+        principal
+    }
+
+    pub(crate) fn send(&mut self, principal: PrincipalId, stream: &str, json: &str) -> SendId {
+        let send = self.client.next_send();
+        self.command(Command::Send { send, principal, run: RUN, stream, json });
+        send
+    }
+
+    pub(crate) fn subscribe(&mut self, principal: PrincipalId, key: &str, last_event_id: Option<&str>) -> ChannelId {
+        let subscription = self.client.next_subscription();
+        let timeout_seconds = None;
+        self.command(Command::Subscribe { subscription, principal, run: RUN, key, last_event_id, timeout_seconds });
+        subscription
+    }
+
+    /// Answers a request as a whole, as the server answers a send.
+    pub(crate) fn answer(&mut self, request: RequestId, head: ResponseHead, body: &str) {
+        self.input(Input::News(request, News::Head(head)));
+        self.input(Input::News(request, News::Body(body)));
+    }
+
+    pub(crate) fn fail(&mut self, request: RequestId) {
+        self.input(Input::News(request, News::Failed(RequestFailure::Network)));
+    }
+
+    pub(crate) fn open(&mut self, request: RequestId) {
+        let head = ResponseHead { version: StreamVersion::V2, ..status(200) };
+        self.input(Input::News(request, News::Head(head)));
+    }
+
+    pub(crate) fn chunk(&mut self, request: RequestId, text: &str) {
+        self.input(Input::News(request, News::Chunk(text.as_bytes())));
+    }
+
+    pub(crate) fn end(&mut self, request: RequestId) {
+        self.input(Input::News(request, News::End));
+    }
+
+    /// The oldest request that waits for an answer.
+    #[track_caller]
+    pub(crate) fn next_request(&mut self) -> OutgoingRequest {
+        self.requests.pop_front().expect("a request is under way")
+    }
+
+    /// How long until something is due.
+    pub(crate) fn due_in_ms(&self) -> Option<u64> {
+        self.due.map(|due| due.as_millis() - self.now_ms)
+    }
+
+    /// Lets so much time pass, with everything that falls due in it.
+    pub(crate) fn advance(&mut self, ms: u64) {
+        let end = self.now_ms + ms;
+        while let Some(due) = self.due.filter(|due| due.as_millis() <= end) {
+            self.now_ms = due.as_millis();
+            self.input(Input::Timeout);
+        }
+        self.now_ms = end;
+    }
+
+    /// Jumps to the next thing that is due.
+    pub(crate) fn jump(&mut self) -> bool {
+        let Some(ms) = self.due_in_ms() else { return false };
+        self.advance(ms);
+        true
+    }
+
+    /// The states a send has been told to have, by name and cause.
+    pub(crate) fn states(&self, id: SendId) -> Vec<String> {
+        let of_it = |event: &Event| match event {
+            Event::Send(change) if change.send == id => Some(name(&change.state)),
+            _ => None,
+        };
+        self.events.iter().filter_map(of_it).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn state(&self, id: SendId) -> String {
+        self.states(id).pop().expect("the send has a state")
+    }
+
+    /// The status a reader has been told to have, in order.
+    pub(crate) fn statuses(&self, id: ChannelId) -> Vec<String> {
+        let of_it = |event: &Event| match event {
+            Event::Stream(reader, status) if *reader == id => Some(status_name(status)),
+            _ => None,
+        };
+        self.events.iter().filter_map(of_it).collect()
+    }
+
+    /// The parts a reader has been given, in order, as JSON text.
+    pub(crate) fn parts(&self, id: ChannelId) -> Vec<String> {
+        let of_it = |event: &Event| match event {
+            Event::Parts { subscription, json, .. } if *subscription == id => {
+                let batch: Vec<serde_json::Value> = serde_json::from_str(json).expect("a batch is a JSON array");
+                Some(batch.into_iter().map(|part| part.to_string()))
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(of_it).flatten().collect()
+    }
+
+    pub(crate) fn tokens_asked(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::TokenNeeded(_))).count()
+    }
+}
+
+pub(crate) fn status(status: u16) -> ResponseHead {
+    ResponseHead { status, ..ResponseHead::default() }
+}
+
+/// `queued:turn`, `sending`, `rejected:not-found` …
+pub(crate) fn name(state: &SendState) -> String {
+    match state {
+        SendState::Queued(hold) => format!("queued:{hold:?}").to_lowercase(),
+        SendState::Sending => "sending".into(),
+        SendState::Accepted => "accepted".into(),
+        SendState::Rejected(problem) => format!("rejected:{}", problem.code.as_str()),
+        SendState::Unknown(problem) => format!("unknown:{}", problem.code.as_str()),
+        SendState::Cancelled => "cancelled".into(),
+    }
+}
+
+/// `live`, `reconnecting:1:server`, `failed:not-found` …
+pub(crate) fn status_name(status: &StreamStatus) -> String {
+    match status {
+        StreamStatus::Connecting => "connecting".into(),
+        StreamStatus::Live => "live".into(),
+        StreamStatus::Reconnecting { attempt, problem, .. } => {
+            format!("reconnecting:{attempt}:{}", problem.code.as_str())
+        }
+        StreamStatus::Paused => "paused".into(),
+        StreamStatus::Failed(problem) => format!("failed:{}", problem.code.as_str()),
+    }
+}
+
+pub(crate) fn body_of(request: &OutgoingRequest) -> String {
+    match &request.kind {
+        RequestKind::Send { body, .. } => body.to_string(),
+        RequestKind::Stream { .. } => panic!("{} is a read", request.url),
+    }
+}
+
+pub(crate) fn key_of(request: &OutgoingRequest) -> String {
+    match &request.kind {
+        RequestKind::Send { idempotency_key, .. } => idempotency_key.to_string(),
+        RequestKind::Stream { .. } => panic!("{} is a read", request.url),
+    }
+}
+
+pub(crate) fn cursor_of(request: &OutgoingRequest) -> Option<String> {
+    match &request.kind {
+        RequestKind::Stream { last_event_id, .. } => last_event_id.clone(),
+        RequestKind::Send { .. } => panic!("{} is a send", request.url),
+    }
+}
+
+/// A v2 event with these records, as the server writes it.
+pub(crate) fn batch(records: &[(u64, &str)]) -> String {
+    let records: Vec<_> = records
+        .iter()
+        .map(|(sequence, json)| {
+            let body = format!("{{\"data\":{json},\"id\":\"part-{sequence}\"}}");
+            serde_json::json!({ "seq_num": sequence, "timestamp": 1, "body": body }).to_string()
+        })
+        .collect();
+    format!("event: batch\nid: 0,1,2\ndata: {{\"records\":[{}]}}\n\n", records.join(","))
+}
+
+pub(crate) fn secret_key() -> String {
+    "tr_dev_simulated".into()
+}
+
+/// A public token for the run, with a lifetime in seconds.
+pub(crate) fn public_token(scopes: &[&str], issued_ms: u64, lifetime_seconds: u64) -> String {
+    let issued = issued_ms / 1000;
+    let claims = serde_json::json!({
+        "sub": "env", "pub": true, "scopes": scopes, "iat": issued, "exp": issued + lifetime_seconds,
+    });
+    format!("eyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl", base64url(claims.to_string().as_bytes()))
+}
+
+/// The scopes a trigger response hands out.
+pub(crate) fn run_token(issued_ms: u64, lifetime_seconds: u64) -> String {
+    public_token(&["read:runs:run_1", "write:inputStreams:run_1"], issued_ms, lifetime_seconds)
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - group.len()));
+        for place in 0..=group.len() {
+            text.push(char::from(DIGITS[(bits >> (18 - 6 * place)) as usize & 63]));
+        }
+    }
+    text
+}
+
+/// How many random schedules to run: `TIDEGATE_SEEDS`, or a few hundred.
+pub(crate) fn seeds() -> std::ops::Range<u64> {
+    let count =
+        std::env::var("TIDEGATE_SEEDS").ok().map_or(300, |text| text.parse().expect("TIDEGATE_SEEDS is a number"));
+    0..count
+}
+
+/// Every code has a name of its own, and no two share one.
+#[test]
+fn every_code_has_its_own_name() {
+    let names: std::collections::BTreeSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(names.len(), ErrorCode::ALL.len());
+}
