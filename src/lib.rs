@@ -1,5 +1,89 @@
-//! stub doc
-#![warn(missing_docs)]
+//! Tidegate's core: sends into running tasks and reads what comes back, for browsers, as WebAssembly.
+//!
+//! This page is the map of the project. The wire it speaks is Trigger.dev's.
+//!
+//! # Layers
+//!
+//! | Where | What | Knows of |
+//! |---|---|---|
+//! | [`proto`] | State machines that are told what happened and say what they want | nothing: no I/O, no clock, no randomness, no JavaScript |
+//! | `web` (wasm only) | Drives them: requests, one timer, events as JavaScript values | `proto` |
+//! | `js/src/wasm` | Loads the module when something is first wanted, and only then | the exported class |
+//! | `js/src/client` | Clients, tokens, errors in words | `wasm` |
+//! | `js/src/store` | The last immutable snapshot for each key, counted references | `client` |
+//! | `js/src/react` | Hooks of a few dozen lines over `useSyncExternalStore` | `store` |
+//!
+//! Imports run towards the top of this table and never back. Inside `proto` every module has a level, named in `proto/mod.rs`, and
+//! uses lower levels only; `tests/architecture.rs` holds both.
+//!
+//! # How the core is driven
+//!
+//! ```
+//! use tidegate::proto::client::Client;
+//! use tidegate::proto::input::{Command, Input};
+//! use tidegate::proto::output::Output;
+//! use tidegate::proto::time::Now;
+//!
+//! let mut client = Client::new(0x5EED);
+//! let principal = client.next_principal();
+//! let send = client.next_send();
+//! for command in [
+//!     Command::OpenPrincipal { principal, base_url: "https://api.trigger.dev", branch: None, renewable: false },
+//!     Command::SetToken(principal, "tr_dev_1234"),
+//!     Command::Send { send, principal, run: "run_1", stream: "approval", json: "{\"approved\":true}" },
+//! ] {
+//!     // Mutate, then drain, then mutate again.
+//!     client.handle_input(Now::default(), Input::Command(command));
+//!     loop {
+//!         match client.poll_output() {
+//!             Output::Request(request) => assert!(request.url.ends_with("/run_1/input/approval")),
+//!             Output::Abort(_) | Output::Event(_) => {}
+//!             Output::Idle(_due) => break,
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # Walks
+//!
+//! **A send.** The hook hands the value to its store, the client makes JSON of it once, [`Command::Send`] goes to the root
+//! ([`proto::client`]), which finds the [`channel`](proto::channel) of that run and stream and adds it to its
+//! [queue](proto::send). The first in line wants a request; [`auth`](proto::auth) gives a token, or the send waits for one; a
+//! scope that is missing ends it here, before the network. The answer is [classified](proto::http::classify), the
+//! [verdict](proto::send::Verdict) says accepted, rejected, unknown or again, and one event tells.
+//!
+//! **A chunk of a stream.** The host hands the bytes over in one call; the channel's [reader](proto::subscription) gives them to the
+//! connection's [decoder](proto::sse), every frame to the [records](proto::records), every record past the
+//! [cursor](proto::cursor), which drops what has been read before. What is left is one JSON text for the whole chunk: it crosses
+//! to JavaScript once and is parsed there.
+//!
+//! **A reconnect.** The end of a body is the end of a window, not of the stream: the reader comes back with its cursor, at once
+//! after a window, later and later after failures. It never ends by itself; a refusal ends it, and a new token revives it.
+//!
+//! # Laws
+//!
+//! 1. Mutate, then drain, then mutate again.
+//! 2. Time, randomness and ids are inputs: the same seed and inputs give the same outputs, byte for byte.
+//! 3. A parent translates a child's event and never forwards it.
+//! 4. No listener is called while the core is borrowed.
+//! 5. The cursor lives in the subscription, the decoder in the connection.
+//! 6. A panic ends the instance. What was queued and where a stream stood are known outside, and a new instance goes on from there.
+//!
+//! # What it never does
+//!
+//! It never repeats a send that may have been stored, unless the server has said that it drops repeats
+//! ([`drops_repeats`](proto::channel::Principal::drops_repeats)). It never calls a send failed that may have arrived. It never
+//! invents data for a record it cannot read. It never puts a token into a URL, an error, a log or storage. It never builds a tree
+//! from a payload: text goes in and out.
+//!
+//! [`Command::Send`]: proto::input::Command::Send
+#![no_std]
+
+extern crate alloc;
+// Everywhere but in what ships, for its allocator and its panics.
+#[cfg(not(feature = "bundle"))]
+extern crate std;
+
 pub mod proto;
 #[cfg(target_family = "wasm")]
 pub mod web;

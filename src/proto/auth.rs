@@ -3,7 +3,8 @@
 //! A token counts as aged after 80 % of its lifetime, counted from its arrival, so a wrong device clock does no harm. One renewal
 //! is under way at most, however many wait for it.
 
-use std::rc::Rc;
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};

@@ -1,6 +1,7 @@
 //! One stream of one run as one principal uses it: a queue of sends into it, or a reader of it. It has one request at a time.
 
-use std::rc::Rc;
+use alloc::rc::Rc;
+use alloc::string::String;
 
 use super::auth::Auth;
 use super::error::{ErrorCode, Problem};
@@ -12,6 +13,7 @@ use super::random::Random;
 use super::send::{Hold, SendQueue, Verdict};
 use super::subscription::{Effect, Subscription};
 use super::table::Queue;
+use super::text::concat;
 use super::time::{Instant, Now};
 use super::token::AccessToken;
 
@@ -273,7 +275,7 @@ impl Channel {
                 Machine::Queue(_) => "write:inputStreams:",
                 Machine::Reader(_) => "read:runs:",
             };
-            problem.missing_scope = Some([scope, &self.run].concat());
+            problem.missing_scope = Some(concat(&[scope, &self.run]));
         }
         problem
     }

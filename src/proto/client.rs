@@ -4,7 +4,10 @@
 //! handle_input(now, input)    then    poll_output() until Output::Idle    then the next input
 //! ```
 
-use std::rc::Rc;
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::auth::{Access, Auth};
 use super::channel::{Channel, Machine, Principal};
@@ -18,6 +21,7 @@ use super::random::Random;
 use super::send::{Forgotten, Hold, SendQueue};
 use super::subscription::Subscription;
 use super::table::{Queue, Table};
+use super::text::concat;
 use super::time::{Instant, Now};
 
 /// Everything Tidegate does in one page, for any number of identities.
@@ -176,7 +180,7 @@ impl Client {
     }
 
     fn push_send(&mut self, send: SendId, principal: PrincipalId, run: &str, stream: &str, json: &str) {
-        let key = ["input/", stream].concat();
+        let key = concat(&["input/", stream]);
         let found = self.channels.keys_where(|channel| channel.is_queue_of(principal, run, &key));
         let id = found.first().copied().unwrap_or_else(|| self.next_subscription());
         if found.is_empty() {
@@ -185,7 +189,7 @@ impl Client {
         }
         self.sends.insert(send, id);
         let idempotency_key = self.random.uuid();
-        let body = ["{\"data\":", json, "}"].concat();
+        let body = concat(&["{\"data\":", json, "}"]);
         let problem = refuse_data(json, body.len());
         if let Some((_, queue)) = self.queue_of(send) {
             match problem {

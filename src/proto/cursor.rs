@@ -1,6 +1,11 @@
 //! Where a reader stands, and what it has seen: both outlive every connection.
 
 use super::records::Position;
+use super::text::{decimal, parse_digits, split_once};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// How many part ids are remembered. The reference client remembers as many, but only while one connection lasts.
 const WINDOW: usize = 5000;
@@ -27,7 +32,7 @@ impl Cursor {
     pub fn new(last_event_id: Option<&str>) -> Self {
         let place = match last_event_id {
             None => Place::Start,
-            Some(id) => id.parse().map_or_else(|_| Place::Id(id.to_owned()), Place::Sequence),
+            Some(id) => parse_digits(id.as_bytes()).map_or_else(|| Place::Id(id.to_owned()), Place::Sequence),
         };
         Self { place, ..Self::default() }
     }
@@ -36,7 +41,7 @@ impl Cursor {
     pub fn last_event_id(&self) -> Option<String> {
         match &self.place {
             Place::Start => None,
-            Place::Sequence(number) => Some(number.to_string()),
+            Place::Sequence(number) => Some(decimal(*number)),
             Place::Id(id) => Some(id.clone()),
         }
     }
@@ -108,8 +113,8 @@ impl HashSet {
 
 /// `<ms>-<n>` as numbers, which is how the store orders them.
 fn order(id: &str) -> Option<(u64, u64)> {
-    let (ms, n) = id.split_once('-')?;
-    Some((ms.parse().ok()?, n.parse().ok()?))
+    let (ms, n) = split_once(id, b'-')?;
+    Some((parse_digits(ms.as_bytes())?, parse_digits(n.as_bytes())?))
 }
 
 /// 64-bit FNV-1a: part ids are short and random, and only have to be told apart. Never zero.

@@ -1,6 +1,7 @@
 //! What can go wrong, as facts. The sentences a person reads are made from these where they are shown.
 
 use super::time::UnixTime;
+use alloc::string::String;
 
 /// A closed list of causes, the same on both sides of the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

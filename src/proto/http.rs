@@ -1,10 +1,13 @@
 //! Requests as data, and what the head and body of an answer mean.
 
-use std::rc::Rc;
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
 
 use super::error::{ErrorCode, Problem};
 use super::id::RequestId;
-use super::json::{Scanner, hex_digit};
+use super::json::Scanner;
+use super::text::{concat, hex_digit, shorten};
 use super::time::UnixTime;
 use super::token::AccessToken;
 
@@ -14,7 +17,7 @@ pub const BODY_LIMIT: usize = 1 << 20;
 /// The largest record an input stream stores, which is 8 bytes more than its JSON envelope.
 pub const RECORD_LIMIT: usize = (1 << 20) - 8;
 
-/// How much of the server's own words is kept.
+/// How many bytes of the server's own words are kept.
 const MESSAGE_LIMIT: usize = 300;
 
 /// A request for the shell to make.
@@ -92,7 +95,7 @@ pub enum RequestFailure {
 
 /// `<base>/realtime/v1/streams/<run>/<key>`. A key `input/<id>` names the input stream `<id>`; every part is percent-encoded.
 pub fn stream_url(base_url: &str, run: &str, key: &str) -> String {
-    let mut url = [base_url, "/realtime/v1/streams/"].concat();
+    let mut url = concat(&[base_url, "/realtime/v1/streams/"]);
     push_encoded(&mut url, run);
     url.push('/');
     match key.strip_prefix("input/") {
@@ -149,7 +152,7 @@ fn error_message(body: &str) -> Option<String> {
             text.to_owned()
         }
     };
-    Some(text.chars().take(MESSAGE_LIMIT).collect())
+    Some(shorten(&text, MESSAGE_LIMIT).to_owned())
 }
 
 fn scan_error(body: &str) -> Option<Option<String>> {

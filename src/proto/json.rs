@@ -3,7 +3,11 @@
 //! A pull scanner: it descends into the objects and arrays the caller names and hands everything else back as the text it is.
 //! What is not JSON, or not of the asked shape, is `None`. What it hands back has been checked against RFC 8259, so the text can be parsed again in JavaScript and cannot fail there.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::text::{hex_digit, parse_digits};
 
 /// A position in a JSON text.
 #[derive(Debug)]
@@ -67,7 +71,7 @@ impl<'a> Scanner<'a> {
 
     /// Takes a number that is a whole one and not negative.
     pub fn unsigned(&mut self) -> Option<u64> {
-        self.value()?.parse().ok()
+        parse_digits(self.value()?.as_bytes())
     }
 
     /// Takes any value, as checked text.
@@ -250,6 +254,8 @@ pub fn push_string(out: &mut String, text: &str) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
             '\0'..'\x20' => {
                 out.push_str("\\u00");
                 out.push(hex_digit(c as u32 >> 4));
@@ -259,11 +265,6 @@ pub fn push_string(out: &mut String, text: &str) {
         }
     }
     out.push('"');
-}
-
-/// The low four bits as a lower case digit.
-pub(crate) fn hex_digit(bits: u32) -> char {
-    char::from_digit(bits & 15, 16).unwrap_or('0')
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {

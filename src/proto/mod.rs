@@ -6,6 +6,7 @@
 pub mod id;
 pub mod json;
 pub mod table;
+pub mod text;
 pub mod time;
 
 // Level 1: what the wire is made of.

@@ -5,6 +5,7 @@ use super::id::{ChannelId, PrincipalId, RequestId};
 use super::send::SendChanged;
 use super::subscription::StreamStatus;
 use super::time::Instant;
+use alloc::string::String;
 
 /// One output. Take them until [`Idle`](Self::Idle) comes, before the next input.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Randomness as a value: a seed comes in, everything else follows from it.
 
-use super::json::hex_digit;
+use super::text::hex_digit;
+use alloc::string::String;
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): enough for jitter and for keys that only have to differ.
 #[derive(Clone, Debug)]

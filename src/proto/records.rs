@@ -1,6 +1,6 @@
 //! Frames to parts: the two record formats of a stream.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 use super::http::StreamVersion;
 use super::json::Scanner;

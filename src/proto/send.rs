@@ -1,6 +1,6 @@
 //! The sends to one input stream of one run: in order, one in flight, each with an honest outcome.
 
-use std::rc::Rc;
+use alloc::rc::Rc;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};

@@ -2,6 +2,11 @@
 //!
 //! One decoder lives as long as one connection. The cursor does not live here: it must outlive the connection.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::text::parse_digits;
+
 /// The most a frame may hold before its blank line: 16 MiB. The largest record of the wire is 1 MiB, escaped once more.
 pub const FRAME_LIMIT: usize = 16 << 20;
 
@@ -135,14 +140,4 @@ impl SseDecoder {
     fn check_limit(&self, line: usize) -> Result<(), FrameTooLong> {
         if self.data.len() + line > self.limit { Err(FrameTooLong) } else { Ok(()) }
     }
-}
-
-fn parse_digits(value: &[u8]) -> Option<u64> {
-    if value.is_empty() {
-        return None;
-    }
-    value.iter().try_fold(0_u64, |number, digit| match digit {
-        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
-        _ => None,
-    })
 }

@@ -1,6 +1,7 @@
 //! The life of one reader: connect, read, lose the connection, come back with the cursor.
 
-use std::rc::Rc;
+use alloc::rc::Rc;
+use alloc::string::String;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::cursor::Cursor;

@@ -3,6 +3,7 @@
 //! There are few entries at a time, and most are added at the end. The standard library's tree and ring buffer are made anew
 //! for each type they hold: together they were half of the whole module.
 
+use alloc::vec::Vec;
 use core::marker::PhantomData;
 
 /// What a [`Table`] is keyed by.

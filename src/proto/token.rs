@@ -3,10 +3,14 @@
 //! Nothing here checks a signature: that is the server's business. The claims are read so that a refusal can be told before the
 //! network is bothered, and named after it has been.
 
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
-use std::rc::Rc;
 
 use super::json::Scanner;
+use super::text::{concat, parse_digits, split_once};
 use super::time::UnixTime;
 
 /// A token as it goes into the `Authorization` header. Prints redacted.
@@ -53,7 +57,7 @@ impl AccessToken {
     /// The scope this token certainly lacks for a send to that run, if it does.
     pub fn missing_for_send(&self, run: &str) -> Option<String> {
         let claims = self.0.claims.as_ref()?;
-        (!claims.grant("write", "inputStreams", run)).then(|| ["write:inputStreams:", run].concat())
+        (!claims.grant("write", "inputStreams", run)).then(|| concat(&["write:inputStreams:", run]))
     }
 
     /// The scope this token certainly lacks for reading that run's streams, if it does. Scopes by tag, task or batch may cover
@@ -64,7 +68,7 @@ impl AccessToken {
             || claims
                 .scopes()
                 .any(|scope| scope.action == "read" && matches!(scope.resource, "tags" | "tasks" | "batch"));
-        (!may).then(|| ["read:runs:", run].concat())
+        (!may).then(|| concat(&["read:runs:", run]))
     }
 }
 
@@ -88,9 +92,9 @@ pub struct Claims {
 impl Claims {
     /// Reads the middle part of a JWT. `None` unless it is one with `pub: true`, which is the server's own test.
     pub fn parse(token: &str) -> Option<Self> {
-        let mut parts = token.split('.');
-        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() {
+        let (_header, rest) = split_once(token, b'.')?;
+        let (payload, signature) = split_once(rest, b'.')?;
+        if split_once(signature, b'.').is_some() {
             return None;
         }
         let payload = decode_base64url(payload)?;
@@ -176,8 +180,8 @@ fn scan_scopes(value: &str) -> Vec<String> {
 
 /// Seconds since the epoch, possibly with a fraction.
 fn seconds(value: &str) -> Option<UnixTime> {
-    let whole: u64 = value.split('.').next()?.parse().ok()?;
-    Some(UnixTime::from_millis(whole.saturating_mul(1000)))
+    let whole = split_once(value, b'.').map_or(value, |(whole, _)| whole);
+    Some(UnixTime::from_millis(parse_digits(whole.as_bytes())?.saturating_mul(1000)))
 }
 
 /// One permission: `action[:resource[:id]]`. Only the first two colons separate. What is not there is empty.
@@ -191,8 +195,8 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// Reads a scope. Every text is one; whether it grants anything is another matter.
     pub fn parse(text: &'a str) -> Self {
-        let (action, rest) = text.split_once(':').unwrap_or((text, ""));
-        let (resource, id) = rest.split_once(':').unwrap_or((rest, ""));
+        let (action, rest) = split_once(text, b':').unwrap_or((text, ""));
+        let (resource, id) = split_once(rest, b':').unwrap_or((rest, ""));
         Self { action, resource, id }
     }
 

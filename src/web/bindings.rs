@@ -1,6 +1,7 @@
 //! The one exported class: arguments in, delegate, result out.
 
-use std::rc::Rc;
+use alloc::rc::Rc;
+use alloc::string::String;
 
 use wasm_bindgen::prelude::*;
 

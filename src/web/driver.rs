@@ -3,14 +3,16 @@
 //! No listener is called while the core is borrowed, and events wait in a queue that a listener may add to, so a listener may
 //! call the engine again.
 
-use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use alloc::rc::{Rc, Weak};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 
 use wasm_bindgen::prelude::*;
 
 use super::bindings::Sink;
 use super::host::Host;
-use super::{clock, convert, panic};
+use super::{clock, convert};
 use crate::proto::client::Client;
 use crate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion};
 use crate::proto::id::RequestId;
@@ -29,7 +31,6 @@ impl Driver {
     pub(super) fn new(sink: Sink) -> Rc<Self> {
         Rc::new_cyclic(|driver| {
             let host = connect(sink, driver);
-            panic::report_to(host.clone());
             Self {
                 client: RefCell::new(Client::new(clock::seed())),
                 host,

@@ -5,6 +5,13 @@
 /** The longest delay that setTimeout takes; anything later is reached in steps. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/** The one whose engine was made last: a panic ends every engine of the module. */
+let latest;
+
+export function tellCrash(file, line) {
+  latest?.tellCrash(`${file}:${line}`);
+}
+
 export class Host {
   #sink;
   #news;
@@ -21,6 +28,7 @@ export class Host {
    * @param onEnd (id, kind): 0 the body ended, 1 it never left, 2 it may have left and there is no (further) answer
    */
   constructor(sink, onTimer, onHead, onBody, onChunk, onEnd) {
+    latest = this;
     this.#sink = sink;
     this.#news = { onTimer, onHead, onBody, onChunk, onEnd };
   }

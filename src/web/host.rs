@@ -1,5 +1,7 @@
 //! The face of `host.js`.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
 use super::bindings::Sink;
@@ -85,6 +87,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = tellParts)]
     pub(super) fn tell_parts(this: &Host, subscription: u32, json: &str, last_event_id: &str);
 
-    #[wasm_bindgen(method, js_name = tellCrash)]
-    pub(super) fn tell_crash(this: &Host, place: &str);
+    #[cfg(feature = "bundle")]
+    #[wasm_bindgen(js_name = tellCrash)]
+    pub(super) fn tell_crash(file: &str, line: u32);
 }

@@ -4,6 +4,7 @@ mod clock;
 mod convert;
 mod driver;
 mod host;
+#[cfg(feature = "bundle")]
 mod panic;
 
 pub mod bindings;

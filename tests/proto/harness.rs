@@ -236,12 +236,14 @@ pub(crate) fn cursor_of(request: &OutgoingRequest) -> Option<String> {
     }
 }
 
-/// A v2 event with these records, as the server writes it.
+/// A v2 event with these records, as the server writes it. Every other record has no part id, so that a repeat of it can be told by
+/// its sequence number alone.
 pub(crate) fn batch(records: &[(u64, &str)]) -> String {
     let records: Vec<_> = records
         .iter()
         .map(|(sequence, json)| {
-            let body = format!("{{\"data\":{json},\"id\":\"part-{sequence}\"}}");
+            let id = if sequence % 2 == 0 { format!(",\"id\":\"part-{sequence}\"") } else { String::new() };
+            let body = format!("{{\"data\":{json}{id}}}");
             serde_json::json!({ "seq_num": sequence, "timestamp": 1, "body": body }).to_string()
         })
         .collect();

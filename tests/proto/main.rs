@@ -3,6 +3,7 @@
 
 mod auth;
 mod harness;
+mod json;
 mod send;
 mod sim_send;
 mod sim_stream;

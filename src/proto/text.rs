@@ -1,0 +1,57 @@
+//! Small things done to text. The standard library's are general, and cost the download 3 kB for what is used here.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// All of them, one behind the other.
+pub fn concat(parts: &[&str]) -> String {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    for part in parts {
+        text.push_str(part);
+    }
+    text
+}
+
+/// What is before and behind the first such ASCII character, if there is one.
+pub fn split_once(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(separator, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// A number written in ASCII digits and nothing else, if it fits.
+pub fn parse_digits(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, digit| match digit {
+        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    })
+}
+
+/// A number in digits.
+pub fn decimal(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from(b'0' + (number % 10) as u8));
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.iter().rev().collect()
+}
+
+/// At most so many bytes of it, cut between characters.
+pub fn shorten(text: &str, limit: usize) -> &str {
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// The low four bits as a lower case digit.
+pub fn hex_digit(bits: u32) -> char {
+    char::from_digit(bits & 15, 16).unwrap_or('0')
+}
