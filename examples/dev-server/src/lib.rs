@@ -1,0 +1,124 @@
+//! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with nothing behind it.
+//!
+//! It answers the requests that a page and its backend make (trigger, mint a token, send input, read streams, look at a run, cancel
+//! it) with the paths, statuses, bodies and headers that were recorded from a real Trigger.dev 4.5.12, and runs three demo tasks of
+//! its own: `approval`, `story` and `chat`. Streams are in the v2 form. Everything is kept in memory.
+//!
+//! # Where it does more than the original
+//!
+//! - **A send is idempotent** on `x-trigger-request-idempotency-key`: a repeat answers 200 and appends nothing. Answers to sends carry
+//!   `x-tidegate-idempotent: 1`, readable by a page, so that a client may retry where it otherwise could not. The original
+//!   ignores the key, and a repeated send is a second record.
+//! - **An append is idempotent** on `X-Part-Id`, within its stream.
+//! - A wait is woken by compare-and-delete, and looks at the log after it registered: no send is missed.
+//! - The 401 of a request to `/api` without credentials has CORS headers, and `x-should-retry` is exposed where it is set.
+//! - An ingest counts lines, as its writer does; the original counts reads, and a writer that resumes may repeat or lose lines.
+//!
+//! # Layers
+//!
+//! `store` keeps, `sse` and `tasks` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the routes together.
+//! [`app`] takes everything from an [`AppState`], so a test calls it without a port.
+
+mod auth;
+mod clock;
+mod cors;
+mod id;
+mod jwt;
+mod respond;
+mod routes;
+mod span;
+mod sse;
+mod state;
+mod store;
+mod tasks;
+mod upload;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, LOCATION, ORIGIN};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
+
+use respond::Refusal;
+use routes::{input, read, runs, tokens, trigger, write};
+
+/// The whole server. Demo tasks run on the tokio runtime in which requests are answered.
+pub fn app(state: AppState) -> Router {
+    let send_or_tail = get(read::input).post(input::send).put(input::send).patch(input::send).delete(input::send);
+    let for_browsers = Router::new()
+        .route("/api/v1/tasks/{task}/trigger", action(trigger::trigger))
+        .route("/api/v3/runs/{run}", get(runs::retrieve))
+        .route("/realtime/v1/streams/{run}/{key}", get(read::output))
+        .route("/realtime/v1/streams/{run}/input/{stream}", send_or_tail)
+        .route_layer(from_fn(cors::answer));
+    let for_backends = Router::new()
+        .route("/api/v1/auth/public-tokens", action(tokens::mint))
+        .route("/api/v1/auth/jwt", action(tokens::mint_legacy))
+        .route("/api/v1/auth/jwt/claims", action(tokens::claims))
+        .route("/api/v2/runs/{run}/cancel", action(runs::cancel))
+        .route(
+            "/realtime/v1/streams/{run}/{target}/{key}",
+            get(write::head_only).head(write::last_line).put(write::create).post(write::ingest),
+        )
+        .route("/realtime/v1/streams/{run}/{target}/{key}/append", action(write::append));
+    for_browsers
+        .merge(for_backends)
+        .fallback(not_found)
+        .layer(from_fn(require_credentials))
+        .layer(from_fn(redirect_trailing_slash))
+        .with_state(state)
+}
+
+/// A route that only POST reaches. Other verbs that change things are told so; GET gets an empty 405.
+fn action<H, T>(handler: H) -> axum::routing::MethodRouter<AppState>
+where
+    H: axum::handler::Handler<T, AppState>,
+    T: 'static,
+{
+    let wrong_method = async || Refusal::WrongMethod;
+    post(handler).put(wrong_method).patch(wrong_method).delete(wrong_method)
+}
+
+/// What stands before `/api` in the original turns away requests without credentials, in words of its own.
+async fn require_credentials(request: Request, next: Next) -> Response {
+    let is_guarded = request.uri().path().starts_with("/api/") && request.uri().path() != "/api/v1/auth/jwt/claims";
+    if !is_guarded || request.method() == Method::OPTIONS || request.headers().contains_key(AUTHORIZATION) {
+        return next.run(request).await;
+    }
+    let problem = r#"{
+  "title": "Unauthorized",
+  "status": 401,
+  "type": "https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/401",
+  "detail": "No authorization header provided",
+  "error": "No authorization header provided"
+}"#;
+    let mut response = respond::with_type(StatusCode::UNAUTHORIZED, "application/problem+json; charset=utf-8", problem);
+    cors::dress(response.headers_mut(), request.headers().get(ORIGIN).cloned());
+    response
+}
+
+async fn redirect_trailing_slash(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let Some(path) = path.strip_suffix('/').filter(|path| !path.is_empty()) else {
+        return next.run(request).await;
+    };
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("{path}{query}");
+    let body = format!("Moved Permanently. Redirecting to {target}");
+    let mut response = respond::with_type(StatusCode::MOVED_PERMANENTLY, "text/plain; charset=utf-8", body);
+    if let Ok(target) = HeaderValue::try_from(target) {
+        response.headers_mut().insert(LOCATION, target);
+    }
+    response
+}
+
+async fn not_found() -> Response {
+    let page = "<!DOCTYPE html><html lang=\"en\"><title>Not found</title><h1>Not found</h1>\
+                <p>This is a Tidegate development server: it has no page here.</p></html>";
+    let response = respond::with_type(StatusCode::NOT_FOUND, "text/html; charset=utf-8", page);
+    ([(CACHE_CONTROL, "no-cache")], response).into_response()
+}

@@ -1,0 +1,10 @@
+//! The routes, by what they are about.
+
+pub(crate) mod input;
+mod options;
+pub(crate) mod read;
+pub(crate) mod runs;
+pub(crate) mod tokens;
+pub(crate) mod trigger;
+mod validate;
+pub(crate) mod write;

@@ -1,0 +1,49 @@
+//! Spans of time as texts: `15m`, `2 hours`, `1 day from now`, `-5m`.
+
+const UNITS: [(&str, f64); 6] = [
+    ("s sec secs second seconds", 1.0),
+    ("m min mins minute minutes", 60.0),
+    ("h hr hrs hour hours", 3600.0),
+    ("d day days", 86_400.0),
+    ("w week weeks", 604_800.0),
+    ("y yr yrs year years", 31_557_600.0),
+];
+
+/// Seconds from now, negative for the past. `None` when the text is no span.
+pub(crate) fn seconds(text: &str) -> Option<i64> {
+    let text = text.trim().to_ascii_lowercase();
+    let (text, ago) = match text.strip_suffix(" ago") {
+        Some(rest) => (rest, true),
+        None => (text.strip_suffix(" from now").unwrap_or(&text), false),
+    };
+    let (text, minus) = match text.strip_prefix('-') {
+        Some(rest) => (rest, true),
+        None => (text.strip_prefix('+').unwrap_or(text), false),
+    };
+    let text = text.trim_start();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.strip_prefix(' ').unwrap_or(unit);
+    let number: f64 = number.parse().ok()?;
+    let (_, length) = UNITS.iter().find(|(names, _)| names.split(' ').any(|name| name == unit && !unit.is_empty()))?;
+    let whole = (number * length).round() as i64;
+    Some(if ago || minus { -whole } else { whole })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn reads_spans() {
+        let read = ["15m", "2 hours", "1 day from now", "-5m", "5 minutes ago", "1.5h", "31d"].map(seconds);
+        assert_eq!(read, [900, 7200, 86_400, -300, -300, 5400, 2_678_400].map(Some));
+    }
+
+    #[test]
+    fn refuses_what_is_no_span() {
+        for text in ["", "soon", "15", "m", "1 fortnight", "..s", "1h30m"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What every handler shares.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::store::Store;
+
+/// What an owner of the server may choose.
+#[derive(Clone)]
+pub struct Config {
+    /// Signs and checks every token, and is the backend's credential. Default `tr_dev_tidegate`, which everyone knows: fit for
+    /// an address that only this machine reaches.
+    pub secret_key: String,
+    /// The `sub` of every token. Default `cmtidegatedevelopment0000`.
+    pub environment_id: String,
+    /// How long a stream stays quiet before a ping. Default 5 s.
+    pub ping_after: Duration,
+    /// How long a stream stays open after its last record when the reader names no `Timeout-Seconds`. Default 60 s.
+    pub idle_after: Duration,
+    /// How long a demo task takes for a token, in milliseconds, picked anew for each. Default 25 to 40.
+    pub token_pace_ms: RangeInclusive<u64>,
+}
+
+/// The key of a server that was given none.
+pub const DEFAULT_SECRET_KEY: &str = "tr_dev_tidegate";
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            secret_key: DEFAULT_SECRET_KEY.to_owned(),
+            environment_id: "cmtidegatedevelopment0000".to_owned(),
+            ping_after: Duration::from_secs(5),
+            idle_after: Duration::from_secs(60),
+            token_pace_ms: 25..=40,
+        }
+    }
+}
+
+/// One server: its configuration, what it keeps and what it runs. Cheap to clone; clones are the same server.
+#[derive(Clone)]
+pub struct AppState {
+    pub(crate) config: Arc<Config>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) waits: Arc<Waits>,
+    pub(crate) running: Arc<Running>,
+}
+
+impl AppState {
+    /// A server that has seen nothing yet.
+    pub fn new(config: Config) -> Self {
+        Self { config: Arc::new(config), store: Arc::default(), waits: Arc::default(), running: Arc::default() }
+    }
+}
+
+/// The waits of tasks in this process, by waitpoint id.
+#[derive(Default)]
+pub(crate) struct Waits {
+    sleepers: Mutex<HashMap<String, oneshot::Sender<()>>>,
+}
+
+impl Waits {
+    pub(crate) fn open(&self, wait: &str) -> oneshot::Receiver<()> {
+        let (wake, woken) = oneshot::channel();
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).insert(wait.to_owned(), wake);
+        woken
+    }
+
+    pub(crate) fn wake(&self, wait: &str) {
+        if let Some(sleeper) = self.close(wait) {
+            // A sleeper that is gone needs no waking.
+            let _ = sleeper.send(());
+        }
+    }
+
+    pub(crate) fn close(&self, wait: &str) -> Option<oneshot::Sender<()>> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).remove(wait)
+    }
+}
+
+/// The tasks that execute in this process, by run id.
+#[derive(Default)]
+pub(crate) struct Running {
+    tasks: Mutex<HashMap<String, AbortHandle>>,
+}
+
+impl Running {
+    pub(crate) fn add(&self, run: &str, task: AbortHandle) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(run.to_owned(), task);
+    }
+
+    pub(crate) fn remove(&self, run: &str) -> Option<AbortHandle> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(run)
+    }
+}

@@ -1,0 +1,205 @@
+//! One append-only log.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+/// The most a record may measure: eight bytes and its body.
+pub(crate) const RECORD_LIMIT: usize = 1_048_576;
+/// What a record measures besides its body.
+const RECORD_OVERHEAD: usize = 8;
+/// The bounds of one slice, which becomes one event on the wire.
+const SLICE_RECORDS: usize = 1000;
+const SLICE_BYTES: usize = 1_048_576;
+
+/// What is appended: a body made of any JSON text and the id of the part.
+pub(crate) struct Append<'a> {
+    json: Option<&'a str>,
+    id: &'a str,
+    once: Once<'a>,
+}
+
+/// What makes a repeated append a repeat.
+enum Once<'a> {
+    Always,
+    /// A key, remembered for the life of the log.
+    Key(&'a str),
+    /// The line number within what one client writes.
+    Line {
+        client: &'a str,
+        index: u64,
+    },
+}
+
+impl<'a> Append<'a> {
+    pub(crate) const fn new(json: &'a str, id: &'a str) -> Self {
+        Self { json: Some(json), id, once: Once::Always }
+    }
+
+    /// A record whose `data` is missing, which readers see as undefined.
+    pub(crate) const fn without_data(id: &'a str) -> Self {
+        Self { json: None, id, once: Once::Always }
+    }
+
+    /// At most one record with this key.
+    pub(crate) fn once(mut self, key: Option<&'a str>) -> Self {
+        if let Some(key) = key {
+            self.once = Once::Key(key);
+        }
+        self
+    }
+
+    /// At most one record for this line of this client.
+    pub(crate) const fn line(mut self, client: &'a str, index: u64) -> Self {
+        self.once = Once::Line { client, index };
+        self
+    }
+
+    fn body(&self) -> String {
+        let id = serde_json::Value::from(self.id);
+        match self.json {
+            Some(json) => format!(r#"{{"data":{json},"id":{id}}}"#),
+            None => format!(r#"{{"id":{id}}}"#),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    Now,
+    /// The log holds it already.
+    Before,
+    /// It measures this many bytes, which is over [`RECORD_LIMIT`].
+    TooLarge(usize),
+}
+
+/// A record as it stands in events. `timestamp` is in milliseconds and never falls.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Record {
+    pub(crate) seq_num: u64,
+    pub(crate) timestamp: u64,
+    pub(crate) body: Arc<str>,
+}
+
+impl Record {
+    pub(crate) fn measure(&self) -> usize {
+        RECORD_OVERHEAD + self.body.len()
+    }
+}
+
+/// Where a log ends: the next sequence number, and the time of the last record (0 when there is none).
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Tail {
+    pub(crate) seq_num: u64,
+    pub(crate) timestamp: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Slice {
+    pub(crate) records: Vec<Record>,
+    pub(crate) tail: Tail,
+}
+
+#[derive(Default)]
+pub(super) struct Log {
+    records: Vec<Record>,
+    seen: HashSet<String>,
+    lines: HashMap<String, u64>,
+    grown: watch::Sender<u64>,
+}
+
+impl Log {
+    pub(super) fn append(&mut self, append: Append<'_>, now: u64) -> Appended {
+        let is_repeat = match &append.once {
+            Once::Always => false,
+            Once::Key(key) => self.seen.contains(*key),
+            Once::Line { client, index } => self.last_line(client).is_some_and(|last| *index <= last),
+        };
+        if is_repeat {
+            return Appended::Before;
+        }
+        let tail = self.tail();
+        let record = Record { seq_num: tail.seq_num, timestamp: now.max(tail.timestamp), body: append.body().into() };
+        if record.measure() > RECORD_LIMIT {
+            return Appended::TooLarge(record.measure());
+        }
+        match append.once {
+            Once::Always => {}
+            Once::Key(key) => {
+                self.seen.insert(key.to_owned());
+            }
+            Once::Line { client, index } => {
+                self.lines.insert(client.to_owned(), index);
+            }
+        }
+        self.records.push(record);
+        self.grown.send_replace(self.tail().seq_num);
+        Appended::Now
+    }
+
+    pub(super) fn read(&self, from: u64) -> Slice {
+        let start = usize::try_from(from).unwrap_or(usize::MAX).min(self.records.len());
+        let mut bytes = 0;
+        let within = |record: &&Record| {
+            bytes += record.measure();
+            bytes <= SLICE_BYTES || bytes == record.measure()
+        };
+        let records = self.records[start..].iter().take(SLICE_RECORDS).take_while(within).cloned().collect();
+        Slice { records, tail: self.tail() }
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
+    }
+
+    pub(super) fn last_line(&self, client: &str) -> Option<u64> {
+        self.lines.get(client).copied()
+    }
+
+    fn tail(&self) -> Tail {
+        Tail { seq_num: self.records.len() as u64, timestamp: self.records.last().map_or(0, |record| record.timestamp) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_is_bounded_but_never_empty_before_the_tail() {
+        let mut log = Log::default();
+        let large = format!("\"{}\"", "x".repeat(700_000));
+        for id in ["a", "b"] {
+            assert_eq!(log.append(Append::new(&large, id), 1), Appended::Now);
+        }
+        for _ in 0..1500 {
+            log.append(Append::new("1", "c"), 1);
+        }
+        assert_eq!(log.read(0).records.len(), 1);
+        assert_eq!(log.read(2).records.len(), SLICE_RECORDS);
+        assert_eq!(log.read(1002).records.len(), 500);
+        assert!(log.read(1502).records.is_empty());
+        assert!(log.read(u64::MAX).records.is_empty());
+    }
+
+    #[test]
+    fn time_never_falls() {
+        let mut log = Log::default();
+        log.append(Append::new("1", "a"), 20);
+        log.append(Append::new("2", "b"), 10);
+        let times: Vec<u64> = log.read(0).records.iter().map(|record| record.timestamp).collect();
+        assert_eq!(times, [20, 20]);
+    }
+
+    #[test]
+    fn a_line_of_a_client_is_kept_once() {
+        let mut log = Log::default();
+        for (client, index, expected) in
+            [("a", 0, Appended::Now), ("a", 1, Appended::Now), ("a", 0, Appended::Before), ("b", 0, Appended::Now)]
+        {
+            assert_eq!(log.append(Append::new("1", "x").line(client, index), 1), expected, "{client} {index}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What a task can do.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::id;
+use crate::state::AppState;
+use crate::store::{Append, Appended, StreamKey};
+
+/// One run, seen from inside its task.
+#[derive(Clone)]
+pub(super) struct TaskContext {
+    app: AppState,
+    run: String,
+}
+
+impl TaskContext {
+    pub(super) fn new(app: &AppState, run: &str) -> Self {
+        Self { app: app.clone(), run: run.to_owned() }
+    }
+
+    /// Appends a value to an output stream.
+    pub(super) fn append(&self, stream: &str, value: &impl Serialize) -> Result<(), String> {
+        let json = serde_json::to_string(value).map_err(|error| error.to_string())?;
+        self.app.store.declare_stream(&self.run, stream);
+        match self.app.store.append(&StreamKey::output(&self.run, stream), Append::new(&json, &id::part())) {
+            Appended::Now | Appended::Before => Ok(()),
+            Appended::TooLarge(size) => {
+                Err(format!("A part for {stream} measures {size} bytes, which is over the limit"))
+            }
+        }
+    }
+
+    /// Appends a text token by token, at the pace of a model that writes it.
+    pub(super) async fn write(&self, stream: &str, text: &str) -> Result<(), String> {
+        for token in tokens(text) {
+            self.append(stream, &token)?;
+            self.pace().await;
+        }
+        Ok(())
+    }
+
+    /// The time that one token takes.
+    pub(super) async fn pace(&self) {
+        let pace = fastrand::u64(self.app.config.token_pace_ms.clone());
+        tokio::time::sleep(Duration::from_millis(pace)).await;
+    }
+
+    /// An input stream, from its first record on.
+    pub(super) fn input(&self, stream: &str) -> Input {
+        Input { app: self.app.clone(), key: StreamKey::input(&self.run, stream), next: 0 }
+    }
+}
+
+/// A task's place in one of its input streams.
+pub(super) struct Input {
+    app: AppState,
+    key: StreamKey,
+    next: u64,
+}
+
+impl Input {
+    /// Waits for the next record and gives its data, null when it has none. Safe to drop and to call again.
+    pub(super) async fn next(&mut self) -> Value {
+        loop {
+            // Registered first and looked second: a record that comes in between is seen by the look or wakes the wait.
+            let wait = Wait::register(&self.app, &self.key);
+            if let Some(data) = self.take() {
+                return data;
+            }
+            wait.woken().await;
+        }
+    }
+
+    fn take(&mut self) -> Option<Value> {
+        let record = self.app.store.read(&self.key, self.next).records.into_iter().next()?;
+        self.next = record.seq_num + 1;
+        let envelope: Value = serde_json::from_str(&record.body).unwrap_or_default();
+        Some(envelope["data"].as_str().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default())
+    }
+}
+
+/// A registered wait, taken back when it is dropped.
+struct Wait {
+    app: AppState,
+    key: StreamKey,
+    id: String,
+    woken: oneshot::Receiver<()>,
+}
+
+impl Wait {
+    fn register(app: &AppState, key: &StreamKey) -> Self {
+        let id = id::waitpoint();
+        let woken = app.waits.open(&id);
+        app.store.register_wait(key, &id);
+        Self { app: app.clone(), key: key.clone(), id, woken }
+    }
+
+    async fn woken(mut self) {
+        // The other end lives until this wait is woken or dropped, so there is no failure to tell.
+        let _ = (&mut self.woken).await;
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.app.store.remove_wait(&self.key, &self.id);
+        self.app.waits.close(&self.id);
+    }
+}
+
+/// Cuts a text into pieces of the size that a model writes: words with the space before them, long ones in two. Joined they are the text.
+pub(super) fn tokens(text: &str) -> Vec<&str> {
+    const LONGEST: usize = 8;
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let word = rest.char_indices().skip(1).find(|(_, c)| c.is_whitespace()).map_or(rest.len(), |(at, _)| at);
+        let end = rest[..word].char_indices().nth(LONGEST).map_or(word, |(at, _)| at);
+        tokens.push(&rest[..end]);
+        rest = &rest[end..];
+    }
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tokens;
+
+    #[test]
+    fn tokens_join_to_the_text() {
+        for text in ["", "a", "Hello there,\n\nünïcödé ✓ and internationalisation.", "  two  spaces "] {
+            assert_eq!(tokens(text).concat(), text);
+        }
+        assert_eq!(tokens("one two"), ["one", " two"]);
+    }
+}

@@ -1,0 +1,10 @@
+//! The server asked without a port, on a clock that jumps: a minute of quiet takes no time.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod read;
+mod send;
+mod support;
+mod tasks;
+mod tokens;
+mod trigger;
+mod write;

@@ -1,0 +1,107 @@
+use serde_json::json;
+
+use crate::support::{KEY, Server};
+
+#[tokio::test]
+async fn a_trigger_hands_out_a_token_for_its_run() {
+    let server = Server::new();
+    let answer = server.trigger("nobody", json!({ "payload": { "n": 1 }, "options": { "tags": ["a"] } })).await;
+    let run = answer.json()["id"].as_str().unwrap().to_owned();
+    answer.is(200, json!({ "id": run, "isCached": false }));
+    let claims = answer.header("x-trigger-jwt-claims").unwrap();
+    let scopes = format!(r#""scopes":["read:runs:{run}","write:inputStreams:{run}"]}}"#);
+    assert!(claims.ends_with(&scopes), "{claims}");
+    let token = answer.header("x-trigger-jwt").unwrap();
+    let own = server.ask("GET", format!("/api/v3/runs/{run}")).token(token).answer().await;
+    assert_eq!(own.json()["payload"], json!({ "n": 1 }));
+    let path = format!("/realtime/v1/streams/{run}/input/x");
+    server.ask("POST", path).token(token).body("{}").answer().await.is(200, json!({ "ok": true }));
+    let other = server.idle_run().await;
+    let other = server.ask("GET", format!("/api/v3/runs/{other}")).token(token).answer().await;
+    assert_eq!(other.status, 403);
+}
+
+#[tokio::test]
+async fn repeats_give_the_same_run() {
+    let server = Server::new();
+    let body = json!({ "payload": 1, "options": { "idempotencyKey": "k", "idempotencyKeyTTL": "60s" } });
+    let first = server.trigger("t", body.clone()).await.json();
+    let again = server.trigger("t", body.clone()).await;
+    again.is(200, json!({ "id": first["id"], "isCached": true }));
+    let for_ever = json!({ "options": { "idempotencyKey": "e", "idempotencyKeyTTL": "999999999999999999999y" } });
+    assert_eq!(server.trigger("t", for_ever).await.status, 200);
+    assert_ne!(server.trigger("other", body).await.json()["id"], first["id"], "keys count within a task");
+
+    let by_request = || {
+        let ask = server.ask("POST", "/api/v1/tasks/t/trigger").body(r#"{"payload":1}"#);
+        ask.header("x-trigger-request-idempotency-key", "r").answer()
+    };
+    let first = by_request().await.json();
+    by_request().await.is(200, json!({ "id": first["id"], "isCached": false }));
+}
+
+#[tokio::test]
+async fn a_one_time_token_triggers_once() {
+    let server = Server::new();
+    let body = json!({ "scopes": ["trigger:tasks:quick"], "oneTimeUse": true }).to_string();
+    let token = server.ask("POST", "/api/v1/auth/public-tokens").body(body).answer().await.json();
+    let trigger = |task: &str| {
+        let ask = server.ask("POST", format!("/api/v1/tasks/{task}/trigger")).body(r#"{"payload":{}}"#);
+        ask.token(token["token"].as_str().unwrap()).answer()
+    };
+    assert_eq!(trigger("emitter").await.status, 403);
+    assert_eq!(trigger("quick").await.status, 200);
+    let used = json!({ "error": "Cannot trigger quick with a one-time use token as it has already been used." });
+    trigger("quick").await.is(422, used);
+}
+
+#[tokio::test]
+async fn bodies_are_checked_in_the_words_of_the_original() {
+    let server = Server::new();
+    let path = "/api/v1/tasks/t/trigger";
+    let tags = "Validation error: Expected string, received number at \"options.tags\", or Expected array, received number at \"options.tags\"";
+    for (body, error) in [
+        ("", "Request body is empty"),
+        ("{", "Invalid JSON"),
+        ("null", "Invalid JSON"),
+        ("0", "Invalid JSON"),
+        ("\"\"", "Invalid JSON"),
+        ("[1]", "Validation error: Expected object, received array"),
+        (r#"{"options":{"tags":5}}"#, tags),
+        (
+            r#"{"options":{"tags":["a",5]}}"#,
+            "Validation error: Expected string, received number at \"options.tags[1]\"",
+        ),
+        (r#"{"options":7}"#, "Validation error: Expected object, received number at \"options\""),
+    ] {
+        server.ask("POST", path).body(body).answer().await.is(400, json!({ "error": error }));
+    }
+    let many: Vec<String> = (0..11).map(|n| format!("tag-{n}")).collect();
+    let many = server.trigger("t", json!({ "options": { "tags": many } })).await;
+    many.is(422, json!({ "error": "Runs can only have 10 tags, you're trying to set 11." }));
+    let unannounced = server.ask("POST", path).body("{}").unannounced().answer().await;
+    unannounced.is(413, json!({ "error": "Request body too large" }));
+    server.ask("PUT", path).body("{}").answer().await.is(405, json!({ "error": "Method not allowed" }));
+    server.ask("GET", path).answer().await.is_text(405, "");
+}
+
+#[tokio::test]
+async fn without_credentials_the_door_before_the_api_answers() {
+    let server = Server::new();
+    let answer = server.ask("POST", "/api/v1/tasks/t/trigger").anonymous().body("{}").answer().await;
+    assert_eq!(answer.json()["error"], "No authorization header provided");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json; charset=utf-8"));
+    let wrong = server.ask("POST", "/api/v1/tasks/t/trigger").token("tr_dev_wrong").body("{}").answer().await;
+    wrong.is(401, json!({ "error": "Invalid API key" }));
+    assert!(!wrong.body.contains(KEY));
+}
+
+#[tokio::test]
+async fn a_packet_is_opened() {
+    let server = Server::new();
+    let body = json!({ "payload": "{\"json\":{\"n\":1}}", "options": { "payloadType": "application/super+json" } });
+    let run = server.trigger("t", body).await.json();
+    assert_eq!(server.view(run["id"].as_str().unwrap()).await["payload"], json!({ "n": 1 }));
+    let body = json!({ "payload": "{", "options": { "payloadType": "application/super+json" } });
+    assert_eq!(server.trigger("t", body).await.status, 422);
+}

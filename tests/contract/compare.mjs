@@ -1,0 +1,70 @@
+// A recorded answer against the one that came.
+import { isDeepStrictEqual } from "node:util";
+import { differences } from "./differences.mjs";
+import { essence } from "./events.mjs";
+import { isStream } from "./replay.mjs";
+import { verify } from "./world.mjs";
+
+const compared = [
+  "content-type",
+  "cache-control",
+  "location",
+  "x-trigger-jwt",
+  "x-trigger-jwt-claims",
+  "x-stream-version",
+  "x-should-retry",
+  "x-accel-buffering",
+  "x-last-chunk-index",
+  "x-s2-access-token",
+];
+
+/** `{ problems, used }`: what is wrong, in sentences, and the names of the deliberate differences that were met. */
+export function compare(fixture, answer, world) {
+  const { response } = fixture;
+  const recorded = { status: response.status, ...bodyOf(fixture, response), ...headersOf(response.headers) };
+  const given = normalised(answer, world);
+  const came = { status: answer.status, ...bodyOf(fixture, given), ...headersOf(given.headers) };
+  if (answer.ended !== "complete") came.ended = answer.ended;
+
+  const used = [];
+  const problems = [];
+  for (const part of new Set([...Object.keys(recorded), ...Object.keys(came)])) {
+    if (isDeepStrictEqual(recorded[part], came[part])) continue;
+    const name = Object.keys(differences).find((one) =>
+      differences[one].covers(fixture.name, part, recorded[part], came[part]),
+    );
+    if (name) used.push(name);
+    else
+      problems.push(`${part}\n  recorded ${JSON.stringify(recorded[part])}\n  came     ${JSON.stringify(came[part])}`);
+  }
+  return { problems, used: [...new Set(used)] };
+}
+
+function bodyOf(fixture, { headers, body }) {
+  if (isStream(fixture) && headers["content-type"]?.startsWith("text/event-stream")) return { events: essence(body) };
+  return { body: headers["content-type"]?.includes("json") && body ? JSON.parse(body) : body };
+}
+
+function headersOf(headers) {
+  const names = Object.keys(headers).filter((name) => compared.includes(name) || name.startsWith("access-control-"));
+  const picked = Object.fromEntries(names.map((name) => [name, headers[name]]));
+  if (picked["content-type"]) picked["content-type"] = picked["content-type"].toLowerCase().replaceAll(" ", "");
+  return { ...picked, "varies by origin": /\borigin\b/i.test(headers.vary ?? "") };
+}
+
+/** The answer as fixtures are written: `{run}`, `{env}`, and tokens by what they say. */
+function normalised({ headers, body }, world) {
+  const describe = (token) => {
+    const { exp, iat, ...claims } = verify(token, world.key);
+    return `jwt ${JSON.stringify({ ...claims, exp: exp - iat })}`;
+  };
+  const scrub = (text) => text.replace(/run_[a-z0-9]{25}\b/g, "{run}").replaceAll(world.environment, "{env}");
+  const token = /(?<="token":")eyJ[\w-]+\.[\w-]+\.[\w-]+/;
+  const scrubbed = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      scrub(name === "x-trigger-jwt" ? describe(value) : String(value)),
+    ]),
+  );
+  return { headers: scrubbed, body: scrub(body.replace(token, (text) => JSON.stringify(describe(text)).slice(1, -1))) };
+}
