@@ -1,0 +1,88 @@
+// What `make test`, `make check` and `.ci/run` run.
+//   node .ci/parts.mjs test | check | NAME...
+import { join } from "node:path";
+import { binary, cargoTarget, portIsFree, serveApi } from "./processes.mjs";
+import { runParts } from "./runner.mjs";
+
+const withWasm = ".ci/with-wasm";
+const wasm = "--target=wasm32-unknown-unknown";
+
+// The address is compiled into the browser tests, so it is the same every time: a changing one would compile them anew.
+const webPort = Number(process.env.TIDEGATE_TEST_PORT ?? 43117);
+async function withWebServer(body) {
+  if (!(await portIsFree(webPort))) throw new Error(`Port ${webPort} is taken; set TIDEGATE_TEST_PORT to a free one.`);
+  const server = await serveApi(webPort, {});
+  await body().finally(server.stop);
+}
+
+const pkg = { name: "package", command: ["node", "js/scripts/build.mjs"] };
+
+const test = [
+  { name: "rust", counts: true, command: ["cargo", "test", "--workspace"] },
+  {
+    name: "browser",
+    counts: true,
+    command: [withWasm, "wasm-pack", "test", "--mode", "no-install", "--headless", "--chrome", ".", "--test", "web"],
+    around: withWebServer,
+    env: {
+      TIDEGATE_TEST_SERVER: `http://127.0.0.1:${webPort}`,
+      WASM_BINDGEN_TEST_WEBDRIVER_JSON: join(import.meta.dirname, "webdriver.json"),
+      WASM_BINDGEN_TEST_TIMEOUT: "120",
+      WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60",
+    },
+  },
+  pkg,
+  { name: "vitest", counts: true, command: ["npm", "run", "--silent", "test", "--workspace=js"] },
+  { name: "contract", counts: true, command: ["node", "tests/contract/run.mjs"] },
+  {
+    name: "e2e",
+    counts: true,
+    command: ["npm", "run", "--silent", "test", "--workspace=tests/e2e"],
+    env: { TIDEGATE_DEV: join(cargoTarget, "debug/tidegate-dev") },
+  },
+];
+
+const check = [
+  { name: "format", command: ["cargo", "fmt", "--all", "--check"] },
+  { name: "clippy", command: ["cargo", "clippy", "--workspace", "--all-targets", "--quiet", "--", "-Dwarnings"] },
+  {
+    name: "clippy-wasm",
+    command: [withWasm, "cargo", "clippy", wasm, "--lib", "--test=web", "--quiet", "--", "-Dwarnings"],
+  },
+  {
+    name: "rustdoc",
+    command: ["cargo", "doc", "--workspace", "--no-deps", "--quiet"],
+    env: { RUSTDOCFLAGS: "-Dwarnings" },
+  },
+  pkg,
+  { name: "wasm-imports", command: ["node", ".ci/wasm-imports.mjs"] },
+  { name: "types", command: ["npm", "run", "--silent", "types"] },
+  { name: "biome", command: [binary("biome"), "check", "--error-on-warnings", "."] },
+  { name: "exports", command: [binary("publint"), "pkg", "--strict"] },
+  {
+    name: "exports-types",
+    command: [binary("attw"), "--pack", "pkg", "--profile", "esm-only", "--exclude-entrypoints", "core.wasm"],
+  },
+  { name: "licences", command: ["node", ".ci/licences.mjs"] },
+  { name: "advisories", command: ["bash", ".ci/advisories"] },
+  { name: "shell", command: ["bash", ".ci/shell"] },
+  { name: "size", command: ["node", "js/scripts/size.mjs"] },
+];
+
+const sim = [
+  {
+    name: "sim",
+    counts: true,
+    command: ["cargo", "test", "--release", "--test", "proto"],
+    env: { TIDEGATE_SEEDS: process.env.SEEDS || "10000" },
+  },
+];
+
+const suites = { test, check, sim };
+const all = Object.values(suites).flat();
+const chosen = process.argv.slice(2).flatMap((name) => {
+  const parts = suites[name] ?? all.filter((part) => part.name === name).slice(0, 1);
+  if (parts.length === 0) throw new Error(`No part is called ${name}: ${all.map((part) => part.name).join(", ")}`);
+  return parts;
+});
+process.exitCode = (await runParts([...new Set(chosen)])) ? 0 : 1;

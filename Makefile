@@ -1,0 +1,35 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check sim contract size
+
+help: ## prints these lines
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+
+setup: ## installs what is missing for all of the below
+	@.ci/setup
+
+build: ## the npm package in pkg/, wasm included
+	@.ci/setup build
+	@node js/scripts/build.mjs
+
+demo: ## server and example page until Ctrl-C; CHECK=1 drives the page in headless Chromium and ends
+	@.ci/setup build $(if $(CHECK),browser)
+	@node js/scripts/build.mjs
+	@node .ci/demo.mjs $(if $(CHECK),--check)
+
+test: ## every test: Rust, wasm in a browser, hooks, contract, the example end to end
+	@.ci/setup build browser test
+	@node .ci/parts.mjs test
+
+check: ## formats, lints, types, exports, licences, advisories, size
+	@.ci/setup build lint
+	@node .ci/parts.mjs check
+
+sim: ## the simulations of the core over SEEDS=10000 seeds
+	@SEEDS=$(SEEDS) node .ci/parts.mjs sim
+
+contract: ## the recorded exchanges, asked of URL= with KEY= (of our own server when left out)
+	@.ci/setup build
+	@TIDEGATE_URL=$(URL) TIDEGATE_SECRET_KEY=$(KEY) node .ci/parts.mjs contract
+
+size: build ## bytes of the package as an application ships it, against the budget
+	@node js/scripts/size.mjs

@@ -1,0 +1,48 @@
+// Builds pkg/, the npm package: the core, its bundles, their types, and the template laid over them.
+//   node js/scripts/build.mjs [--dev]     --dev leaves out what only makes the core smaller
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { buildCore, wasmFile } from "./core.mjs";
+import { pkg, root, run, source } from "./paths.mjs";
+
+const dist = join(pkg, "dist");
+const entries = ["index", "react", "slim"].filter((name) => existsSync(join(source, `${name}.ts`)));
+
+async function bundle() {
+  const { warnings } = await build({
+    entryPoints: entries.map((name) => join(source, `${name}.ts`)),
+    outdir: dist,
+    bundle: true,
+    splitting: true, // the core stays behind its dynamic import, in a chunk of its own
+    chunkNames: "[name]-[hash]",
+    format: "esm",
+    platform: "browser", // a Node built-in is an error
+    target: "es2022",
+    supported: { "import-meta": false, "top-level-await": false }, // what bundlers disagree on
+    external: ["react", "react/*", "tidegate"],
+    logLevel: "warning",
+  });
+  if (warnings.length > 0) process.exit(1);
+  if (entries.includes("react") && !/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
+    throw new Error('dist/react.js must begin with "use client", or server components cannot import it');
+  }
+}
+
+function layTemplate() {
+  cpSync(join(root, "pkg-template"), pkg, { recursive: true });
+  rmSync(join(pkg, "size-budget.json")); // ours, not the users'
+  copyFileSync(join(root, "LICENSE"), join(pkg, "LICENSE"));
+  copyFileSync(wasmFile, join(dist, "core.wasm"));
+  const manifest = JSON.parse(readFileSync(join(pkg, "package.json"), "utf8"));
+  manifest.version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
+  writeFileSync(join(pkg, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+await buildCore({ fast: process.argv.includes("--dev") });
+// Emptied, not removed: a development server may be watching the folder.
+mkdirSync(dist, { recursive: true });
+for (const name of readdirSync(dist)) rmSync(join(dist, name), { recursive: true });
+await bundle();
+run("node_modules/.bin/tsc", ["--project", "js/scripts/tsconfig.types.json"]);
+layTemplate();
