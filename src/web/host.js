@@ -73,9 +73,11 @@ export class Host {
       }
       // No `for await`: Safari's streams are not iterable.
       const reader = response.body?.getReader();
-      for (let read; reader && !(read = await reader.read()).done; ) {
+      let read = await reader?.read();
+      while (read && !read.done) {
         if (!wanted()) return;
         this.#news.onChunk(id, read.value);
+        read = await reader.read();
       }
       kind = 0;
     } catch {
@@ -108,10 +110,13 @@ export class Host {
     if (this.#due <= due) return;
     this.#disarm();
     this.#due = due;
-    this.#timer = setTimeout(() => {
-      this.#due = Number.POSITIVE_INFINITY;
-      this.#news.onTimer();
-    }, Math.min(ms, LONGEST_MS));
+    this.#timer = setTimeout(
+      () => {
+        this.#due = Number.POSITIVE_INFINITY;
+        this.#news.onTimer();
+      },
+      Math.min(ms, LONGEST_MS),
+    );
   }
 
   #disarm() {

@@ -1,0 +1,30 @@
+import { messageOf } from "./errors.js";
+
+/** How long a token function may take. */
+export const TOKEN_TIMEOUT_MS = 10_000;
+
+/**
+ * Asks a token function once. Resolves to a non-empty token, or rejects with a sentence for the developer when the
+ * function throws, rejects, returns something else, or has not settled after ten seconds.
+ */
+export function askToken(provide: () => unknown): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const fail = (what: string) => reject(new Error(`The accessToken function ${what}.`));
+    const timer = setTimeout(() => fail("did not answer within 10 seconds"), TOKEN_TIMEOUT_MS);
+    Promise.resolve()
+      .then(provide)
+      .then(
+        (token) => {
+          if (token && typeof token === "string") resolve(token);
+          else fail(`must return a token, but it returned ${token === "" ? "an empty string" : typeof token}`);
+        },
+        (cause) => fail(`failed: ${withoutTokens(messageOf(cause))}`),
+      )
+      .finally(() => clearTimeout(timer));
+  });
+}
+
+/** An application's error may quote the request that failed. */
+function withoutTokens(text: string): string {
+  return text.replace(/eyJ[\w.-]+/g, "<token>");
+}

@@ -1,0 +1,30 @@
+import { messageOf, TidegateError } from "./errors.js";
+
+/** `JSON.stringify` that throws `invalid-data` with the reason and the place. */
+export function encode(data: unknown): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(data);
+  } catch (cause) {
+    throw invalidData(`${messageOf(cause).split("\n")[0]} (at "${lastKeyOf(data)}")`, cause);
+  }
+  if (json === undefined) throw invalidData(`it is ${data === undefined ? "undefined" : `a ${typeof data}`}`);
+  return json;
+}
+
+function invalidData(reason: string, cause?: unknown): TidegateError {
+  const message = `The data cannot be sent as JSON: ${reason}. Send plain values, arrays and objects.`;
+  return new TidegateError(message, { code: "invalid-data", retryable: false, outcome: "rejected", cause });
+}
+
+/** The key at which `JSON.stringify` gives up: the last one it asks a replacer about. */
+function lastKeyOf(data: unknown): string {
+  let last = "";
+  try {
+    JSON.stringify(data, (key, value) => {
+      last = key;
+      return value;
+    });
+  } catch {}
+  return last;
+}

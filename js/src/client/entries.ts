@@ -1,0 +1,67 @@
+import type { SendChange, SendState, StreamChange } from "../wasm/interface.js";
+import type { TidegateError } from "./errors.js";
+import type { Endpoint } from "./options.js";
+
+/** A change of a send as its listener sees it: the problem has become an error. */
+export type SendUpdate = Omit<SendChange, "error"> & { error?: TidegateError };
+/** A change of a stream as its listener sees it. */
+export type StreamUpdate = Omit<StreamChange, "error"> & { error?: TidegateError };
+
+/** Hears of a stream. */
+export interface StreamListener {
+  changed(update: StreamUpdate): void;
+  parts(parts: unknown[], lastEventId: string): void;
+}
+
+/** One endpoint under one identity. `holds` counts what still needs it: holders, pending sends, open streams. */
+export interface Principal {
+  readonly endpoint: Endpoint;
+  id?: number | undefined;
+  token?: string | undefined;
+  provide?: (() => unknown) | undefined;
+  /** The question to the token function that is still open. */
+  question?: object | undefined;
+  holds: number;
+}
+
+/** What to send, and who hears of it. */
+export interface SendRequest {
+  readonly principal: Principal;
+  readonly runId: string;
+  readonly streamId: string;
+  readonly json: string;
+  readonly listener: (update: SendUpdate) => void;
+}
+
+/** What to read, and who hears of it. */
+export interface StreamRequest {
+  readonly principal: Principal;
+  readonly runId: string;
+  readonly key: string;
+  readonly lastEventId: string | undefined;
+  readonly timeoutInSeconds: number | undefined;
+  readonly listener: StreamListener;
+}
+
+/** A send as the pump keeps it; the engine's id changes with the engine. */
+export interface SendEntry extends SendRequest {
+  id?: number | undefined;
+  state: SendState;
+}
+
+/** A stream as the pump keeps it, with where to resume. */
+export interface StreamEntry extends StreamRequest {
+  id?: number | undefined;
+  cursor: string | undefined;
+  ended: boolean;
+}
+
+/** What its owner can do with a send. */
+export interface SendHandle {
+  /** Queued: cancelled. On its way: given up, with an unknown outcome. Settled: nothing happens. */
+  cancel(): void;
+  /** Puts a send that was not accepted at the end of the queue again. */
+  retry(): void;
+  /** Frees what is kept for a retry. */
+  forget(): void;
+}

@@ -1,0 +1,73 @@
+import type { Problem, ProblemCode } from "../wasm/interface.js";
+
+/**
+ * What went wrong, as a closed union. `invalid-options` is a wrong or missing argument, `engine-unavailable` means that
+ * the WebAssembly core could not be loaded or has stopped; every other code comes from the core.
+ */
+export type ErrorCode = ProblemCode | "invalid-options" | "engine-unavailable";
+
+/**
+ * How a failed send ended: `rejected` and `cancelled` were certainly not taken; `unknown` may or may not have reached
+ * the run, so only the application can decide whether to send it again.
+ */
+export type SendOutcome = "rejected" | "unknown" | "cancelled";
+
+/** What is known about a failure. */
+export interface ErrorDetails extends Omit<Problem, "code"> {
+  code: ErrorCode;
+  outcome?: SendOutcome | undefined;
+  cause?: unknown;
+}
+
+const MARK = Symbol.for("tidegate.error");
+
+/**
+ * The one error class. `message` says what happened and what to do; the other fields are for code. No field ever holds
+ * an access token. `instanceof` also holds between two copies of the package on one page.
+ */
+export class TidegateError extends Error {
+  override readonly name = "TidegateError";
+  /** The kind of failure. */
+  declare readonly code: ErrorCode;
+  /** Whether the same call may succeed later without a change of arguments. */
+  declare readonly retryable: boolean;
+  /** HTTP status of the answer, if there was one. */
+  declare readonly status?: number;
+  /** The server's own words, if it said something. */
+  declare readonly serverMessage?: string;
+  /** The scope that the token lacks, such as `write:inputStreams:run_1`, where that is the cause. */
+  declare readonly missingScope?: string;
+  /** With `too-large`: the largest body the server takes, in bytes. */
+  declare readonly limitBytes?: number;
+  /** With `too-large`: the size of this one, in bytes. */
+  declare readonly actualBytes?: number;
+  /** With `token-expired`: when, in milliseconds since 1970, from the token's own `exp`. */
+  declare readonly expiredAtMs?: number;
+  /** For a send: how it ended. */
+  declare readonly outcome?: SendOutcome;
+
+  constructor(message: string, { cause, ...fields }: ErrorDetails) {
+    super(message, cause === undefined ? undefined : { cause });
+    Object.assign(this, fields);
+    Object.defineProperty(this, MARK, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && MARK in value;
+  }
+}
+
+/** A wrong or missing argument: nothing was sent. */
+export function invalidOptions(message: string): TidegateError {
+  return new TidegateError(message, { code: "invalid-options", retryable: false });
+}
+
+/** A send that was taken back. */
+export function cancelled(outcome: SendOutcome = "cancelled"): TidegateError {
+  return new TidegateError("The send was cancelled.", { code: "aborted", retryable: true, outcome });
+}
+
+/** The words of whatever was thrown. */
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

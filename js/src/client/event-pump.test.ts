@@ -1,0 +1,235 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { settle } from "../testing/fake-engine.js";
+import { pumpHarness } from "../testing/pump-harness.js";
+import { LoadFailure } from "../wasm/load.js";
+import type { SendUpdate } from "./entries.js";
+
+let harness: ReturnType<typeof pumpHarness>;
+
+beforeEach(() => {
+  harness = pumpHarness();
+});
+
+describe("starting", () => {
+  it("loads nothing before the first send or subscription, and then once", async () => {
+    const principal = harness.pump.openPrincipal(harness.endpoint, "token");
+    expect(harness.loader.loads).toBe(0);
+    const request = { principal, runId: "run_1", streamId: "s", json: "1", listener: () => {} };
+    harness.pump.send(request);
+    harness.pump.send(request);
+    await settle();
+    harness.pump.send(request);
+    expect(harness.loader.loads).toBe(1);
+    expect(harness.loader.engines).toHaveLength(1);
+  });
+
+  it("hands over in call order what was asked for while the core was loading", async () => {
+    for (const json of ["1", "2", "3"]) harness.send("token", json);
+    await settle();
+    expect(harness.loader.engine.of("send").map((args) => args[3])).toEqual(["1", "2", "3"]);
+  });
+
+  it("opens a principal with harness.endpoint, branch, renewability and token before it is used", async () => {
+    const principal = harness.pump.openPrincipal({ baseURL: "https://x.example", branch: "feat" }, "token");
+    harness.pump.send({ principal, runId: "run_1", streamId: "s", json: "1", listener: () => {} });
+    await settle();
+    expect(harness.loader.engine.calls).toEqual([
+      ["openPrincipal", "https://x.example", "feat", false],
+      ["setToken", 1, "token"],
+      ["send", 1, "run_1", "s", "1"],
+    ]);
+  });
+
+  it("cancels a send that the engine has not seen, without telling it", async () => {
+    const { handle, updates } = harness.send();
+    handle.cancel();
+    await settle();
+    expect(updates).toEqual([{ state: "cancelled", attempt: 0 }]);
+    expect(harness.loader.engine.of("send")).toEqual([]);
+  });
+});
+
+describe("a core that cannot be loaded", () => {
+  it.each([
+    ["policy", false, "wasm-unsafe-eval"],
+    ["no-webassembly", false, "switched off"],
+    ["other", true, "could not be loaded"],
+  ] as const)("%s: rejects what waits with a sentence that says what to do", async (reason, retryable, words) => {
+    harness.loader.failure = new LoadFailure(reason, new Error("refused"));
+    const { updates } = harness.send();
+    const stream = harness.subscribe();
+    await settle();
+    expect(updates[0]).toMatchObject({ state: "rejected" });
+    const { error } = updates[0] as SendUpdate;
+    expect(error).toMatchObject({ code: "engine-unavailable", retryable, outcome: "rejected" });
+    expect(error?.message).toContain(words);
+    expect(stream.updates).toMatchObject([{ status: "failed", error: { code: "engine-unavailable" } }]);
+  });
+
+  it("is loaded anew for the next call, which also revives the streams", async () => {
+    harness.loader.failure = new LoadFailure("other", new Error("network"));
+    harness.subscribe();
+    const { handle, updates } = harness.send();
+    await settle();
+    harness.loader.failure = undefined;
+    handle.retry();
+    await settle();
+    expect(updates.map(({ state }) => state)).toEqual(["rejected", "queued"]);
+    expect(harness.loader.engine.of("send")).toHaveLength(1);
+    expect(harness.loader.engine.of("subscribe")).toHaveLength(1);
+  });
+});
+
+describe("routing", () => {
+  it("tells a send's listener each state, with an error made from the problem", async () => {
+    const { updates } = harness.send();
+    await settle();
+    const [id] = harness.loader.engine.idsOf("send") as [number];
+    harness.loader.engine.changeSend(id, { state: "queued", waitingFor: "online", attempt: 0 });
+    harness.loader.engine.changeSend(id, { state: "sending" });
+    const error = {
+      code: "forbidden",
+      retryable: false,
+      status: 403,
+      missingScope: "write:inputStreams:run_1",
+    } as const;
+    harness.loader.engine.changeSend(id, { state: "rejected", error });
+    expect(updates).toMatchObject([
+      { state: "queued", waitingFor: "online" },
+      { state: "sending" },
+      { state: "rejected", error: { code: "forbidden", status: 403, outcome: "rejected" } },
+    ]);
+    expect(updates[2]?.error?.message).toContain('"write:inputStreams:run_1"');
+  });
+
+  it("delivers what the engine says inside a call after that call, when its id is known", async () => {
+    const { principal } = harness.send();
+    await settle();
+    const engine = harness.loader.engine;
+    const original = engine.send;
+    engine.send = (...args) => {
+      engine.changeSend(99, { state: "sending" });
+      original(...args);
+      return 99;
+    };
+    const states: string[] = [];
+    const listener = ({ state }: SendUpdate) => states.push(state);
+    harness.pump.send({ principal, runId: "run_1", streamId: "s", json: "1", listener });
+    expect(states).toEqual(["sending"]);
+  });
+
+  it("frees accepted sends at once and others when forgotten", async () => {
+    const first = harness.send();
+    const second = harness.send();
+    await settle();
+    const [one, two] = harness.loader.engine.idsOf("send") as [number, number];
+    harness.loader.engine.changeSend(one, { state: "accepted" });
+    harness.loader.engine.changeSend(two, { state: "unknown" });
+    expect(harness.loader.engine.of("forgetSend")).toEqual([[one]]);
+    first.handle.forget();
+    second.handle.forget();
+    expect(harness.loader.engine.of("forgetSend")).toEqual([[one], [two]]);
+  });
+
+  it("retries a settled send under its id, and never an accepted or a pending one", async () => {
+    const { handle } = harness.send();
+    await settle();
+    const [id] = harness.loader.engine.idsOf("send") as [number];
+    handle.retry();
+    expect(harness.loader.engine.of("retrySend")).toEqual([]);
+    harness.loader.engine.changeSend(id, { state: "unknown" });
+    handle.retry();
+    expect(harness.loader.engine.of("retrySend")).toEqual([[id]]);
+    harness.loader.engine.changeSend(id, { state: "accepted" });
+    handle.retry();
+    expect(harness.loader.engine.of("retrySend")).toHaveLength(1);
+    expect(harness.loader.engine.of("send")).toHaveLength(1);
+  });
+
+  it("gives a listener that retries from its own notification one new attempt", async () => {
+    const principal = harness.pump.openPrincipal(harness.endpoint, "token");
+    let retried = false;
+    const listener = ({ state }: SendUpdate) => {
+      if (state !== "rejected" || retried) return;
+      retried = true;
+      handle.retry();
+    };
+    const handle = harness.pump.send({ principal, runId: "run_1", streamId: "s", json: "1", listener });
+    await settle();
+    const [id] = harness.loader.engine.idsOf("send") as [number];
+    harness.loader.engine.changeSend(id, { state: "rejected" });
+    expect(harness.loader.engine.of("retrySend")).toEqual([[id]]);
+  });
+
+  it("brings parts, and nothing after a stream was closed", async () => {
+    const { parts, updates, close } = harness.subscribe("7");
+    await settle();
+    expect(harness.loader.engine.of("subscribe")).toEqual([[1, "run_1", "draft", "7", 60]]);
+    const [id] = harness.loader.engine.idsOf("subscribe") as [number];
+    harness.loader.engine.parts(id, ["a", { b: 1 }], "9");
+    close();
+    close();
+    harness.loader.engine.parts(id, ["late"], "10");
+    harness.loader.engine.changeStream(id, { status: "reconnecting" });
+    expect(parts).toEqual(["a", { b: 1 }]);
+    expect(updates).toEqual([]);
+    expect(harness.loader.engine.of("unsubscribe")).toEqual([[id]]);
+  });
+
+  it("closes a principal when its holder, its sends and its streams are all done", async () => {
+    const { principal, handle } = harness.send();
+    await settle();
+    const [id] = harness.loader.engine.idsOf("send") as [number];
+    harness.pump.release(principal);
+    expect(harness.loader.engine.of("closePrincipal")).toEqual([]);
+    harness.loader.engine.changeSend(id, { state: "rejected" });
+    expect(harness.loader.engine.of("closePrincipal")).toEqual([[1]]);
+    handle.retry();
+    expect(harness.loader.engine.of("openPrincipal")).toHaveLength(2);
+    expect(harness.loader.engine.of("send")).toHaveLength(2);
+  });
+
+  it("reports what a listener throws as uncaught and goes on", async () => {
+    const uncaught: unknown[] = [];
+    const record = (error: unknown) => uncaught.push(error);
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", record);
+    try {
+      const principal = harness.pump.openPrincipal(harness.endpoint, "token");
+      const listener = () => {
+        throw new Error("from the application");
+      };
+      harness.pump.send({ principal, runId: "run_1", streamId: "s", json: "1", listener });
+      const { updates } = harness.send();
+      await settle();
+      const [one, two] = harness.loader.engine.idsOf("send") as [number, number];
+      harness.loader.engine.changeSend(one, { state: "accepted" });
+      harness.loader.engine.changeSend(two, { state: "accepted" });
+      expect(updates).toHaveLength(1);
+      await vi.waitFor(() => expect(uncaught).toEqual([new Error("from the application")]));
+    } finally {
+      process.removeListener("uncaughtException", record);
+      for (const other of others) process.on("uncaughtException", other);
+    }
+  });
+});
+
+describe("the page", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it("tells the engine when it is online, shown, or restored", async () => {
+    const target = new EventTarget();
+    vi.stubGlobal("addEventListener", target.addEventListener.bind(target));
+    vi.stubGlobal("document", { visibilityState: "visible" });
+    vi.stubGlobal("navigator", { onLine: false });
+    harness.send();
+    await settle();
+    expect(harness.loader.engine.of("setOnline")).toEqual([[false]]);
+    for (const name of ["online", "offline", "pageshow", "visibilitychange"]) target.dispatchEvent(new Event(name));
+    expect(harness.loader.engine.of("setOnline")).toEqual([[false], [true], [false]]);
+    expect(harness.loader.engine.of("wake")).toHaveLength(2);
+  });
+});

@@ -1,0 +1,348 @@
+import type { Engine, EngineEvent, Problem, SendState, Sink } from "../wasm/interface.js";
+import { type Core, loadCore } from "../wasm/load.js";
+import { askToken } from "./ask-token.js";
+import { unavailable } from "./engine-failure.js";
+import type {
+  Principal,
+  SendEntry,
+  SendHandle,
+  SendRequest,
+  SendUpdate,
+  StreamEntry,
+  StreamRequest,
+} from "./entries.js";
+import { messageOf, type SendOutcome, TidegateError } from "./errors.js";
+import { guard } from "./guard.js";
+import type { Endpoint } from "./options.js";
+import { onePerPage } from "./page.js";
+import { isOnline, watchPage } from "./page-events.js";
+import { type AccessToken, sourceOf } from "./token-source.js";
+
+/** With this many panics in {@link CRASH_WINDOW_MS} the core is given up until somebody asks for it again. */
+const MAX_CRASHES = 3;
+const CRASH_WINDOW_MS = 60_000;
+
+/** The page's pump. */
+export function pagePump(): EventPump {
+  return onePerPage("pump", () => new EventPump());
+}
+
+/**
+ * Owns the page's one engine. Principals, sends and streams are entries here, and the engine is told of them when it
+ * runs: first start and restart after a panic are the same walk over the entries.
+ */
+export class EventPump {
+  readonly #load: () => Promise<Core>;
+  #core: Core | undefined;
+  #engine: Engine | undefined;
+  /** Changes with the engine, so that nothing is heard from one that has been given up. */
+  #instance: object | undefined;
+  #starting = false;
+  #watching = false;
+  #crashes: number[] = [];
+  /** What the engine said while it was being called: delivered when the call is over and its result is known. */
+  readonly #inbox: (() => void)[] = [];
+  #calling = 0;
+
+  /** Not settled, in the order in which they have to leave. */
+  readonly #pending = new Set<SendEntry>();
+  readonly #streams = new Set<StreamEntry>();
+  readonly #principalById = new Map<number, Principal>();
+  readonly #sendById = new Map<number, SendEntry>();
+  readonly #streamById = new Map<number, StreamEntry>();
+
+  constructor(load: () => Promise<Core> = loadCore) {
+    this.#load = load;
+  }
+
+  /** Opens a principal with one hold on it; nothing is loaded or sent yet. */
+  openPrincipal(endpoint: Endpoint, accessToken: AccessToken | undefined): Principal {
+    const principal: Principal = { endpoint, holds: 1 };
+    this.setToken(principal, accessToken);
+    return principal;
+  }
+
+  /** Gives up one hold. Without holds the principal closes. */
+  release(principal: Principal): void {
+    principal.holds -= 1;
+    if (principal.holds > 0) return;
+    const { id } = principal;
+    principal.id = principal.question = undefined;
+    if (id === undefined) return;
+    this.#principalById.delete(id);
+    for (const entry of this.#sendById.values()) if (entry.principal === principal) this.#forget(entry);
+    this.#call((engine) => engine.closePrincipal(id));
+  }
+
+  /** A new token or token function: wakes what waits for one. */
+  setToken(principal: Principal, accessToken: AccessToken | undefined): void {
+    const source = typeof accessToken === "function" ? sourceOf(accessToken) : undefined;
+    const { id, provide } = principal;
+    principal.question = undefined;
+    principal.provide = source && (() => source.latest());
+    if (id !== undefined && !provide !== !source) this.#call((engine) => engine.setRenewable(id, !!source));
+    if (typeof accessToken === "string") this.#giveToken(principal, accessToken);
+  }
+
+  send(request: SendRequest): SendHandle {
+    const entry: SendEntry = { ...request, state: "queued" };
+    this.#enqueue(entry);
+    return {
+      cancel: () => {
+        if (!this.#pending.has(entry)) return;
+        const { id } = entry;
+        if (id !== undefined) this.#call((engine) => engine.cancelSend(id));
+        else this.#changeSend(entry, { state: "cancelled", attempt: 0 });
+      },
+      retry: () => {
+        if (this.#pending.has(entry) || entry.state === "accepted") return;
+        entry.state = "queued";
+        guard(() => entry.listener({ state: "queued", attempt: 0 }));
+        this.#enqueue(entry);
+      },
+      forget: () => {
+        if (!this.#pending.has(entry)) this.#forget(entry);
+      },
+    };
+  }
+
+  /** Reads a stream until the returned function is called; no event follows that call. */
+  subscribe(request: StreamRequest): () => void {
+    const entry: StreamEntry = { ...request, cursor: request.lastEventId, ended: false };
+    entry.principal.holds += 1;
+    this.#streams.add(entry);
+    if (this.#engine) this.#open(entry);
+    else this.#start();
+    return () => {
+      if (!this.#streams.delete(entry)) return;
+      const { id } = entry;
+      if (id !== undefined) {
+        this.#streamById.delete(id);
+        this.#call((engine) => engine.unsubscribe(id));
+      }
+      this.release(entry.principal);
+    };
+  }
+
+  #enqueue(entry: SendEntry): void {
+    entry.principal.holds += 1;
+    this.#pending.add(entry);
+    if (this.#engine) this.#submit(entry);
+    else this.#start();
+  }
+
+  #submit(entry: SendEntry): void {
+    const { id, principal, runId, streamId, json } = entry;
+    // Until the engine says where it stands: if this very call traps, nobody knows how far it came.
+    entry.state = "sending";
+    if (id !== undefined) {
+      this.#call((engine) => engine.retrySend(id));
+      return;
+    }
+    this.#call((engine) => {
+      entry.id = engine.send(this.#idOf(engine, principal), runId, streamId, json);
+      this.#sendById.set(entry.id, entry);
+    });
+  }
+
+  #open(entry: StreamEntry): void {
+    const { principal, runId, key, cursor, timeoutInSeconds } = entry;
+    this.#call((engine) => {
+      entry.id = engine.subscribe(this.#idOf(engine, principal), runId, key, cursor, timeoutInSeconds);
+      this.#streamById.set(entry.id, entry);
+    });
+  }
+
+  #idOf(engine: Engine, principal: Principal): number {
+    if (principal.id === undefined) {
+      const { endpoint, provide, token } = principal;
+      principal.id = engine.openPrincipal(endpoint.baseURL, endpoint.branch, provide !== undefined);
+      this.#principalById.set(principal.id, principal);
+      if (token) engine.setToken(principal.id, token);
+    }
+    return principal.id;
+  }
+
+  async #start(): Promise<void> {
+    if (this.#starting || this.#engine) return;
+    this.#starting = true;
+    try {
+      this.#run(await this.#load());
+    } catch (cause) {
+      this.#giveUp((outcome) => unavailable(cause, outcome));
+    } finally {
+      this.#starting = false;
+    }
+  }
+
+  #run(core: Core): void {
+    const instance = {};
+    this.#instance = instance;
+    this.#core = core;
+    this.#engine = core.createEngine(this.#sinkFor(() => this.#instance === instance));
+    if (!this.#watching) {
+      this.#watching = true;
+      watchPage({
+        wake: () => this.#call((current) => current.wake()),
+        setOnline: (online) => this.#call((current) => current.setOnline(online)),
+      });
+    }
+    if (!isOnline()) this.#call((current) => current.setOnline(false));
+    // A listener may add, retry or close entries meanwhile; what it adds reaches the engine by itself.
+    for (const entry of [...this.#streams]) {
+      if (entry.id === undefined && !entry.ended && this.#streams.has(entry)) this.#open(entry);
+    }
+    for (const entry of [...this.#pending]) {
+      if (entry.id === undefined && this.#pending.has(entry)) this.#submit(entry);
+    }
+  }
+
+  #sinkFor(isCurrent: () => boolean): Sink {
+    const deliver = (event: () => void) => {
+      if (!isCurrent()) return;
+      if (this.#calling > 0) this.#inbox.push(() => isCurrent() && event());
+      else guard(event);
+    };
+    return {
+      event: (event) => deliver(() => this.#route(event)),
+      parts: (id, json, lastEventId) => deliver(() => this.#deliverParts(id, JSON.parse(json), lastEventId)),
+      crashed: (where) => {
+        if (isCurrent()) this.#crash(where);
+      },
+    };
+  }
+
+  /** The only way into the engine. A trap is a panic that could not say so. */
+  #call(use: (engine: Engine) => void): void {
+    const engine = this.#engine;
+    if (!engine) return;
+    this.#calling += 1;
+    try {
+      use(engine);
+    } catch (cause) {
+      if (this.#engine === engine) this.#crash(messageOf(cause));
+    } finally {
+      this.#calling -= 1;
+    }
+    if (this.#calling === 0) this.#drain();
+  }
+
+  #drain(): void {
+    for (let event = this.#inbox.shift(); event; event = this.#inbox.shift()) guard(event);
+  }
+
+  #route(event: EngineEvent): void {
+    switch (event.type) {
+      case "send-changed": {
+        const entry = this.#sendById.get(event.send);
+        if (!entry) return;
+        this.#changeSend(entry, { ...event, error: this.#toError(event.error, event.state) });
+        return;
+      }
+      case "stream-changed": {
+        const entry = this.#streamById.get(event.subscription);
+        if (!entry) return;
+        entry.ended = event.status === "ended";
+        entry.listener.changed({ ...event, error: this.#toError(event.error) });
+        return;
+      }
+      case "token-needed":
+        this.#provideToken(event.principal);
+        return;
+      case "record-unreadable":
+        console.warn(`Tidegate: record ${event.id} of a stream was skipped because it cannot be read: ${event.reason}`);
+    }
+  }
+
+  #deliverParts(id: number, parts: unknown[], lastEventId: string): void {
+    const entry = this.#streamById.get(id);
+    if (!entry) return;
+    if (lastEventId) entry.cursor = lastEventId;
+    entry.listener.parts(parts, lastEventId);
+  }
+
+  #changeSend(entry: SendEntry, update: SendUpdate): void {
+    const { state } = update;
+    entry.state = state;
+    const settled = state !== "queued" && state !== "sending" && this.#pending.delete(entry);
+    if (state === "accepted") this.#forget(entry);
+    guard(() => entry.listener(update));
+    if (settled) this.release(entry.principal);
+  }
+
+  #forget(entry: SendEntry): void {
+    const { id } = entry;
+    if (id === undefined) return;
+    entry.id = undefined;
+    this.#sendById.delete(id);
+    this.#call((engine) => engine.forgetSend(id));
+  }
+
+  #giveToken(principal: Principal, token: string): void {
+    principal.token = token;
+    const { id } = principal;
+    if (id !== undefined) this.#call((engine) => engine.setToken(id, token));
+  }
+
+  async #provideToken(id: number): Promise<void> {
+    const principal = this.#principalById.get(id);
+    if (!principal || principal.question) return;
+    const question = {};
+    principal.question = question;
+    const isCurrent = () => principal.question === question;
+    try {
+      const token = await askToken(principal.provide ?? noProvider);
+      if (!isCurrent()) return;
+      principal.question = undefined;
+      this.#giveToken(principal, token);
+    } catch (cause) {
+      if (!isCurrent()) return;
+      principal.question = undefined;
+      const current = principal.id;
+      if (current !== undefined) this.#call((engine) => engine.failToken(current, messageOf(cause)));
+    }
+  }
+
+  /** The instance is lost; the entries are not. What was on its way may have arrived, so nobody sends that again. */
+  #crash(where: string): void {
+    this.#engine = undefined;
+    this.#drain();
+    this.#instance = undefined;
+    for (const byId of [this.#principalById, this.#sendById, this.#streamById]) {
+      for (const entry of byId.values()) entry.id = undefined;
+      byId.clear();
+    }
+    console.error(`Tidegate: the core stopped (${where}) and is being restarted.`);
+    const now = Date.now();
+    this.#crashes = [...this.#crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
+    for (const entry of [...this.#pending]) {
+      if (entry.state === "sending") {
+        this.#changeSend(entry, { state: "unknown", attempt: 1, error: unavailable(where, "unknown") });
+      }
+    }
+    for (const { ended, listener } of [...this.#streams]) {
+      if (!ended) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
+    }
+    if (this.#crashes.length >= MAX_CRASHES) this.#giveUp((outcome) => unavailable(where, outcome));
+    else queueMicrotask(() => this.#start());
+  }
+
+  #giveUp(toError: (outcome?: SendOutcome) => TidegateError): void {
+    for (const entry of [...this.#pending]) {
+      this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
+    }
+    for (const { ended, listener } of [...this.#streams]) {
+      if (!ended) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
+    }
+  }
+
+  #toError(problem: Problem | undefined, state?: SendState): TidegateError | undefined {
+    if (!problem || !this.#core) return undefined;
+    const outcome = state === "rejected" || state === "unknown" ? state : undefined;
+    return new TidegateError(this.#core.describe(problem, state), { ...problem, outcome });
+  }
+}
+
+function noProvider(): never {
+  throw new Error("a string cannot renew itself");
+}

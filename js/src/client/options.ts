@@ -1,0 +1,59 @@
+import { invalidOptions } from "./errors.js";
+import type { AccessToken } from "./token-source.js";
+
+/** Where requests go when nothing else is said. */
+export const DEFAULT_BASE_URL = "https://api.trigger.dev";
+
+/** Whom to talk to. Every field is optional. */
+export interface ConnectionOptions {
+  /**
+   * A public access token, or a function that returns one (or a promise of one). A function is asked when a token is
+   * first needed and whenever the last one is about to expire or was refused; it has ten seconds to answer.
+   */
+  accessToken?: AccessToken | undefined;
+  /** Address of the API. Default: `https://api.trigger.dev`. */
+  baseURL?: string | undefined;
+  /** Name of a preview branch, sent as `x-trigger-branch`. */
+  previewBranch?: string | undefined;
+}
+
+/** A server and a branch of it. */
+export interface Endpoint {
+  /** Without a trailing slash. */
+  readonly baseURL: string;
+  readonly branch: string | undefined;
+}
+
+/** Checks and normalises; throws `invalid-options`. */
+export function toEndpoint({ baseURL = DEFAULT_BASE_URL, previewBranch }: ConnectionOptions): Endpoint {
+  return { baseURL: toBaseURL(baseURL), branch: previewBranch || undefined };
+}
+
+function toBaseURL(given: unknown): string {
+  const isPath = typeof given === "string" && /^\/(?!\/)/.test(given);
+  // On a server there is no page to resolve a path against, and nothing is sent from there while rendering.
+  if (isPath && typeof location === "undefined") return given;
+  let url: URL | undefined;
+  try {
+    url = new URL(given as string, isPath ? location.href : undefined);
+  } catch {}
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
+    throw invalidOptions(
+      `baseURL must be the address of an API, such as "${DEFAULT_BASE_URL}": absolute, without query, fragment or credentials.`,
+    );
+  }
+  return url.href.replace(/\/+$/, "");
+}
+
+/** Checks what a caller passed as `accessToken`; throws `invalid-options`, and never repeats the value. */
+export function checkToken(given: unknown): asserts given is AccessToken | undefined {
+  if (given === undefined || typeof given === "string" || typeof given === "function") return;
+  const what = given === null ? "null" : typeof given;
+  throw invalidOptions(`accessToken must be a string or a function that returns one, not ${what}.`);
+}
+
+/** A non-empty string; throws `invalid-options` naming the argument and its remedy. */
+export function checkName(name: string, given: unknown, remedy: string): asserts given is string {
+  if (given && typeof given === "string") return;
+  throw invalidOptions(`The ${name} is ${given === "" ? "empty" : "missing or not a string"}. ${remedy}`);
+}

@@ -1,0 +1,61 @@
+import { onePerPage } from "./page.js";
+
+/** A public access token, or a function that returns one (or a promise of one). */
+export type AccessToken = string | (() => string | Promise<string>);
+
+type TokenFunction = Exclude<AccessToken, string>;
+
+interface FunctionSource {
+  readonly identity: string;
+  /** The newest closure that stands for this source: components make a new one on every render. */
+  latest: TokenFunction;
+}
+
+const memory = () =>
+  onePerPage("token-sources", () => ({
+    functions: new WeakMap<TokenFunction, FunctionSource>(),
+    opaque: new Map<string, number>(),
+    count: 0,
+  }));
+
+/**
+ * Who a token stands for, as a key that never holds its text: a function is itself, a JWT is its subject and scopes (so
+ * that a renewed one keeps what is open, and one with other scopes does not share it), any other string is a number.
+ */
+export function identityOf(token: AccessToken): string {
+  if (typeof token === "function") return sourceOf(token).identity;
+  const { sub, scopes } = claimsOf(token);
+  if (typeof sub === "string") return `jwt:${JSON.stringify([sub, Array.isArray(scopes) ? [...scopes].sort() : []])}`;
+  const { opaque } = memory();
+  if (!opaque.has(token)) opaque.set(token, opaque.size + 1);
+  return `opaque:${opaque.get(token)}`;
+}
+
+/** The record of a token function, the same one for the same function. */
+export function sourceOf(token: TokenFunction): FunctionSource {
+  const known = memory();
+  let source = known.functions.get(token);
+  if (!source) {
+    known.count += 1;
+    source = { identity: `function:${known.count}`, latest: token };
+    known.functions.set(token, source);
+  }
+  return source;
+}
+
+/** When a token expires, in seconds since 1970; 0 where it does not say. Unverified: only the server can verify. */
+export function expiryOf(token: string): number {
+  const { exp } = claimsOf(token);
+  return typeof exp === "number" ? exp : 0;
+}
+
+function claimsOf(token: string): Record<string, unknown> {
+  const [, payload, signature] = token.split(".");
+  if (!payload || signature === undefined) return {};
+  try {
+    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+    return typeof claims === "object" && claims !== null ? claims : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,142 @@
+import { existsSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createClient, TidegateError } from "./index.js";
+import { answerJson, batch, startServer } from "./testing/tiny-server.js";
+import { fakeJwt } from "./testing/tokens.js";
+
+const built = existsSync(new URL("./wasm/generated/tidegate.js", import.meta.url));
+if (!built) console.warn("integration.test.ts is skipped: the core has not been built (make build)");
+
+const unauthorized = { error: "Unauthorized", code: "unauthorized", param: "access_token", type: "authorization" };
+const writeToken = (serial = 0) =>
+  fakeJwt({ scopes: ["write:inputStreams:run_1", "read:runs:run_1"], exp: inAnHour(), serial });
+const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
+
+let stops: (() => unknown)[];
+
+beforeEach(() => {
+  stops = [];
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const stop of stops.reverse()) await stop();
+});
+
+async function connect(answer: Parameters<typeof startServer>[0], accessToken: string | (() => string) = writeToken()) {
+  const server = await startServer(answer);
+  const client = createClient({ baseURL: server.baseURL, accessToken });
+  stops.push(server.stop, () => client.close());
+  return { client, server };
+}
+
+describe.skipIf(!built)("the real core", () => {
+  it("sends, and the server takes it", async () => {
+    const { client, server } = await connect((_, response) => answerJson(response, 200, { ok: true }));
+    const data = { approved: true, note: 'quotes ", ünïcode and \u2028' };
+    await expect(client.send("run_1", "approval", data)).resolves.toMatchObject({ runId: "run_1", attempts: 1 });
+    const [request] = server.requests;
+    expect(request).toMatchObject({ method: "POST", path: "/realtime/v1/streams/run_1/input/approval" });
+    expect(request?.headers.authorization).toMatch(/^Bearer eyJ/);
+    expect(JSON.parse(request?.body ?? "")).toEqual({ data });
+  });
+
+  it("sends to one stream in call order, one at a time", async () => {
+    let open = 0;
+    const { client, server } = await connect((_, response) => {
+      open += 1;
+      expect(open).toBe(1);
+      setImmediate(() => {
+        open -= 1;
+        answerJson(response, 200, { ok: true });
+      });
+    });
+    await Promise.all([1, 2, 3, 4, 5].map((n) => client.send("run_1", "chat", n)));
+    expect(server.requests.map(({ body }) => JSON.parse(body).data)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("names the scope that a token lacks, without asking the server", async () => {
+    const readOnly = fakeJwt({ scopes: ["read:runs:run_1"], exp: inAnHour() });
+    const { client, server } = await connect((_, response) => answerJson(response, 403, unauthorized), readOnly);
+    const error = await client.send("run_1", "approval", 1).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(TidegateError);
+    expect(error).toMatchObject({ code: "forbidden", outcome: "rejected", retryable: false });
+    expect(error.missingScope).toBe("write:inputStreams:run_1");
+    expect(error.message).toContain('"write:inputStreams:run_1"');
+    expect(server.requests).toEqual([]);
+  });
+
+  it("says what the server refused where the token does not tell", async () => {
+    const { client } = await connect((_, response) => answerJson(response, 403, unauthorized), "tr_dev_restricted");
+    await expect(client.send("run_1", "approval", 1)).rejects.toMatchObject({ code: "forbidden", status: 403 });
+  });
+
+  it("asks a token function once more when its token is refused, and then the send goes through", async () => {
+    const [revoked, good] = [writeToken(1), writeToken(2)];
+    const tokens = [revoked, good];
+    const { client, server } = await connect(
+      ({ headers }, response) => {
+        if (headers.authorization === `Bearer ${good}`) answerJson(response, 200, { ok: true });
+        else answerJson(response, 401, { error: "Public Access Token is invalid" });
+      },
+      () => tokens.shift() ?? good,
+    );
+    await expect(client.send("run_1", "approval", 1)).resolves.toMatchObject({ attempts: 2 });
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
+      `Bearer ${revoked}`,
+      `Bearer ${good}`,
+    ]);
+  });
+
+  it("reads over a cut, a part at a time, without a gap or a repeat", async () => {
+    const { client, server } = await connect(({ headers }, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream", "x-stream-version": "v2" });
+      const from = headers["last-event-id"] === undefined ? 0 : Number(headers["last-event-id"]) + 1;
+      const parts = ["Tide", "gäte", { n: 1 }, null, "end"];
+      if (from > 0) return response.write(batch(from, parts.slice(from)));
+      const bytes = Buffer.from(batch(0, parts.slice(0, 2)));
+      // Split inside a character, then cut in the middle of the next event.
+      response.write(bytes.subarray(0, bytes.indexOf("ä") + 1));
+      response.write(bytes.subarray(bytes.indexOf("ä") + 1));
+      return response.write(batch(2, parts.slice(2)).slice(0, 40), () => setImmediate(() => response.destroy()));
+    });
+    const stream = client.stream("run_1", "draft");
+    const seen: unknown[] = [];
+    for await (const part of stream) {
+      seen.push(part);
+      if (part === "end") break;
+    }
+    expect(seen).toEqual(["Tide", "gäte", { n: 1 }, null, "end"]);
+    expect(stream.lastEventId).toBe("4");
+    expect(server.requests.map(({ headers }) => headers["last-event-id"])).toEqual([undefined, "1"]);
+    expect(server.requests[0]).toMatchObject({ method: "GET", path: "/realtime/v1/streams/run_1/draft" });
+  });
+
+  it("ends a loop over a run that is not there with not-found", async () => {
+    const { client } = await connect((_, response) => answerJson(response, 404, { error: "Not found" }));
+    await expect(client.stream("run_1", "draft").next()).rejects.toMatchObject({ code: "not-found", status: 404 });
+  });
+
+  it("goes on with a fresh instance after a trap: the stream resumes, and the next send goes through", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const { client, server } = await connect(({ method, headers }, response) => {
+      if (method === "POST") return answerJson(response, 200, { ok: true });
+      response.writeHead(200, { "content-type": "text/event-stream", "x-stream-version": "v2" });
+      return response.write(headers["last-event-id"] === "0" ? batch(1, ["after"]) : batch(0, ["before"]));
+    });
+    const stream = client.stream("run_1", "draft");
+    await expect(stream.next()).resolves.toMatchObject({ value: "before" });
+
+    const { Engine } = await import("./wasm/generated/tidegate.js");
+    vi.spyOn(Engine.prototype, "send").mockImplementationOnce(function (this: { free(): void }) {
+      this.free();
+      throw new WebAssembly.RuntimeError("unreachable");
+    });
+    await expect(client.send("run_1", "approval", 1)).rejects.toMatchObject({
+      code: "engine-unavailable",
+      outcome: "unknown",
+    });
+    await expect(stream.next()).resolves.toMatchObject({ value: "after" });
+    await expect(client.send("run_1", "approval", 2)).resolves.toMatchObject({ attempts: 1 });
+    expect(server.requests.filter(({ method }) => method === "POST").map(({ body }) => body)).toEqual(['{"data":2}']);
+  });
+});

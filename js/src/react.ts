@@ -1,0 +1,28 @@
+"use client";
+/**
+ * React hooks for sending into running tasks and reading what comes back.
+ *
+ * @packageDocumentation
+ */
+export type { Receipt } from "./client/create-client.js";
+export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
+export type { AccessToken } from "./client/token-source.js";
+export type { InputData, InputStreamDefinition, PartOf, StreamDefinition } from "./react/definitions.js";
+export {
+  TidegateProvider,
+  type TidegateProviderProps,
+  type TriggerAuth,
+  TriggerAuthContext,
+} from "./react/provider.js";
+export {
+  type InputStreamSend,
+  type UseInputStreamSendOptions,
+  useInputStreamSend,
+} from "./react/use-input-stream-send.js";
+export {
+  type RealtimeStream,
+  type UseRealtimeStreamOptions,
+  useRealtimeStream,
+} from "./react/use-realtime-stream.js";
+export type { Dedupe, Send } from "./store/send-store.js";
+export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";

@@ -1,0 +1,80 @@
+import { describe, expectTypeOf, it } from "vitest";
+import type { Receipt, TidegateError } from "../react.js";
+import { type InputData, type PartOf, useInputStreamSend, useRealtimeStream } from "../react.js";
+
+interface Approval {
+  approved: boolean;
+  note?: string;
+}
+
+/** The shape a task's SDK gives to `streams.input<T>({ id })`. */
+interface SdkInput<T> {
+  id: string;
+  on: (handler: (data: T) => void | Promise<void>) => { off(): void };
+  peek: () => T | undefined;
+  wait: (options?: { timeout?: string }) => Promise<{ ok: true; output: T } | { ok: false; error: Error }>;
+  send: (runId: string, data: T, options?: { requestOptions?: object }) => Promise<void>;
+}
+
+/** The shape it gives to `streams.define<T>({ id })`. */
+interface SdkStream<T> {
+  id: string;
+  pipe: (value: AsyncIterable<T> | ReadableStream<T>, options?: object) => { stream: AsyncIterable<T> };
+  read: (runId: string, options?: object) => Promise<AsyncIterable<T> & ReadableStream<T>>;
+  append: (value: T, options?: object) => Promise<void>;
+}
+
+declare const approval: SdkInput<Approval>;
+declare const steps: SdkStream<{ step: number }>;
+declare const words: SdkStream<string>;
+
+describe("useInputStreamSend", () => {
+  it("takes the data type as it is", () => {
+    const sending = useInputStreamSend<Approval>("approval", "run_1");
+    expectTypeOf(sending.send).parameters.toEqualTypeOf<[Approval]>();
+    expectTypeOf(sending.sendAsync).returns.toEqualTypeOf<Promise<Receipt>>();
+    expectTypeOf(sending.error).toEqualTypeOf<TidegateError | undefined>();
+    expectTypeOf(sending.sends[0]?.data).toEqualTypeOf<Approval | undefined>();
+    expectTypeOf(sending.status).toEqualTypeOf<"idle" | "sending" | "accepted" | "rejected" | "unknown">();
+    // @ts-expect-error a string is no boolean
+    sending.send({ approved: "yes" });
+  });
+
+  it("takes the type of a definition", () => {
+    const { send } = useInputStreamSend<typeof approval>("approval", undefined);
+    expectTypeOf(send).parameters.toEqualTypeOf<[Approval]>();
+    // @ts-expect-error approved is missing
+    send({ note: "x" });
+  });
+
+  it("leaves unions, and what is only similar to a definition, alone", () => {
+    expectTypeOf<InputData<"stop" | 1 | null>>().toEqualTypeOf<"stop" | 1 | null>();
+    expectTypeOf<InputData<boolean>>().toEqualTypeOf<boolean>();
+    expectTypeOf<InputData<{ id: string; text: string }>>().toEqualTypeOf<{ id: string; text: string }>();
+    expectTypeOf<InputData<unknown>>().toEqualTypeOf<unknown>();
+    expectTypeOf<InputData<SdkInput<"a" | "b">>>().toEqualTypeOf<"a" | "b">();
+  });
+
+  it("can stand where a function without a result is wanted", () => {
+    const { send } = useInputStreamSend<Approval>("approval");
+    expectTypeOf(send).toExtend<(data: Approval) => void>();
+  });
+});
+
+describe("useRealtimeStream", () => {
+  it("infers the part from a definition", () => {
+    const { parts } = useRealtimeStream(steps, "run_1", { onData: (part) => expectTypeOf(part.step).toBeNumber() });
+    expectTypeOf(parts).toEqualTypeOf<{ step: number }[]>();
+    expectTypeOf(useRealtimeStream(words, undefined).parts).toEqualTypeOf<string[]>();
+    expectTypeOf<PartOf<SdkStream<"a" | "b">>>().toEqualTypeOf<"a" | "b">();
+  });
+
+  it("takes a run and a key, or a run", () => {
+    expectTypeOf(useRealtimeStream<string>("run_1", "draft").parts).toEqualTypeOf<string[]>();
+    expectTypeOf(useRealtimeStream<string>(undefined, { accessToken: "t" }).parts).toEqualTypeOf<string[]>();
+    const options = { accessToken: async () => "t", startIndex: 3, throttleInMs: 50, timeoutInSeconds: 120, id: "x" };
+    expectTypeOf(useRealtimeStream("run_1", "draft", options).parts).toEqualTypeOf<unknown[]>();
+    // @ts-expect-error a token is a string or a function
+    useRealtimeStream("run_1", "draft", { accessToken: 5 });
+  });
+});

@@ -1,0 +1,34 @@
+import { createContext, type ReactNode, useContext, useMemo } from "react";
+import type { ConnectionOptions } from "../client/options.js";
+import { useTokenIdentity } from "./use-token-identity.js";
+
+/** What {@link TriggerAuthContext} carries. A hook's own options win over it, field by field. */
+export interface TriggerAuth extends ConnectionOptions {
+  /** Accepted so that existing code compiles; retries and their timing are Tidegate's own. */
+  requestOptions?: unknown;
+}
+
+/** Default connection options for the hooks below it. {@link TidegateProvider} is the shorter way to fill it. */
+export const TriggerAuthContext = createContext<TriggerAuth | undefined>(undefined);
+
+/** Props of {@link TidegateProvider}. */
+export interface TidegateProviderProps extends TriggerAuth {
+  children?: ReactNode;
+}
+
+/**
+ * Gives the hooks below it a token, a base URL and a preview branch, each optional and inherited from an outer provider.
+ * `accessToken` may be an inline function: a new one on each render renews nothing and reconnects nothing.
+ */
+export function TidegateProvider({ children, ...own }: TidegateProviderProps): ReactNode {
+  const outer = useContext(TriggerAuthContext);
+  const accessToken = useTokenIdentity(own.accessToken ?? outer?.accessToken);
+  const baseURL = own.baseURL ?? outer?.baseURL;
+  const previewBranch = own.previewBranch ?? outer?.previewBranch;
+  const requestOptions = own.requestOptions ?? outer?.requestOptions;
+  const value = useMemo(
+    () => ({ accessToken, baseURL, previewBranch, requestOptions }),
+    [accessToken, baseURL, previewBranch, requestOptions],
+  );
+  return <TriggerAuthContext.Provider value={value}>{children}</TriggerAuthContext.Provider>;
+}

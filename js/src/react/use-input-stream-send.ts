@@ -1,0 +1,133 @@
+import { useCallback, useId, useState, useSyncExternalStore } from "react";
+import type { Receipt } from "../client/create-client.js";
+import { invalidOptions, type TidegateError } from "../client/errors.js";
+import { pageRegistry } from "../store/registry.js";
+import {
+  type Dedupe,
+  IDLE_SENDS,
+  type Send,
+  type SendAddress,
+  type SendSnapshot,
+  SendStore,
+  sendStoreKey,
+} from "../store/send-store.js";
+import type { InputData } from "./definitions.js";
+import type { TriggerAuth } from "./provider.js";
+import { useLatest } from "./use-latest.js";
+import { useTarget } from "./use-target.js";
+
+/** Options of {@link useInputStreamSend}; what is left out comes from the provider. */
+export interface UseInputStreamSendOptions extends TriggerAuth {
+  /** False makes the hook not ready. Default: true. */
+  enabled?: boolean | undefined;
+  /**
+   * What a call does while an earlier one with the same data is under way: `while-pending` joins it, so that a double
+   * click is one request; `none` sends it as well. Default: `while-pending`.
+   */
+  dedupe?: Dedupe | undefined;
+}
+
+/** What {@link useInputStreamSend} returns. All functions stay the same for the life of the component. */
+export interface InputStreamSend<T> extends SendSnapshot<T> {
+  /** Sends. Never throws and never rejects: resolves with the settled send, whose `state` and `error` tell the outcome. */
+  readonly send: (data: T) => Promise<Send<T>>;
+  /** Sends. Rejects with a {@link TidegateError} unless the server has taken it. */
+  readonly sendAsync: (data: T) => Promise<Receipt>;
+  /** Whether a send can be made: there is a run id, a token, and nothing wrong with the options. */
+  readonly isReady: boolean;
+  /** Queues a send that was not accepted again: by id, or the newest one. */
+  readonly retry: (id?: number) => void;
+  /** Cancels by id, or all that is under way. A send that has already left ends as `unknown`. */
+  readonly cancel: (id?: number) => void;
+  /** Forgets settled sends: back to `idle` if nothing is under way. */
+  readonly reset: () => void;
+}
+
+/**
+ * Sends data into a running task. The state belongs to server, run, stream and token identity: components with the same
+ * ones share it, and another run never shows it. A send goes on when the component is gone.
+ *
+ * @typeParam T The data, or the type of an input stream definition: `useInputStreamSend<typeof approval>("approval", runId)`.
+ * @param streamId Id of the input stream, as the task defines it.
+ * @param runId Id of the run; while it is undefined the hook is not ready.
+ */
+export function useInputStreamSend<T>(
+  streamId: string,
+  runId?: string,
+  options: UseInputStreamSendOptions = {},
+): InputStreamSend<InputData<T>> {
+  type Data = InputData<T>;
+  const { enabled = true, dedupe = "while-pending" } = options;
+  const { target, error: targetError } = useTarget(options);
+  const address = enabled && target && runId && streamId ? { target, runId, streamId } : undefined;
+  const obstacle = address ? undefined : obstacleOf(enabled, runId, streamId, targetError);
+  const ownKey = useId();
+  const key = address ? sendStoreKey(address) : `not-ready:${ownKey}`;
+  const latest = useLatest({ key, address, obstacle, dedupe });
+
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const { address } = latest.current;
+      const unsubscribe = acquire<Data>(key, address).subscribe(listener);
+      return () => {
+        unsubscribe();
+        pageRegistry().release(key);
+      };
+    },
+    [key, latest],
+  );
+  const getSnapshot = () => pageRegistry().peek<SendStore<Data>>(key)?.getSnapshot() ?? IDLE_SENDS;
+  const snapshot: SendSnapshot<Data> = useSyncExternalStore(subscribe, getSnapshot, getIdle);
+
+  const [actions] = useState(() => {
+    const store = () => pageRegistry().peek<SendStore<Data>>(latest.current.key);
+    const send = async (data: Data) => {
+      const { key, address, obstacle, dedupe } = latest.current;
+      const used = acquire<Data>(key, address);
+      try {
+        return await (obstacle ? used.refuse(data, obstacle) : used.send(data, dedupe));
+      } finally {
+        pageRegistry().release(key);
+      }
+    };
+    const sendAsync = async (data: Data): Promise<Receipt> => {
+      const { address } = latest.current;
+      const { state, attempt, error } = await send(data);
+      if (state !== "accepted" || !address) throw error;
+      return { runId: address.runId, streamId: address.streamId, attempts: attempt };
+    };
+    return {
+      send,
+      sendAsync,
+      retry: (id?: number) => store()?.retry(id),
+      cancel: (id?: number) => store()?.cancel(id),
+      reset: () => store()?.reset(),
+    };
+  });
+
+  const wrong = targetError?.code === "invalid-options" ? targetError : undefined;
+  return { ...snapshot, error: snapshot.error ?? wrong, isReady: address !== undefined, ...actions };
+}
+
+function acquire<T>(key: string, address: SendAddress | undefined): SendStore<T> {
+  return pageRegistry().acquire(key, () => new SendStore<T>(address));
+}
+
+function getIdle(): SendSnapshot<never> {
+  return IDLE_SENDS;
+}
+
+function obstacleOf(
+  enabled: boolean,
+  runId: string | undefined,
+  streamId: string,
+  targetError: TidegateError | undefined,
+): TidegateError {
+  if (!streamId) return invalidOptions("useInputStreamSend has no stream id. Pass the id of the input stream.");
+  if (!enabled) return invalidOptions("This input stream is switched off (enabled: false), so nothing was sent.");
+  if (!runId)
+    return invalidOptions(
+      "There is no run id yet, so nothing was sent. Keep the control disabled until isReady is true.",
+    );
+  return targetError ?? invalidOptions("Nothing was sent.");
+}

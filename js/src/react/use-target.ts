@@ -1,0 +1,47 @@
+import { useContext, useEffect, useMemo, useRef } from "react";
+import { invalidOptions, TidegateError } from "../client/errors.js";
+import { type ConnectionOptions, checkToken, toEndpoint } from "../client/options.js";
+import { pageRegistry } from "../store/registry.js";
+import { principalKey, type SharedPrincipal, type Target } from "../store/target.js";
+import { TriggerAuthContext } from "./provider.js";
+import { useTokenIdentity } from "./use-token-identity.js";
+
+/** A target, or why there is none: an error that something is *wrong* has the code `invalid-options`. */
+export type TargetResult = { target: Target; error?: undefined } | { target?: undefined; error: TidegateError };
+
+/** Options over context, checked; and hands a renewed token on to what is already open. */
+export function useTarget(options: ConnectionOptions): TargetResult {
+  const context = useContext(TriggerAuthContext);
+  const accessToken = useTokenIdentity(options.accessToken ?? context?.accessToken);
+  const baseURL = options.baseURL ?? context?.baseURL;
+  const previewBranch = options.previewBranch ?? context?.previewBranch;
+  const result = useMemo((): TargetResult => {
+    try {
+      checkToken(accessToken);
+      const endpoint = toEndpoint({ baseURL, previewBranch });
+      if (!accessToken) return { error: missingToken() };
+      return { target: { ...endpoint, accessToken } };
+    } catch (error) {
+      return { error: error instanceof TidegateError ? error : invalidOptions(String(error)) };
+    }
+  }, [accessToken, baseURL, previewBranch]);
+
+  const { target } = result;
+  const previous = useRef<Target>(undefined);
+  useEffect(() => {
+    const before = previous.current;
+    if (!target || before === target) return;
+    previous.current = target;
+    const key = principalKey(target);
+    const shared = pageRegistry().peek<SharedPrincipal>(key);
+    // A token that replaces another is news; one that a component joins with may be older than what others brought.
+    if (before && principalKey(before) === key) shared?.setToken(target.accessToken);
+    else shared?.offer(target.accessToken);
+  }, [target]);
+  return result;
+}
+
+function missingToken(): TidegateError {
+  const message = "There is no access token yet, so nothing was sent. Keep the control disabled until isReady is true.";
+  return new TidegateError(message, { code: "token-missing", retryable: false });
+}

@@ -1,0 +1,188 @@
+import { encode } from "../client/encode.js";
+import type { SendHandle, SendUpdate } from "../client/entries.js";
+import { cancelled, invalidOptions, type TidegateError } from "../client/errors.js";
+import type { SendState, WaitingFor } from "../wasm/interface.js";
+import { ExternalStore } from "./external-store.js";
+import { acquirePrincipal, principalKey, releasePrincipal, type SharedPrincipal, type Target } from "./target.js";
+
+/** One send, as a component sees it. A new object with each change. */
+export interface Send<T> {
+  /** Names this send for `retry` and `cancel`; unique on the page. */
+  readonly id: number;
+  readonly data: T;
+  /** `unknown`: it left, and no answer tells whether it arrived. The last four hold until it is retried. */
+  readonly state: SendState;
+  /** Why it has not left yet, while `queued`. */
+  readonly waitingFor: WaitingFor | undefined;
+  /** Requests made so far. */
+  readonly attempt: number;
+  /** What went wrong, unless it was accepted. */
+  readonly error: TidegateError | undefined;
+}
+
+/** What a component sees of its sends. */
+export interface SendSnapshot<T> {
+  /** Oldest first: all that are under way and the newest that are settled. */
+  readonly sends: readonly Send<T>[];
+  /** Of the newest send; `sending` from the call to the outcome, `idle` without one or when it was cancelled. */
+  readonly status: "idle" | "sending" | "accepted" | "rejected" | "unknown";
+  /** Of the newest send. Every send keeps its own in `sends`. */
+  readonly error: TidegateError | undefined;
+  /** Whether any send is under way. */
+  readonly isLoading: boolean;
+}
+
+/** Which repetitions count as one: the same data while it is under way, or none. */
+export type Dedupe = "while-pending" | "none";
+
+/** Where sends go, and as whom. */
+export interface SendAddress {
+  readonly target: Target;
+  readonly runId: string;
+  readonly streamId: string;
+}
+
+/** Components with the same key see the same sends. */
+export function sendStoreKey({ target, runId, streamId }: SendAddress): string {
+  return JSON.stringify(["send", principalKey(target), runId, streamId]);
+}
+
+/** Of a stream to which nothing has been sent; one object, so that it is also a stable server snapshot. */
+export const IDLE_SENDS: SendSnapshot<never> = { sends: [], status: "idle", error: undefined, isLoading: false };
+
+/** Settled sends that stay visible and can be retried. */
+const SETTLED_KEPT = 50;
+
+interface Entry<T> {
+  send: Send<T>;
+  readonly json: string | undefined;
+  handle: SendHandle | undefined;
+  settled: ((send: Send<T>) => void)[];
+}
+
+let lastId = 0;
+
+/** The sends to one input stream of one run. Without an address it can only refuse. */
+export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
+  readonly #address: SendAddress | undefined;
+  readonly #shared: SharedPrincipal | undefined;
+  #entries: Entry<T>[] = [];
+
+  constructor(address: SendAddress | undefined) {
+    super(IDLE_SENDS);
+    this.#address = address;
+    this.#shared = address && acquirePrincipal(address.target);
+  }
+
+  /** Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. */
+  send(data: T, dedupe: Dedupe): Promise<Send<T>> {
+    if (!this.#address || !this.#shared) return this.refuse(data, invalidOptions("There is nowhere to send to yet."));
+    let json: string;
+    try {
+      json = encode(data);
+    } catch (error) {
+      return this.refuse(data, error as TidegateError);
+    }
+    const same = this.#entries.find(
+      (entry) => dedupe === "while-pending" && isPending(entry.send) && entry.json === json,
+    );
+    if (same) return settlementOf(same);
+    const entry = this.#add(data, json, { state: "queued", attempt: 0 });
+    const { runId, streamId } = this.#address;
+    const { pump, principal } = this.#shared;
+    const listener = (update: SendUpdate) => this.#update(entry, update);
+    entry.handle = pump.send({ principal, runId, streamId, json, listener });
+    return settlementOf(entry);
+  }
+
+  /** Records a send that cannot be made as rejected. */
+  refuse(data: T, error: TidegateError): Promise<Send<T>> {
+    return settlementOf(this.#add(data, undefined, { state: "rejected", attempt: 0, error }));
+  }
+
+  /** Queues a send that was not accepted again: the given one, or the newest. */
+  retry(id?: number): void {
+    const entry = this.#entries.findLast(
+      ({ send, handle }) => (id === undefined || send.id === id) && handle && canRetry(send),
+    );
+    if (!entry) return;
+    this.#entries = [...this.#entries.filter((other) => other !== entry), entry];
+    entry.handle?.retry();
+  }
+
+  /** Cancels a send that is under way: the given one, or all. */
+  cancel(id?: number): void {
+    for (const { send, handle } of this.#entries) if (id === undefined || send.id === id) handle?.cancel();
+  }
+
+  /** Forgets what is settled. */
+  reset(): void {
+    for (const { send, handle } of this.#entries) if (!isPending(send)) handle?.forget();
+    this.#entries = this.#entries.filter(({ send }) => isPending(send));
+    this.#publish();
+  }
+
+  dispose(): void {
+    for (const { handle } of this.#entries) handle?.forget();
+    if (this.#address) releasePrincipal(this.#address.target);
+  }
+
+  #add(data: T, json: string | undefined, update: SendUpdate): Entry<T> {
+    lastId += 1;
+    const entry: Entry<T> = { send: withUpdate(lastId, data, update), json, handle: undefined, settled: [] };
+    this.#entries.push(entry);
+    this.#publish();
+    return entry;
+  }
+
+  #update(entry: Entry<T>, update: SendUpdate): void {
+    entry.send = withUpdate(entry.send.id, entry.send.data, update);
+    if (!isPending(entry.send)) {
+      for (const settled of entry.settled.splice(0)) settled(entry.send);
+    }
+    this.#publish();
+  }
+
+  #forgetOldest(): void {
+    let surplus = this.#entries.filter(({ send }) => !isPending(send)).length - SETTLED_KEPT;
+    this.#entries = this.#entries.filter(({ send, handle }) => {
+      if (surplus <= 0 || isPending(send)) return true;
+      surplus -= 1;
+      handle?.forget();
+      return false;
+    });
+  }
+
+  #publish(): void {
+    this.#forgetOldest();
+    const sends = this.#entries.map(({ send }) => send);
+    const newest = sends.at(-1);
+    this.publish({
+      sends,
+      status: newest ? statusOf(newest) : "idle",
+      error: newest?.error,
+      isLoading: sends.some(isPending),
+    });
+  }
+}
+
+function withUpdate<T>(id: number, data: T, { state, waitingFor, attempt, error }: SendUpdate): Send<T> {
+  return { id, data, state, waitingFor, attempt, error: error ?? (state === "cancelled" ? cancelled() : undefined) };
+}
+
+function settlementOf<T>({ send, settled }: Entry<T>): Promise<Send<T>> {
+  return isPending(send) ? new Promise((resolve) => settled.push(resolve)) : Promise.resolve(send);
+}
+
+function isPending({ state }: Send<unknown>): boolean {
+  return state === "queued" || state === "sending";
+}
+
+function canRetry(send: Send<unknown>): boolean {
+  return !isPending(send) && send.state !== "accepted";
+}
+
+function statusOf({ state }: Send<unknown>): SendSnapshot<unknown>["status"] {
+  if (state === "queued" || state === "sending") return "sending";
+  return state === "cancelled" ? "idle" : state;
+}

@@ -1,0 +1,170 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { settle } from "../testing/fake-engine.js";
+import { fakePage } from "../testing/fake-page.js";
+import { fakeJwt } from "../testing/tokens.js";
+import { type StreamAddress, StreamStore, streamStoreKey } from "./stream-store.js";
+
+vi.mock("../wasm/load.js", async (original) => ({
+  ...(await original<object>()),
+  loadCore: (await import("../testing/fake-page.js")).loadCore,
+}));
+
+const target = { baseURL: "https://api.example.com", branch: undefined, accessToken: "token" };
+const address: StreamAddress = { target, runId: "run_1", key: "draft", lastEventId: undefined };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  fakePage.reset();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function open(throttleInMs = 16) {
+  const store = new StreamStore<number>(address, undefined);
+  const reader = { throttleInMs, onParts: vi.fn() };
+  store.join(reader);
+  const commits = vi.fn();
+  store.subscribe(commits);
+  await settle();
+  const { engine } = fakePage.loader;
+  const [id] = engine.idsOf("subscribe") as [number];
+  return { store, reader, commits, engine, id };
+}
+
+describe("snapshots", () => {
+  it("are the same object until something changes", async () => {
+    const { store, engine, id } = await open();
+    const first = store.getSnapshot();
+    expect(first).toMatchObject({ status: "connecting", parts: [] });
+    expect(store.getSnapshot()).toBe(first);
+    engine.changeStream(id, { status: "live" });
+    expect(store.getSnapshot()).not.toBe(first);
+    expect(store.getSnapshot().parts).toBe(first.parts);
+  });
+
+  it("hold a new array for new parts and never change an old one", async () => {
+    const { store, engine, id } = await open();
+    engine.parts(id, [1, 2], "1");
+    await vi.runAllTimersAsync();
+    const { parts } = store.getSnapshot();
+    engine.parts(id, [3], "2");
+    await vi.runAllTimersAsync();
+    expect(parts).toEqual([1, 2]);
+    expect(store.getSnapshot()).toMatchObject({ parts: [1, 2, 3], lastEventId: "2" });
+  });
+
+  it("show a final status together with all the parts before it", async () => {
+    const { store, commits, engine, id } = await open();
+    engine.parts(id, [1], "1");
+    engine.changeStream(id, { status: "ended", endReason: "run-finished" });
+    expect(store.getSnapshot()).toMatchObject({ parts: [1], status: "ended", endReason: "run-finished" });
+    await vi.runAllTimersAsync();
+    expect(commits).toHaveBeenCalledTimes(1);
+  });
+
+  it("say when the next attempt is due, and forget it and the error afterwards", async () => {
+    const { store, engine, id } = await open();
+    vi.setSystemTime(1_000);
+    const error = { code: "blocked", retryable: true } as const;
+    engine.changeStream(id, { status: "reconnecting", attempt: 2, retryInMs: 500, error });
+    expect(store.getSnapshot()).toMatchObject({ attempt: 2, nextRetryAt: 1_500, error: { code: "blocked" } });
+    engine.changeStream(id, { status: "live" });
+    expect(store.getSnapshot()).toMatchObject({ attempt: 0, nextRetryAt: undefined, error: undefined });
+  });
+});
+
+describe("commits", () => {
+  it("come once for a burst, and tell of each arrival before", async () => {
+    const { reader, commits, engine, id } = await open();
+    for (let n = 0; n < 100; n += 1) engine.parts(id, [n], String(n));
+    expect(reader.onParts).toHaveBeenCalledTimes(100);
+    expect(commits).not.toHaveBeenCalled();
+    await vi.runAllTimersAsync();
+    expect(commits).toHaveBeenCalledTimes(1);
+  });
+
+  it("are at least a throttle apart, the first one at once", async () => {
+    const { commits, engine, id } = await open(200);
+    engine.parts(id, [1], "1");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(commits).toHaveBeenCalledTimes(1);
+    engine.parts(id, [2], "2");
+    await vi.advanceTimersByTimeAsync(198);
+    expect(commits).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(commits).toHaveBeenCalledTimes(2);
+  });
+
+  it("follow the most eager reader", async () => {
+    const { store, commits, engine, id } = await open(1_000);
+    const leave = store.join({ throttleInMs: 0, onParts: () => {} });
+    engine.parts(id, [1], "1");
+    expect(commits).toHaveBeenCalledTimes(1);
+    leave();
+    engine.parts(id, [2], "2");
+    await vi.advanceTimersByTimeAsync(500);
+    expect(commits).toHaveBeenCalledTimes(1);
+  });
+
+  it("copy a bounded number of parts a second, however long the stream is", async () => {
+    const copiedIn = async (count: number) => {
+      fakePage.reset();
+      const { store, engine, id } = await open(0);
+      let copied = 0;
+      store.subscribe(() => {
+        copied += store.getSnapshot().parts.length;
+      });
+      for (let n = 0; n < count; n += 1) {
+        engine.parts(id, [n], String(n));
+        await vi.advanceTimersByTimeAsync(1);
+      }
+      await vi.runAllTimersAsync();
+      expect(store.getSnapshot().parts).toHaveLength(count);
+      return copied;
+    };
+    const small = await copiedIn(6_000);
+    const large = await copiedIn(12_000);
+    expect(large / small).toBeLessThan(2.5);
+  });
+
+  it("stop when the store is disposed of", async () => {
+    const { store, commits, engine, id } = await open();
+    engine.parts(id, [1], "1");
+    store.dispose();
+    await vi.runAllTimersAsync();
+    expect(commits).not.toHaveBeenCalled();
+    expect(engine.of("unsubscribe")).toEqual([[id]]);
+    expect(engine.of("closePrincipal")).toHaveLength(1);
+  });
+});
+
+describe("keys", () => {
+  const key = (change: Partial<StreamAddress>) => streamStoreKey({ ...address, ...change });
+  const as = (accessToken: string | (() => string)) => key({ target: { ...target, accessToken } });
+
+  it("differ by server, branch, run, stream, start and identity", () => {
+    const keys = [
+      key({}),
+      key({ target: { ...target, baseURL: "https://other.example.com" } }),
+      key({ target: { ...target, branch: "b" } }),
+      key({ runId: "run_2" }),
+      key({ key: "other" }),
+      key({ lastEventId: "4" }),
+      as("another token"),
+      as(() => "token"),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it("are the same for a renewed token and never hold one", () => {
+    const scopes = ["read:runs:run_1"];
+    const renewed = fakeJwt({ scopes, exp: 2 });
+    expect(as(fakeJwt({ scopes, exp: 1 }))).toBe(as(renewed));
+    expect(as(renewed)).not.toContain(renewed.split(".")[1]);
+  });
+
+  it("cannot be confused by separators in names", () => {
+    expect(key({ runId: 'a","b', key: "c" })).not.toBe(key({ runId: "a", key: 'b","c' }));
+  });
+});

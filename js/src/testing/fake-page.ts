@@ -1,0 +1,13 @@
+import { FakeLoader } from "./fake-engine.js";
+
+/** What `vi.mock` puts in the place of `wasm/load.js`, so that the page's pump runs on a fake engine. */
+export const fakePage = {
+  loader: new FakeLoader(),
+  /** A page on which nothing has happened yet. */
+  reset(): void {
+    fakePage.loader = new FakeLoader();
+    delete (globalThis as Record<symbol, unknown>)[Symbol.for("tidegate.page@1")];
+  },
+};
+
+export const loadCore = () => fakePage.loader.load();

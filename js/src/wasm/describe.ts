@@ -1,0 +1,57 @@
+import type { Problem, ProblemCode, SendState } from "./interface.js";
+
+const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = {
+  "run-finished": "The run has finished and takes no more input. Start a new run to go on.",
+  "not-found":
+    "There is no such run in this environment. Check the run id, and that the token was minted for the same environment.",
+  forbidden: ({ missingScope }) =>
+    missingScope
+      ? `The access token lacks the scope "${missingScope}". Mint one that has it.`
+      : "The access token does not allow this. Sending needs the scope write:inputStreams:<run id>, reading needs read:runs:<run id>.",
+  unauthorized:
+    "The server refused the access token. Check that it was minted for this server and environment, and pass a new one.",
+  "token-missing": "There is no access token. Pass accessToken: a public access token, or a function that returns one.",
+  "token-malformed":
+    "The access token is not a whole public access token. Pass the JWT exactly as your backend received or minted it.",
+  "token-expired": ({ expiredAtMs }) =>
+    `The access token expired${at(expiredAtMs)}. Pass a new one, or pass accessToken as a function so that it renews itself.`,
+  "invalid-data": "The server could not read the data. Send plain JSON values.",
+  "too-large": ({ actualBytes, limitBytes }) =>
+    `The data is too large${actualBytes ? `: ${actualBytes} bytes` : ""}${limitBytes ? `, where ${limitBytes} bytes is the most` : ""}. Send less, or store it elsewhere and send its address.`,
+  offline: "The browser is offline. Try again when it is connected.",
+  blocked:
+    "The browser got no readable answer. The server is down, the base URL is wrong, or CORS, a proxy or an extension is in the way; the network panel shows which.",
+  "rate-limited":
+    "The server takes no more requests for now, because there were too many. Wait a minute and try again.",
+  server: (problem) => `The server failed${status(problem)}. Try again in a moment.`,
+  protocol: (problem) =>
+    `The server gave an answer that makes no sense here${status(problem)}. Check that the base URL is that of a Trigger.dev API.`,
+  timeout: "The server did not answer in time. Try again in a moment.",
+  aborted: "It was cancelled.",
+};
+
+/** How every sentence about a failed token function begins: the core hands those back as if a server had said them. */
+export const TOKEN_FUNCTION = "The accessToken function";
+
+/** What happened and what to do about it, for the person who reads the message. */
+export function describe(problem: Problem, state?: SendState): string {
+  const sentence = SENTENCES[problem.code];
+  const { serverMessage } = problem;
+  return [
+    typeof sentence === "string" ? sentence : sentence(problem),
+    state === "unknown" && "It may or may not have arrived, so check before you send it again.",
+    serverMessage &&
+      (serverMessage.startsWith(TOKEN_FUNCTION) ? serverMessage : `The server said: "${serverMessage}".`),
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+function status(problem: Problem): string {
+  return problem.status ? ` (HTTP ${problem.status})` : "";
+}
+
+function at(ms: number | undefined): string {
+  const time = new Date(ms ?? Number.NaN);
+  return Number.isNaN(time.getTime()) ? "" : ` at ${time.toISOString()}`;
+}

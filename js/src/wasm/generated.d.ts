@@ -1,0 +1,12 @@
+// Stands in for the build output in a fresh clone, so that types can be checked before the core has been built.
+// Where the real declarations exist, they win.
+declare module "*/generated/tidegate.js" {
+  export const Engine: new (sink: import("./interface.js").Sink) => import("./interface.js").Engine;
+  export function __wbg_reset_state(): void;
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+}
+
+declare module "*/generated/inline.js" {
+  /** Base64 of the raw-deflated WebAssembly module. */
+  export const compressed: string;
+}

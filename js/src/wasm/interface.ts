@@ -1,0 +1,105 @@
+/**
+ * What the WebAssembly core offers and what it calls back. Written by hand and kept narrow: everything above this
+ * folder knows the core only through these types.
+ */
+
+/** One core per page. Every method returns at once; what happens later arrives through the {@link Sink}. */
+export interface Engine {
+  free(): void;
+  openPrincipal(baseUrl: string, branch: string | undefined, renewable: boolean): number;
+  closePrincipal(principal: number): void;
+  setRenewable(principal: number, renewable: boolean): void;
+  setToken(principal: number, token: string): void;
+  failToken(principal: number, message: string): void;
+  send(principal: number, runId: string, streamId: string, dataJson: string): number;
+  cancelSend(send: number): void;
+  retrySend(send: number): void;
+  forgetSend(send: number): void;
+  subscribe(
+    principal: number,
+    runId: string,
+    key: string,
+    lastEventId: string | undefined,
+    timeoutSeconds: number | undefined,
+  ): number;
+  unsubscribe(subscription: number): void;
+  wake(): void;
+  setOnline(online: boolean): void;
+}
+
+/** What the core calls. It may be called from inside a call into the core. */
+export interface Sink {
+  event(event: EngineEvent): void;
+  /** One call per network chunk; `json` is the text of an array with one element per part. */
+  parts(subscription: number, json: string, lastEventId: string): void;
+  /** The core panicked at `where`. The instance is dead and must not be called again. */
+  crashed(where: string): void;
+}
+
+export type EngineEvent =
+  | { type: "token-needed"; principal: number }
+  | ({ type: "send-changed"; send: number } & SendChange)
+  | ({ type: "stream-changed"; subscription: number } & StreamChange)
+  | { type: "record-unreadable"; subscription: number; id: string; reason: string };
+
+/** Where a send stands. The last four are final until it is retried. */
+export type SendState = "queued" | "sending" | "accepted" | "rejected" | "unknown" | "cancelled";
+
+/** Why a queued send is not on its way yet. */
+export type WaitingFor = "turn" | "token" | "online" | "backoff";
+
+export interface SendChange {
+  state: SendState;
+  waitingFor?: WaitingFor;
+  attempt: number;
+  error?: Problem;
+}
+
+/** Where a subscription stands. `ended` and `failed` are final; `paused` waits for the page or the network. */
+export type StreamStatus = "connecting" | "live" | "reconnecting" | "paused" | "ended" | "failed";
+
+/** Why a stream is over. */
+export type EndReason = "run-finished" | "stopped" | "not-found" | "forbidden" | "unauthorized" | "gone" | "refused";
+
+export interface StreamChange {
+  status: StreamStatus;
+  attempt: number;
+  /** Milliseconds until the next attempt. */
+  retryInMs?: number;
+  endReason?: EndReason;
+  error?: Problem;
+}
+
+/** The core's account of a failure; the sentence for people is made from it in `client/errors.ts`. */
+export interface Problem {
+  code: ProblemCode;
+  retryable: boolean;
+  /** HTTP status, if an answer came. */
+  status?: number;
+  /** The server's own words. */
+  serverMessage?: string;
+  /** The scope the token lacks, such as `write:inputStreams:run_1`. */
+  missingScope?: string;
+  limitBytes?: number;
+  actualBytes?: number;
+  /** The token's own `exp`, in milliseconds since 1970. */
+  expiredAtMs?: number;
+}
+
+export type ProblemCode =
+  | "run-finished"
+  | "not-found"
+  | "forbidden"
+  | "unauthorized"
+  | "token-missing"
+  | "token-malformed"
+  | "token-expired"
+  | "invalid-data"
+  | "too-large"
+  | "offline"
+  | "blocked"
+  | "rate-limited"
+  | "server"
+  | "protocol"
+  | "timeout"
+  | "aborted";

@@ -1,0 +1,44 @@
+import type { Engine, Problem, SendState, Sink } from "./interface.js";
+
+/** What comes with the lazily loaded part: the core, and words for what it reports. */
+export interface Core {
+  /** Makes an engine. From the second call on on a fresh instance: the one before is given up. */
+  createEngine(sink: Sink): Engine;
+  /** What happened and what to do about it. */
+  describe(problem: Problem, state?: SendState): string;
+}
+
+/** Why the core could not be loaded: refused by the page's policy, switched off in this browser, or anything else. */
+export type LoadFailureReason = "policy" | "no-webassembly" | "other";
+
+/** The rejection of {@link loadCore}. */
+export class LoadFailure extends Error {
+  constructor(
+    readonly reason: LoadFailureReason,
+    cause: unknown,
+  ) {
+    super(String(cause), { cause });
+  }
+}
+
+let loading: Promise<Core> | undefined;
+
+/**
+ * Loads the core once, on first use. A refusal that cannot change while the page lives is remembered, since every
+ * further attempt would only file another violation report; any other failure is tried again by the next call.
+ */
+export function loadCore(): Promise<Core> {
+  loading ??= import("./core.js")
+    .then(({ startCore }) => startCore())
+    .catch((cause) => {
+      const failure = new LoadFailure(reasonOf(cause), cause);
+      if (failure.reason === "other") loading = undefined;
+      throw failure;
+    });
+  return loading;
+}
+
+function reasonOf(cause: unknown): LoadFailureReason {
+  if (typeof WebAssembly === "undefined") return "no-webassembly";
+  return /unsafe-eval|content security|\bcsp\b/i.test(String(cause)) ? "policy" : "other";
+}

@@ -1,0 +1,39 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));
+
+const hooks = {
+  environment: "jsdom",
+  include: ["src/**/*.test.tsx"],
+  server: { deps: { inline: ["@testing-library/react"] } },
+};
+
+/** Its module build, through which an alias of react reaches it. */
+const testingLibrary = path("../node_modules/@testing-library/react/dist/@testing-library/react.esm.js");
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "client",
+          environment: "node",
+          include: ["src/**/*.test.ts"],
+          typecheck: { enabled: true, include: ["src/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
+        },
+      },
+      { test: { ...hooks, name: "react 19", env: { REACT_MAJOR: "19" } } },
+      {
+        test: { ...hooks, name: "react 18", env: { REACT_MAJOR: "18" } },
+        resolve: {
+          alias: {
+            react: path("../tests/react-18/node_modules/react"),
+            "react-dom": path("../tests/react-18/node_modules/react-dom"),
+            "@testing-library/react": testingLibrary,
+          },
+        },
+      },
+    ],
+  },
+});
