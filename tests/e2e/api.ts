@@ -1,0 +1,49 @@
+import { secretKey } from "./processes.ts";
+
+const authorization = `Bearer ${secretKey}`;
+
+/** Everything in a stream of a run so far, read with the secret key and decoded by hand. */
+export async function readStream(apiUrl: string, runId: string, key: string): Promise<unknown[]> {
+  const response = await fetch(`${apiUrl}/realtime/v1/streams/${runId}/${key}`, {
+    headers: { authorization, "timeout-seconds": "1" },
+  });
+  if (!response.ok) throw new Error(`reading ${key} of ${runId}: HTTP ${response.status}`);
+  const batches = (await response.text()).split("\n\n").filter((event) => event.startsWith("event: batch"));
+  return batches.flatMap((event) => {
+    const data = event.split("\n").find((line) => line.startsWith("data: ")) ?? "";
+    const { records } = JSON.parse(data.slice("data: ".length)) as { records: { body: string }[] };
+    return records.map(({ body }) => JSON.parse(body).data);
+  });
+}
+
+/** Answers a run as another person would; resolves with the HTTP status. */
+export async function answer(apiUrl: string, runId: string, data: object): Promise<number> {
+  const response = await fetch(`${apiUrl}/realtime/v1/streams/${runId}/input/approval`, {
+    method: "POST",
+    headers: { authorization, "content-type": "application/json" },
+    body: JSON.stringify({ data }),
+  });
+  return response.status;
+}
+
+/** A token for one run that expires in so many seconds. */
+export async function mintToken(apiUrl: string, runId: string, seconds: number): Promise<string> {
+  const response = await fetch(`${apiUrl}/api/v1/auth/public-tokens`, {
+    method: "POST",
+    headers: { authorization, "content-type": "application/json" },
+    body: JSON.stringify({
+      scopes: [`read:runs:${runId}`, `write:inputStreams:${runId}`],
+      expirationTime: Math.floor(Date.now() / 1000) + seconds,
+    }),
+  });
+  return ((await response.json()) as { token: string }).token;
+}
+
+/** What the API answers when a run is read with this token. */
+export async function statusOf(apiUrl: string, runId: string, token: string): Promise<number> {
+  const response = await fetch(`${apiUrl}/realtime/v1/streams/${runId}/draft`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  await response.body?.cancel();
+  return response.status;
+}
