@@ -62,7 +62,7 @@
 //!
 //! # Laws
 //!
-//! 1. Mutate, then drain, then mutate again.
+//! 1. Mutate, then drain, then mutate again. A listener that calls back in adds to the drain under way.
 //! 2. Time, randomness and ids are inputs: the same seed and inputs give the same outputs, byte for byte.
 //! 3. A parent translates a child's event and never forwards it.
 //! 4. No listener is called while the core is borrowed.

@@ -113,7 +113,7 @@ impl Auth {
             self.held = None;
             self.problem = Some(Rc::new(Problem::new(ErrorCode::TokenMalformed)));
             // Asking again at once would go round and round.
-            return self.fail(now, "the text is empty or holds characters that no token has", random);
+            return self.rest(now, "the text is empty or holds characters that no token has", random);
         };
         let lifetime_ms = token.claims().and_then(Claims::lifetime_ms).filter(|&lifetime| lifetime > 0);
         self.held = Some(Held { token, arrived: now.monotonic, lifetime_ms });
@@ -122,8 +122,14 @@ impl Auth {
         self.backoff.reset();
     }
 
-    /// The provider failed, with these words. It is asked again after a while.
+    /// The provider failed, with these words. It is asked again after a while. One that has been given up on fails once.
     pub fn fail(&mut self, now: Now, words: &str, random: &mut Random) {
+        if let Renewal::Asked(_) = self.renewal {
+            self.rest(now, words, random);
+        }
+    }
+
+    fn rest(&mut self, now: Now, words: &str, random: &mut Random) {
         self.renewal = Renewal::Resting(self.backoff.fail(now.monotonic, 0, random));
         if self.held.is_none() || self.problem.is_some() {
             let code = self.problem.as_ref().map_or(ErrorCode::TokenMissing, |problem| problem.code);

@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
 use alloc::string::String;
+use core::fmt;
 
 use super::error::{ErrorCode, Problem};
 use super::id::RequestId;
@@ -36,7 +37,7 @@ pub struct OutgoingRequest {
 }
 
 /// The two requests there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum RequestKind {
     /// `POST` of a JSON body. The key is the same for every attempt at one send.
     Send {
@@ -52,6 +53,16 @@ pub enum RequestKind {
         /// For `Timeout-Seconds`: how long the server waits for the next record before it ends the window.
         timeout_seconds: Option<u32>,
     },
+}
+
+/// Tells how much is sent, and nothing of it: payloads stay out of logs.
+impl fmt::Debug for RequestKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { body, .. } => write!(f, "Send({} bytes)", body.len()),
+            Self::Stream { last_event_id, .. } => write!(f, "Stream({last_event_id:?})"),
+        }
+    }
 }
 
 /// Status and the few headers that matter.

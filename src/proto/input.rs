@@ -1,5 +1,7 @@
 //! Everything that can happen to the core.
 
+use core::fmt;
+
 use super::http::{RequestFailure, ResponseHead};
 use super::id::{ChannelId, PrincipalId, RequestId, SendId};
 
@@ -19,7 +21,7 @@ pub enum Input<'a> {
 }
 
 /// What comes of a request: a head, then one body, or chunks and an end. Or a failure at any point.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum News<'a> {
     /// The head of the answer.
     Head(ResponseHead),
@@ -39,6 +41,19 @@ impl News<'_> {
         match self {
             Self::Head(_) | Self::Chunk(_) => false,
             Self::Body(_) | Self::End | Self::Failed(_) => true,
+        }
+    }
+}
+
+/// Tells how much came, and nothing of it.
+impl fmt::Debug for News<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(head) => write!(f, "{head:?}"),
+            Self::Body(body) => write!(f, "Body({} bytes)", body.len()),
+            Self::Chunk(bytes) => write!(f, "Chunk({} bytes)", bytes.len()),
+            Self::End => f.write_str("End"),
+            Self::Failed(failure) => write!(f, "Failed({failure:?})"),
         }
     }
 }
@@ -104,8 +119,8 @@ pub enum Command<'a> {
 }
 
 /// Tells which command, and nothing of what it carries: tokens and payloads stay out of logs.
-impl core::fmt::Debug for Command<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OpenPrincipal { principal, .. } => write!(f, "OpenPrincipal({principal:?})"),
             Self::ClosePrincipal(principal) => write!(f, "ClosePrincipal({principal:?})"),

@@ -6,16 +6,23 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::text::{hex_digit, parse_digits};
 
 /// A position in a JSON text.
-#[derive(Debug)]
 pub struct Scanner<'a> {
     text: &'a str,
     at: usize,
     /// Directly behind an opening bracket: no comma is due.
     fresh: bool,
+}
+
+/// Tells where it stands, and nothing of the text, which may be a payload or a token's.
+impl fmt::Debug for Scanner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scanner(at {} of {} bytes)", self.at, self.text.len())
+    }
 }
 
 impl<'a> Scanner<'a> {

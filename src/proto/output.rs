@@ -1,11 +1,13 @@
 //! Everything the core can want, and everything it tells.
 
+use alloc::string::String;
+use core::fmt;
+
 use super::http::OutgoingRequest;
 use super::id::{ChannelId, PrincipalId, RequestId};
 use super::send::SendChanged;
 use super::subscription::StreamStatus;
 use super::time::Instant;
-use alloc::string::String;
 
 /// One output. Take them until [`Idle`](Self::Idle) comes, before the next input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub enum Output {
 }
 
 /// What the application is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// A token is wanted: answer with `SetToken` or `FailToken`.
     TokenNeeded(PrincipalId),
@@ -47,4 +49,21 @@ pub enum Event {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+/// Tells how much was read, and nothing of it.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TokenNeeded(principal) => write!(f, "TokenNeeded({principal:?})"),
+            Self::Send(change) => write!(f, "{change:?}"),
+            Self::Stream(reader, status) => write!(f, "Stream({reader:?}, {status:?})"),
+            Self::Parts { subscription, json, last_event_id } => {
+                write!(f, "Parts({subscription:?}, {} bytes, {last_event_id:?})", json.len())
+            }
+            Self::Unreadable { subscription, id, reason } => {
+                write!(f, "Unreadable({subscription:?}, {id:?}, {reason:?})")
+            }
+        }
+    }
 }

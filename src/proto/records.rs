@@ -1,13 +1,14 @@
 //! Frames to parts: the two record formats of a stream.
 
 use alloc::borrow::Cow;
+use core::fmt;
 
 use super::http::StreamVersion;
 use super::json::Scanner;
 use super::sse::Frame;
 
 /// What one record holds, once its envelope is off.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Body<'a> {
     /// One part. `json` is valid JSON text; `part_id` names the part across repeated writes.
     Part {
@@ -20,6 +21,17 @@ pub enum Body<'a> {
     Skipped,
     /// Not what the protocol says. Never guessed at: it is reported with its id.
     Unreadable(&'static str),
+}
+
+/// Tells how large a part is, and nothing of it.
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Part { json, part_id } => write!(f, "Part({} bytes, {part_id:?})", json.len()),
+            Self::Skipped => f.write_str("Skipped"),
+            Self::Unreadable(reason) => write!(f, "Unreadable({reason:?})"),
+        }
+    }
 }
 
 /// The position of a record in its stream.

@@ -1,6 +1,7 @@
 //! The sends to one input stream of one run: in order, one in flight, each with an honest outcome.
 
 use alloc::rc::Rc;
+use core::fmt;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};
@@ -128,7 +129,6 @@ pub enum Forgotten {
     LastOne,
 }
 
-#[derive(Debug)]
 struct Send {
     body: Rc<str>,
     idempotency_key: Rc<str>,
@@ -139,6 +139,13 @@ struct Send {
     first_attempt: u32,
     /// An attempt may have been stored: from then on no refusal is certain.
     doubtful: bool,
+}
+
+/// Tells where it stands, and nothing of what is sent.
+impl fmt::Debug for Send {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Send({:?}, attempt {}, {} bytes)", self.state, self.attempt, self.body.len())
+    }
 }
 
 /// The send machine of one stream.

@@ -4,6 +4,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::text::parse_digits;
 
@@ -11,7 +12,7 @@ use super::text::parse_digits;
 pub const FRAME_LIMIT: usize = 16 << 20;
 
 /// One dispatched block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// The `event` field, empty when there was none.
     pub event: &'a str,
@@ -21,12 +22,18 @@ pub struct Frame<'a> {
     pub data: &'a str,
 }
 
+/// Tells how much data there is, and nothing of it.
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({:?}, {:?}, {} bytes)", self.event, self.id, self.data.len())
+    }
+}
+
 /// A block grew past [`FRAME_LIMIT`]. The connection cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameTooLong;
 
 /// Decodes one response body, however its bytes are cut.
-#[derive(Debug)]
 pub struct SseDecoder {
     limit: usize,
     /// An unfinished line, kept in one piece so that joining stays linear.
@@ -40,6 +47,13 @@ pub struct SseDecoder {
     after_return: bool,
     /// Only the very first line may begin with a byte order mark.
     first_line: bool,
+}
+
+/// Tells how much is held, and nothing of it.
+impl fmt::Debug for SseDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SseDecoder({} bytes held)", self.line.len() + self.data.len())
+    }
 }
 
 impl Default for SseDecoder {
@@ -71,8 +85,10 @@ impl SseDecoder {
 
     /// Takes the next bytes and hands out every frame they complete.
     pub fn feed(&mut self, mut chunk: &[u8], mut on_frame: impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
-        if core::mem::take(&mut self.after_return) && chunk.first() == Some(&b'\n') {
-            chunk = &chunk[1..];
+        // An empty chunk says nothing about what comes next.
+        if self.after_return && !chunk.is_empty() {
+            self.after_return = false;
+            chunk = chunk.strip_prefix(b"\n").unwrap_or(chunk);
         }
         while let Some(end) = memchr::memchr2(b'\n', b'\r', chunk) {
             let (line, rest) = chunk.split_at(end);

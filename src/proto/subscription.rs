@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use core::fmt;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::cursor::Cursor;
@@ -50,7 +51,7 @@ pub enum StreamStatus {
 }
 
 /// What a subscription has to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Effect {
     /// It has a new status.
     Status(StreamStatus),
@@ -68,6 +69,17 @@ pub enum Effect {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+/// Tells how much was read, and nothing of it.
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "Status({status:?})"),
+            Self::Parts { json, last_event_id } => write!(f, "Parts({} bytes, {last_event_id:?})", json.len()),
+            Self::Unreadable { id, reason } => write!(f, "Unreadable({id:?}, {reason:?})"),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -167,8 +179,9 @@ impl Subscription {
         let mut intake = Intake { cursor: &mut self.cursor, effects: &mut self.effects, json: String::new() };
         let mut failed = false;
         let fed = connection.decoder.feed(chunk, |frame| {
-            let signal = records::read(version, &frame, |position, body| intake.take(position, &body));
-            failed |= signal == Signal::Failure;
+            // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
+            let take = |position: Position<'_>, body: Body<'_>| intake.take(position, &body);
+            failed = failed || records::read(version, &frame, take) == Signal::Failure;
         });
         intake.flush();
         self.retry_floor_ms = connection.decoder.retry_ms();
@@ -281,6 +294,9 @@ struct Intake<'a> {
 
 impl Intake<'_> {
     fn take(&mut self, position: Position<'_>, body: &Body<'_>) {
+        if let Body::Unreadable(_) = body {
+            self.flush();
+        }
         if !self.cursor.pass(position) {
             return;
         }
@@ -292,7 +308,6 @@ impl Intake<'_> {
             }
             Body::Skipped => {}
             Body::Unreadable(reason) => {
-                self.flush();
                 let id = self.cursor.last_event_id().unwrap_or_default();
                 self.effects.push(Effect::Unreadable { id, reason });
             }

@@ -67,7 +67,7 @@ impl AccessToken {
         let may = claims.grant("read", "runs", run)
             || claims
                 .scopes()
-                .any(|scope| scope.action == "read" && matches!(scope.resource, "tags" | "tasks" | "batch"));
+                .any(|scope| matches!((scope.action, scope.resource), ("read" | "*", "tags" | "tasks" | "batch")));
         (!may).then(|| concat(&["read:runs:", run]))
     }
 }
@@ -133,6 +133,7 @@ impl Claims {
                 }
             }
         }
+        scanner.end()?;
         public.then_some(claims)
     }
 }
@@ -178,9 +179,10 @@ fn scan_scopes(value: &str) -> Vec<String> {
     scopes
 }
 
-/// Seconds since the epoch, possibly with a fraction.
+/// Seconds since the epoch, possibly with a fraction. With an exponent, which no signer writes, it is as good as absent.
 fn seconds(value: &str) -> Option<UnixTime> {
-    let whole = split_once(value, b'.').map_or(value, |(whole, _)| whole);
+    let (whole, fraction) = split_once(value, b'.').unwrap_or((value, "0"));
+    parse_digits(fraction.as_bytes())?;
     Some(UnixTime::from_millis(parse_digits(whole.as_bytes())?.saturating_mul(1000)))
 }
 

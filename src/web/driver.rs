@@ -1,7 +1,6 @@
-//! Owns the core: feed it, drain it, let go of it, then act.
+//! Owns the core: feed it, take what it wants one by one, let go of it, then act.
 //!
-//! No listener is called while the core is borrowed, and events wait in a queue that a listener may add to, so a listener may
-//! call the engine again.
+//! No listener is called while the core is borrowed, so a listener may call the engine again.
 
 use alloc::rc::{Rc, Weak};
 use alloc::string::String;
@@ -17,26 +16,19 @@ use crate::proto::client::Client;
 use crate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion};
 use crate::proto::id::RequestId;
 use crate::proto::input::{Command, Input, News};
-use crate::proto::output::{Event, Output};
-use crate::proto::table::Queue;
+use crate::proto::output::Output;
 
 pub(super) struct Driver {
     client: RefCell<Client>,
     host: Host,
-    events: RefCell<Queue<Event>>,
-    delivering: Cell<bool>,
+    draining: Cell<bool>,
 }
 
 impl Driver {
     pub(super) fn new(sink: Sink) -> Rc<Self> {
         Rc::new_cyclic(|driver| {
             let host = connect(sink, driver);
-            Self {
-                client: RefCell::new(Client::new(clock::seed())),
-                host,
-                events: RefCell::default(),
-                delivering: Cell::new(false),
-            }
+            Self { client: RefCell::new(Client::new(clock::seed())), host, draining: Cell::new(false) }
         })
     }
 
@@ -49,21 +41,24 @@ impl Driver {
         self.feed(Input::Command(command));
     }
 
+    /// A listener that calls the engine adds to the drain that is under way.
     pub(super) fn feed(&self, input: Input<'_>) {
-        let now = clock::now();
-        self.client.borrow_mut().handle_input(now, input);
+        self.client.borrow_mut().handle_input(clock::now(), input);
+        if self.draining.replace(true) {
+            return;
+        }
         let due = loop {
             let output = self.client.borrow_mut().poll_output();
             match output {
                 Output::Request(request) => self.start(&request),
                 Output::Abort(id) => self.host.abort(id.number()),
-                Output::Event(event) => self.events.borrow_mut().push(event),
+                Output::Event(event) => convert::deliver(&self.host, &event),
                 Output::Idle(due) => break due,
             }
         };
+        self.draining.set(false);
         // One more, since the clock's fraction was cut off: never before the time.
-        self.host.arm(due.map(|due| due.since(now.monotonic) as f64 + 1.0));
-        self.deliver();
+        self.host.arm(due.map(|due| due.since(clock::now().monotonic) as f64 + 1.0));
     }
 
     fn start(&self, request: &OutgoingRequest) {
@@ -77,18 +72,6 @@ impl Driver {
                 self.host.read(id, url, token, branch, last_event_id.as_deref(), *timeout_seconds);
             }
         }
-    }
-
-    fn deliver(&self) {
-        if self.delivering.replace(true) {
-            return;
-        }
-        loop {
-            let next = self.events.borrow_mut().pop();
-            let Some(event) = next else { break };
-            convert::deliver(&self.host, &event);
-        }
-        self.delivering.set(false);
     }
 }
 

@@ -80,6 +80,16 @@ fn a_provider_that_hangs_counts_as_failed_after_ten_seconds() {
 }
 
 #[test]
+fn a_failure_told_twice_counts_once() {
+    let mut world = World::new(1);
+    let principal = world.open_principal(true);
+    world.send(principal, "chat", "1");
+    world.advance(10_000);
+    world.command(Command::FailToken(principal, "it took too long, says the page as well"));
+    assert!(world.due_in_ms() <= Some(1_000), "the delay of a first failure");
+}
+
+#[test]
 fn a_provider_that_gives_nonsense_is_not_asked_in_a_loop() {
     let mut world = World::new(1);
     let principal = world.open_principal(true);

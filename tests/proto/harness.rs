@@ -148,9 +148,9 @@ impl World {
 
     /// The states a send has been told to have, by name and cause.
     pub(crate) fn states(&self, id: SendId) -> Vec<String> {
-        let of_it = |event: &Event| match event {
-            Event::Send(change) if change.send == id => Some(name(&change.state)),
-            _ => None,
+        let of_it = |event: &Event| {
+            let Event::Send(change) = event else { return None };
+            (change.send == id).then(|| name(&change.state))
         };
         self.events.iter().filter_map(of_it).collect()
     }
@@ -162,21 +162,19 @@ impl World {
 
     /// The status a reader has been told to have, in order.
     pub(crate) fn statuses(&self, id: ChannelId) -> Vec<String> {
-        let of_it = |event: &Event| match event {
-            Event::Stream(reader, status) if *reader == id => Some(status_name(status)),
-            _ => None,
+        let of_it = |event: &Event| {
+            let Event::Stream(reader, status) = event else { return None };
+            (*reader == id).then(|| status_name(status))
         };
         self.events.iter().filter_map(of_it).collect()
     }
 
     /// The parts a reader has been given, in order, as JSON text.
     pub(crate) fn parts(&self, id: ChannelId) -> Vec<String> {
-        let of_it = |event: &Event| match event {
-            Event::Parts { subscription, json, .. } if *subscription == id => {
-                let batch: Vec<serde_json::Value> = serde_json::from_str(json).expect("a batch is a JSON array");
-                Some(batch.into_iter().map(|part| part.to_string()))
-            }
-            _ => None,
+        let of_it = |event: &Event| {
+            let Event::Parts { subscription, json, .. } = event else { return None };
+            let batch: Vec<serde_json::Value> = serde_json::from_str(json).expect("a batch is a JSON array");
+            (*subscription == id).then(|| batch.into_iter().map(|part| part.to_string()))
         };
         self.events.iter().filter_map(of_it).flatten().collect()
     }
@@ -268,7 +266,7 @@ pub(crate) fn run_token(issued_ms: u64, lifetime_seconds: u64) -> String {
     public_token(&["read:runs:run_1", "write:inputStreams:run_1"], issued_ms, lifetime_seconds)
 }
 
-fn base64url(bytes: &[u8]) -> String {
+pub(crate) fn base64url(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for group in bytes.chunks(3) {

@@ -2,9 +2,17 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod auth;
+mod backoff;
 mod harness;
+mod http;
 mod json;
+mod records;
+mod replay;
 mod send;
 mod sim_send;
 mod sim_stream;
+mod sse;
 mod subscription;
+mod table;
+mod text;
+mod token;

@@ -1,0 +1,5 @@
+//! Every recorded exchange, played to the core.
+
+mod fixture;
+mod sends;
+mod streams;

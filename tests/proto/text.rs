@@ -1,0 +1,38 @@
+//! The small things done to text, against the standard library's.
+
+use tidegate::proto::random::Random;
+use tidegate::proto::text::{concat, decimal, hex_digit, parse_digits, shorten, split_once};
+
+#[test]
+fn numbers_are_written_and_read_as_the_standard_library_does() {
+    let mut random = Random::new(6);
+    for shift in 0..64 {
+        for number in [random.next() >> shift, (1 << shift) - 1, u64::MAX >> shift] {
+            assert_eq!(decimal(number), number.to_string());
+            assert_eq!(parse_digits(number.to_string().as_bytes()), Some(number));
+        }
+    }
+    assert_eq!(parse_digits(b"007"), Some(7));
+    for text in ["", "-1", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "١", "18446744073709551616", "99999999999999999999"]
+    {
+        assert_eq!(parse_digits(text.as_bytes()), None, "{text}");
+    }
+}
+
+#[test]
+fn text_is_split_at_the_first_and_shortened_between_characters() {
+    for text in ["", ":", "a:b", "a:b:c", "é:✓", "abc", "::"] {
+        assert_eq!(split_once(text, b':'), text.split_once(':'), "{text}");
+    }
+    let text = "aé✓🦀";
+    for limit in 0..=text.len() + 2 {
+        let kept = shorten(text, limit);
+        assert!(text.starts_with(kept) && kept.len() <= limit);
+        let next = text[kept.len()..].chars().next().map_or(0, char::len_utf8);
+        assert!(next == 0 || kept.len() + next > limit, "no more than {kept} fits into {limit} bytes");
+    }
+    assert_eq!(concat(&["a", "", "é"]), "aé");
+    assert_eq!(concat(&[]), "");
+    let digits: String = (0..20).map(hex_digit).collect();
+    assert_eq!(digits, "0123456789abcdef0123", "of more than four bits, the low ones count");
+}
