@@ -18,7 +18,7 @@ async function withWebServer(body) {
 const pkg = { name: "package", command: ["node", "js/scripts/build.mjs"] };
 
 const test = [
-  { name: "rust", counts: true, command: ["cargo", "test", "--workspace"] },
+  { name: "rust", counts: true, command: ["cargo", "test", "--workspace", "--no-fail-fast"] },
   {
     name: "browser",
     counts: true,
@@ -50,6 +50,10 @@ const check = [
     command: [withWasm, "cargo", "clippy", wasm, "--lib", "--test=web", "--quiet", "--", "-Dwarnings"],
   },
   {
+    name: "clippy-bundle",
+    command: [withWasm, "cargo", "clippy", wasm, "--lib", "--features=bundle", "--quiet", "--", "-Dwarnings"],
+  },
+  {
     name: "rustdoc",
     command: ["cargo", "doc", "--workspace", "--no-deps", "--quiet"],
     env: { RUSTDOCFLAGS: "-Dwarnings" },
@@ -66,6 +70,7 @@ const check = [
   { name: "licences", command: ["node", ".ci/licences.mjs"] },
   { name: "advisories", command: ["bash", ".ci/advisories"] },
   { name: "shell", command: ["bash", ".ci/shell"] },
+  { name: "runner", command: ["node", "--test", ".ci/runner.test.mjs"] },
   { name: "size", command: ["node", "js/scripts/size.mjs"] },
 ];
 

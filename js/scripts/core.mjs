@@ -14,18 +14,8 @@ export const wasmFile = join(generated, "tidegate_bg.wasm");
 /** Compiles the core and its glue. `fast` leaves out what only makes it smaller: for a quick look, not for release. */
 export async function buildCore({ fast = false } = {}) {
   const wasm = "wasm32-unknown-unknown";
-  run(withWasm, [
-    "cargo",
-    "build",
-    "--quiet",
-    "--lib",
-    "--features",
-    "bundle",
-    "--profile",
-    "wasm-release",
-    "--target",
-    wasm,
-  ]);
+  const options = ["--quiet", "--lib", "--features=bundle", "--profile=wasm-release", `--target=${wasm}`];
+  run(withWasm, ["cargo", "build", ...options]);
   const raw = join(cargoTarget(), wasm, "wasm-release", "tidegate.wasm");
   const tool = execFileSync(withWasm, ["wasm-bindgen", "--version"], { encoding: "utf8" });
 
