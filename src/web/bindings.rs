@@ -6,19 +6,10 @@ use alloc::string::String;
 use wasm_bindgen::prelude::*;
 
 use super::driver::Driver;
+use super::host::Sink;
 use crate::proto::client::Client;
 use crate::proto::id::{ChannelId, PrincipalId, SendId};
 use crate::proto::input::{Command, Input};
-
-#[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = include_str!("types.d.ts");
-
-#[wasm_bindgen]
-extern "C" {
-    /// Where everything that happens is told. Its methods may call the engine.
-    #[wasm_bindgen(typescript_type = "Sink")]
-    pub type Sink;
-}
 
 /// Every queue, reader, timer and request of a page. Methods return at once; what happens later is told to the sink.
 #[wasm_bindgen]

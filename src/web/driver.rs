@@ -9,8 +9,7 @@ use core::cell::{Cell, RefCell};
 
 use wasm_bindgen::prelude::*;
 
-use super::bindings::Sink;
-use super::host::Host;
+use super::host::{Host, Sink};
 use super::{clock, convert};
 use crate::proto::client::Client;
 use crate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion};

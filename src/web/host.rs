@@ -1,10 +1,18 @@
-//! The face of `host.js`.
+//! The faces of what is JavaScript: the application's sink, and `host.js`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
-use super::bindings::Sink;
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = include_str!("types.d.ts");
+
+#[wasm_bindgen]
+extern "C" {
+    /// Where everything that happens is told. Its methods may call the engine.
+    #[wasm_bindgen(typescript_type = "Sink")]
+    pub type Sink;
+}
 
 #[wasm_bindgen(module = "/src/web/host.js")]
 extern "C" {

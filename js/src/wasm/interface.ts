@@ -103,3 +103,11 @@ export type ProblemCode =
   | "protocol"
   | "timeout"
   | "aborted";
+
+/** What comes with the lazily loaded part: the core, and words for what it reports. */
+export interface Core {
+  /** Makes an engine. From the second call on on a fresh instance: the one before is given up. */
+  createEngine(sink: Sink): Engine;
+  /** What happened and what to do about it. */
+  describe(problem: Problem, state?: SendState): string;
+}

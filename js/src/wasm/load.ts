@@ -1,12 +1,6 @@
-import type { Engine, Problem, SendState, Sink } from "./interface.js";
+import type { Core } from "./interface.js";
 
-/** What comes with the lazily loaded part: the core, and words for what it reports. */
-export interface Core {
-  /** Makes an engine. From the second call on on a fresh instance: the one before is given up. */
-  createEngine(sink: Sink): Engine;
-  /** What happened and what to do about it. */
-  describe(problem: Problem, state?: SendState): string;
-}
+export type { Core };
 
 /** Why the core could not be loaded: refused by the page's policy, switched off in this browser, or anything else. */
 export type LoadFailureReason = "policy" | "no-webassembly" | "other";
