@@ -22,6 +22,9 @@ const MIN_INTERVAL_MS: u64 = 250;
 /// A window shorter than this counts as a failure, so that a server that hangs up at once is not asked in a loop.
 const SHORT_WINDOW_MS: u64 = 900;
 
+/// The longest `retry` that is heeded: a slip of the server's must not stop a reader for good.
+const RETRY_CAP_MS: u64 = 60_000;
+
 /// How long a response head may take.
 const CONNECT_PATIENCE_MS: u64 = 30_000;
 
@@ -184,7 +187,7 @@ impl Subscription {
             failed = failed || records::read(version, &frame, take) == Signal::Failure;
         });
         intake.flush();
-        self.retry_floor_ms = connection.decoder.retry_ms();
+        self.retry_floor_ms = connection.decoder.retry_ms().min(RETRY_CAP_MS);
         let code = match fed {
             Ok(()) if !failed => return false,
             Ok(()) => ErrorCode::Server,

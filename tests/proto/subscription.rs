@@ -142,6 +142,12 @@ fn the_server_may_ask_for_a_longer_wait() {
     world.chunk(request.id, "retry: 9000\n\n");
     world.fail(request.id);
     assert!(world.due_in_ms() >= Some(9_000));
+    world.jump();
+    let request = world.next_request();
+    world.open(request.id);
+    world.chunk(request.id, "retry: 86400000\n\n");
+    world.fail(request.id);
+    assert_eq!(world.due_in_ms(), Some(60_000));
 }
 
 #[test]
