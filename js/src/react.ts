@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export type { Receipt } from "./client/create-client.js";
+export type { Receipt, SendOptions } from "./client/create-client.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
 export type { AccessToken } from "./client/token-source.js";
 export type { InputData, InputStreamDefinition, PartOf, StreamDefinition } from "./react/definitions.js";

@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, it } from "vitest";
-import type { Receipt, TidegateError } from "../react.js";
+import type { Receipt, SendOptions, TidegateError } from "../react.js";
 import { type InputData, type PartOf, useInputStreamSend, useRealtimeStream } from "../react.js";
 
 interface Approval {
@@ -31,7 +31,7 @@ declare const words: SdkStream<string>;
 describe("useInputStreamSend", () => {
   it("takes the data type as it is", () => {
     const sending = useInputStreamSend<Approval>("approval", "run_1");
-    expectTypeOf(sending.send).parameters.toEqualTypeOf<[Approval]>();
+    expectTypeOf(sending.send).parameters.toEqualTypeOf<[Approval, SendOptions?]>();
     expectTypeOf(sending.sendAsync).returns.toEqualTypeOf<Promise<Receipt>>();
     expectTypeOf(sending.error).toEqualTypeOf<TidegateError | undefined>();
     expectTypeOf(sending.sends[0]?.data).toEqualTypeOf<Approval | undefined>();
@@ -42,7 +42,7 @@ describe("useInputStreamSend", () => {
 
   it("takes the type of a definition", () => {
     const { send } = useInputStreamSend<typeof approval>("approval", undefined);
-    expectTypeOf(send).parameters.toEqualTypeOf<[Approval]>();
+    expectTypeOf(send).parameter(0).toEqualTypeOf<Approval>();
     // @ts-expect-error approved is missing
     send({ note: "x" });
   });

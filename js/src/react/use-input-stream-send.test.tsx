@@ -95,6 +95,109 @@ describe("a send", () => {
   });
 });
 
+describe("a signal", () => {
+  it("cancels a send that is queued, for send and for sendAsync", async () => {
+    const { result } = mount();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const refused = expect(result.current.sendAsync(1, { signal })).rejects.toMatchObject({ outcome: "cancelled" });
+    let outcome: Send<unknown> | undefined;
+    await step(() => {
+      result.current.send(2, { signal }).then((send) => {
+        outcome = send;
+      });
+    });
+    await step(() => controller.abort());
+    expect(engine().of("cancelSend")).toHaveLength(2);
+    await step(() => {
+      for (const id of engine().idsOf("send")) engine().changeSend(id, { state: "cancelled" });
+    });
+    await refused;
+    expect(outcome).toMatchObject({ state: "cancelled", error: { code: "aborted" } });
+  });
+
+  it("that is aborted already sends nothing", async () => {
+    const { result } = mount();
+    await step(() => void result.current.send(1, { signal: AbortSignal.abort() }));
+    expect(result.current).toMatchObject({ status: "idle", sends: [{ state: "cancelled" }] });
+    expect(fakePage.loader.loads).toBe(0);
+  });
+
+  it("of a call that joined another leaves the other its send", async () => {
+    const { result } = mount();
+    const [first, second] = [new AbortController(), new AbortController()];
+    await step(() => {
+      result.current.send(1, { signal: first.signal });
+      result.current.send(1, { signal: second.signal });
+    });
+    await step(() => first.abort());
+    expect(engine().of("cancelSend")).toEqual([]);
+    await step(() => second.abort());
+    expect(engine().of("cancelSend")).toHaveLength(1);
+  });
+
+  it("hears nothing of a send that is settled", async () => {
+    const { result } = mount();
+    const controller = new AbortController();
+    const removed = vi.spyOn(controller.signal, "removeEventListener");
+    await step(() => void result.current.send(1, { signal: controller.signal }));
+    await step(() => engine().changeSend(newest("send"), { state: "rejected" }));
+    expect(removed).toHaveBeenCalledTimes(1);
+    await step(() => result.current.retry());
+    await step(() => controller.abort());
+    expect(engine().of("cancelSend")).toEqual([]);
+  });
+});
+
+describe("cancelOnUnmount", () => {
+  const options = { accessToken: "token", dedupe: "none", cancelOnUnmount: true } as const;
+
+  it("takes back what this component queued, on every run, and leaves what is on its way", async () => {
+    const other = mount();
+    const { result, rerender, unmount } = mount({ runId: "run_1", options });
+    await step(() => void other.result.current.send("other"));
+    await step(() => void result.current.send("leaves"));
+    await step(() => engine().changeSend(newest("send"), { state: "sending" }));
+    await step(() => void result.current.send("waits"));
+    const waits = newest("send");
+    rerender({ runId: "run_2", options });
+    await step(() => void result.current.send("waits, too"));
+    unmount();
+    await step();
+    expect(engine().of("cancelSend")).toEqual([[waits], [newest("send")]]);
+  });
+
+  it("takes back what was retried", async () => {
+    const { result, unmount } = mount({ runId: "run_1", options });
+    await step(() => void result.current.send(1));
+    await step(() => engine().changeSend(newest("send"), { state: "unknown" }));
+    await step(() => result.current.retry());
+    unmount();
+    expect(engine().of("cancelSend")).toHaveLength(1);
+  });
+
+  it("is off unless asked for, by the last render", async () => {
+    const { result, rerender, unmount } = mount({ runId: "run_1", options });
+    await step(() => void result.current.send(1));
+    rerender({ runId: "run_1", options: { ...options, cancelOnUnmount: false } });
+    unmount();
+    expect(engine().of("cancelSend")).toEqual([]);
+  });
+
+  it("leaves a send that an effect makes to StrictMode's second mount", async () => {
+    function Greeter() {
+      const { send } = useInputStreamSend<string>("greetings", "run_1", options);
+      useEffect(() => {
+        send("hello");
+      }, [send]);
+      return null;
+    }
+    render(<Greeter />, { wrapper: StrictMode });
+    await step();
+    expect(engine().of("send")).toEqual([[1, "run_1", "greetings", '"hello"']]);
+  });
+});
+
 describe("not ready", () => {
   it.each<[string, Props, string, RegExp]>([
     ["no run id", { options: { accessToken: "t" } }, "invalid-options", /no run id yet.*isReady/],

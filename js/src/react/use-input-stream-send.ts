@@ -1,5 +1,5 @@
-import { useCallback, useId, useState, useSyncExternalStore } from "react";
-import type { Receipt } from "../client/create-client.js";
+import { useCallback, useEffect, useId, useState, useSyncExternalStore } from "react";
+import type { Receipt, SendOptions } from "../client/create-client.js";
 import { invalidOptions, type TidegateError } from "../client/errors.js";
 import { pageRegistry } from "../store/registry.js";
 import {
@@ -25,14 +25,22 @@ export interface UseInputStreamSendOptions extends TriggerAuth {
    * click is one request; `none` sends it as well. Default: `while-pending`.
    */
   dedupe?: Dedupe | undefined;
+  /**
+   * Takes back what this component has queued when it unmounts; what has left goes on. Default: false, so that an answer
+   * is not lost with the dialog it was given in.
+   */
+  cancelOnUnmount?: boolean | undefined;
 }
 
 /** What {@link useInputStreamSend} returns. All functions stay the same for the life of the component. */
 export interface InputStreamSend<T> extends SendSnapshot<T> {
-  /** Sends. Never throws and never rejects: resolves with the settled send, whose `state` and `error` tell the outcome. */
-  readonly send: (data: T) => Promise<Send<T>>;
-  /** Sends. Rejects with a {@link TidegateError} unless the server has taken it. */
-  readonly sendAsync: (data: T) => Promise<Receipt>;
+  /**
+   * Sends. Never throws and never rejects: resolves with the settled send, whose `state` and `error` tell the outcome.
+   * `signal` cancels it while it is queued and gives it up as `unknown` on its way, unless another call has joined it.
+   */
+  readonly send: (data: T, options?: SendOptions) => Promise<Send<T>>;
+  /** Sends, as `send` does. Rejects with a {@link TidegateError} unless the server has taken it. */
+  readonly sendAsync: (data: T, options?: SendOptions) => Promise<Receipt>;
   /** Whether a send can be made: there is a run id, a token, and nothing wrong with the options. */
   readonly isReady: boolean;
   /** Queues a send that was not accepted again: by id, or the newest one. */
@@ -57,13 +65,13 @@ export function useInputStreamSend<T>(
   options: UseInputStreamSendOptions = {},
 ): InputStreamSend<InputData<T>> {
   type Data = InputData<T>;
-  const { enabled = true, dedupe = "while-pending" } = options;
+  const { enabled = true, dedupe = "while-pending", cancelOnUnmount } = options;
   const { target, error: targetError } = useTarget(options);
   const address = enabled && target && runId && streamId ? { target, runId, streamId } : undefined;
   const obstacle = address ? undefined : obstacleOf(enabled, runId, streamId, targetError);
   const ownKey = useId();
   const key = address ? sendStoreKey(address) : `not-ready:${ownKey}`;
-  const latest = useLatest({ key, address, obstacle, dedupe });
+  const latest = useLatest({ key, address, obstacle, dedupe, cancelOnUnmount });
 
   const subscribe = useCallback(
     (listener: () => void) => {
@@ -79,31 +87,44 @@ export function useInputStreamSend<T>(
   const getSnapshot = () => pageRegistry().peek<SendStore<Data>>(key)?.getSnapshot() ?? IDLE_SENDS;
   const snapshot: SendSnapshot<Data> = useSyncExternalStore(subscribe, getSnapshot, getIdle);
 
-  const [actions] = useState(() => {
+  const [{ leave, ...actions }] = useState(() => {
+    let mounted = new AbortController();
     const store = () => pageRegistry().peek<SendStore<Data>>(latest.current.key);
-    const send = async (data: Data) => {
+    const send = async (data: Data, options?: SendOptions) => {
       const { key, address, obstacle, dedupe } = latest.current;
       const used = acquire<Data>(key, address);
       try {
-        return await (obstacle ? used.refuse(data, obstacle) : used.send(data, dedupe));
+        return await (obstacle
+          ? used.refuse(data, obstacle)
+          : used.send(data, dedupe, { signal: options?.signal, queuedSignal: mounted.signal }));
       } finally {
         pageRegistry().release(key);
       }
     };
-    const sendAsync = async (data: Data): Promise<Receipt> => {
+    const sendAsync = async (data: Data, options?: SendOptions): Promise<Receipt> => {
       const { address } = latest.current;
-      const { state, attempt, error } = await send(data);
+      const { state, attempt, error } = await send(data, options);
       if (state !== "accepted" || !address) throw error;
       return { runId: address.runId, streamId: address.streamId, attempts: attempt };
     };
     return {
       send,
       sendAsync,
-      retry: (id?: number) => store()?.retry(id),
+      retry: (id?: number) => store()?.retry(id, { queuedSignal: mounted.signal }),
       cancel: (id?: number) => store()?.cancel(id),
       reset: () => store()?.reset(),
+      leave: () => {
+        mounted.abort();
+        mounted = new AbortController();
+      },
     };
   });
+  useEffect(
+    () => () => {
+      if (latest.current.cancelOnUnmount) leave();
+    },
+    [latest, leave],
+  );
 
   const wrong = targetError?.code === "invalid-options" ? targetError : undefined;
   return { ...snapshot, error: snapshot.error ?? wrong, isReady: address !== undefined, ...actions };

@@ -35,6 +35,14 @@ export interface SendSnapshot<T> {
 /** Which repetitions count as one: the same data while it is under way, or none. */
 export type Dedupe = "while-pending" | "none";
 
+/** When a call gives up what it sent. A send that several calls share is cancelled when the last of them gives it up. */
+export interface SendSignals {
+  /** Gives it up wherever it is. */
+  readonly signal?: AbortSignal | undefined;
+  /** Gives it up unless it has left. */
+  readonly queuedSignal?: AbortSignal | undefined;
+}
+
 /** Where sends go, and as whom. */
 export interface SendAddress {
   readonly target: Target;
@@ -57,6 +65,8 @@ interface Entry<T> {
   send: Send<T>;
   readonly json: string | undefined;
   handle: SendHandle | undefined;
+  /** Calls that have not given it up. */
+  wanted: number;
   settled: ((send: Send<T>) => void)[];
 }
 
@@ -75,8 +85,9 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 
   /** Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. */
-  send(data: T, dedupe: Dedupe): Promise<Send<T>> {
+  send(data: T, dedupe: Dedupe, signals: SendSignals = {}): Promise<Send<T>> {
     if (!this.#address || !this.#shared) return this.refuse(data, invalidOptions("There is nowhere to send to yet."));
+    if (signals.signal?.aborted) return settlementOf(this.#add(data, undefined, { state: "cancelled", attempt: 0 }));
     let json: string;
     try {
       json = encode(data);
@@ -86,13 +97,14 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     const same = this.#entries.find(
       (entry) => dedupe === "while-pending" && isPending(entry.send) && entry.json === json,
     );
-    if (same) return settlementOf(same);
+    if (same) return this.#want(same, signals);
     const entry = this.#add(data, json, { state: "queued", attempt: 0 });
+    const outcome = this.#want(entry, signals);
     const { runId, streamId } = this.#address;
     const { pump, principal } = this.#shared;
     const listener = (update: SendUpdate) => this.#update(entry, update);
     entry.handle = pump.send({ principal, runId, streamId, json, listener });
-    return settlementOf(entry);
+    return outcome;
   }
 
   /** Records a send that cannot be made as rejected. */
@@ -101,13 +113,14 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 
   /** Queues a send that was not accepted again: the given one, or the newest. */
-  retry(id?: number): void {
+  retry(id?: number, signals: SendSignals = {}): void {
     const entry = this.#entries.findLast(
       ({ send, handle }) => (id === undefined || send.id === id) && handle && canRetry(send),
     );
     if (!entry) return;
     this.#entries = [...this.#entries.filter((other) => other !== entry), entry];
     entry.handle?.retry();
+    this.#want(entry, signals);
   }
 
   /** Cancels a send that is under way: the given one, or all. */
@@ -129,15 +142,32 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
 
   #add(data: T, json: string | undefined, update: SendUpdate): Entry<T> {
     lastId += 1;
-    const entry: Entry<T> = { send: withUpdate(lastId, data, update), json, handle: undefined, settled: [] };
+    const entry: Entry<T> = { send: withUpdate(lastId, data, update), json, handle: undefined, wanted: 0, settled: [] };
     this.#entries.push(entry);
     this.#publish();
     return entry;
   }
 
+  #want(entry: Entry<T>, { signal, queuedSignal }: SendSignals): Promise<Send<T>> {
+    entry.wanted += 1;
+    const giveUp = ({ target }: Event) => {
+      if (target !== signal && entry.send.state !== "queued") return;
+      stop();
+      entry.wanted -= 1;
+      if (entry.wanted === 0) entry.handle?.cancel();
+    };
+    const stop = () => {
+      for (const heard of [signal, queuedSignal]) heard?.removeEventListener("abort", giveUp);
+    };
+    for (const heard of [signal, queuedSignal]) heard?.addEventListener("abort", giveUp);
+    entry.settled.push(stop);
+    return settlementOf(entry);
+  }
+
   #update(entry: Entry<T>, update: SendUpdate): void {
     entry.send = withUpdate(entry.send.id, entry.send.data, update);
     if (!isPending(entry.send)) {
+      entry.wanted = 0;
       for (const settled of entry.settled.splice(0)) settled(entry.send);
     }
     this.#publish();
