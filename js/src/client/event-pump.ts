@@ -1,6 +1,5 @@
 import type { Engine, EngineEvent, Problem, SendState, Sink } from "../wasm/interface.js";
 import { type Core, loadCore } from "../wasm/load.js";
-import { askToken } from "./ask-token.js";
 import { unavailable } from "./engine-failure.js";
 import type {
   Principal,
@@ -286,12 +285,12 @@ export class EventPump {
 
   async #provideToken(id: number): Promise<void> {
     const principal = this.#principalById.get(id);
-    if (!principal || principal.question) return;
+    if (!principal || principal.question || !this.#core) return;
     const question = {};
     principal.question = question;
     const isCurrent = () => principal.question === question;
     try {
-      const token = await askToken(principal.provide ?? noProvider);
+      const token = await this.#core.askToken(principal.provide ?? noProvider);
       if (!isCurrent()) return;
       principal.question = undefined;
       this.#giveToken(principal, token);

@@ -1,3 +1,4 @@
+import { askToken } from "../wasm/ask-token.js";
 import { describe } from "../wasm/describe.js";
 import type { Engine, EngineEvent, SendChange, Sink, StreamChange } from "../wasm/interface.js";
 import type { Core } from "../wasm/load.js";
@@ -86,7 +87,7 @@ export class FakeLoader {
       this.engines.push(engine);
       return engine;
     };
-    return { createEngine, describe };
+    return { createEngine, describe, askToken };
   };
 
   /** The newest engine. */

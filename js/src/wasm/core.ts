@@ -1,8 +1,9 @@
 /** Everything that loads late, as one chunk. */
+import { askToken } from "./ask-token.js";
 import { describe } from "./describe.js";
 import { instantiate } from "./engine.js";
 import type { Core } from "./load.js";
 
 export async function startCore(): Promise<Core> {
-  return { createEngine: await instantiate(), describe };
+  return { createEngine: await instantiate(), describe, askToken };
 }

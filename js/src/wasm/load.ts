@@ -1,11 +1,13 @@
 import type { Engine, Problem, SendState, Sink } from "./interface.js";
 
-/** What comes with the lazily loaded part: the core, and words for what it reports. */
+/** What comes with the lazily loaded part: the core, words for what it reports, and the asking for tokens it wants. */
 export interface Core {
   /** Makes an engine. From the second call on on a fresh instance: the one before is given up. */
   createEngine(sink: Sink): Engine;
   /** What happened and what to do about it. */
   describe(problem: Problem, state?: SendState): string;
+  /** Asks a token function once; rejects with a sentence for the developer. */
+  askToken(provide: () => unknown): Promise<string>;
 }
 
 /** Why the core could not be loaded: refused by the page's policy, switched off in this browser, or anything else. */
