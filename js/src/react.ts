@@ -6,6 +6,7 @@
  */
 export type { Receipt, SendOptions } from "./client/create-client.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
+export type { SchemaIssue, SchemaResult, StandardSchema } from "./client/schema.js";
 export type { AccessToken } from "./client/token-source.js";
 export type { InputData, InputStreamDefinition, PartOf, StreamDefinition } from "./react/definitions.js";
 export {

@@ -55,6 +55,30 @@ describe("useInputStreamSend", () => {
     expectTypeOf<InputData<SdkInput<"a" | "b">>>().toEqualTypeOf<"a" | "b">();
   });
 
+  it("takes the schema of a library that follows the standard, for this data", () => {
+    // Written as such libraries declare theirs: input and output are in the types only.
+    interface LibrarySchema<I, O = I> {
+      readonly "~standard": {
+        readonly version: 1;
+        readonly vendor: string;
+        readonly validate: (
+          value: unknown,
+          options?: { readonly libraryOptions?: Record<string, unknown> },
+        ) => Result<O> | Promise<Result<O>>;
+        readonly types?: { readonly input: I; readonly output: O } | undefined;
+      };
+    }
+    type Result<O> =
+      | { readonly value: O; readonly issues?: undefined }
+      | { readonly issues: readonly { message: string; path?: readonly (PropertyKey | { key: PropertyKey })[] }[] };
+    const fits = {} as LibrarySchema<Approval, { approved: true }>;
+    const other = {} as LibrarySchema<{ text: string }>;
+    useInputStreamSend<typeof approval>("approval", "run_1", { schema: fits });
+    useInputStreamSend("approval", "run_1", { schema: other });
+    // @ts-expect-error it is for other data
+    useInputStreamSend<Approval>("approval", "run_1", { schema: other });
+  });
+
   it("can stand where a function without a result is wanted", () => {
     const { send } = useInputStreamSend<Approval>("approval");
     expectTypeOf(send).toExtend<(data: Approval) => void>();

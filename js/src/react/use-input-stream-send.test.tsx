@@ -1,6 +1,7 @@
 import { render, renderHook, screen } from "@testing-library/react";
 import { StrictMode, useEffect } from "react";
 import { describe, expect, it, vi } from "vitest";
+import type { SchemaResult, StandardSchema } from "../client/schema.js";
 import type { Send } from "../store/send-store.js";
 import { fakePage } from "../testing/fake-page.js";
 import { engine, newest, pass, step, watchPageOfEachTest } from "../testing/hooks.js";
@@ -146,6 +147,73 @@ describe("a signal", () => {
     await step(() => result.current.retry());
     await step(() => controller.abort());
     expect(engine().of("cancelSend")).toEqual([]);
+  });
+});
+
+describe("a schema", () => {
+  type Check = StandardSchema["~standard"]["validate"];
+  const withSchema = (validate: Check): Props => ({
+    runId: "run_1",
+    options: { accessToken: "token", schema: { "~standard": { version: 1, vendor: "test", validate } } },
+  });
+  const sent = () =>
+    engine()
+      .of("send")
+      .map((args) => args[3]);
+
+  it("lets nothing out that does not fit, and names what does not", async () => {
+    const issues = [{ message: "must be a boolean", path: ["approved"] }];
+    const { result } = mount(withSchema(() => ({ issues })));
+    const refused = expect(result.current.sendAsync({ approved: "yes" })).rejects.toMatchObject({
+      code: "invalid-data",
+      outcome: "rejected",
+      message: expect.stringContaining("approved: must be a boolean"),
+    });
+    await step();
+    await refused;
+    expect(result.current).toMatchObject({ status: "rejected", sends: [{ data: { approved: "yes" } }] });
+    expect(fakePage.loader.loads).toBe(0);
+  });
+
+  it("sends what fits, as it was given", async () => {
+    const check = vi.fn<Check>(() => ({ value: "changed" }) as SchemaResult);
+    const { result } = mount(withSchema(check));
+    await step(() => void result.current.send("given"));
+    expect(check.mock.calls).toEqual([["given"]]);
+    expect(sent()).toEqual(['"given"']);
+  });
+
+  it("that takes its time keeps the order, also against calls without one", async () => {
+    const answers = new Map<unknown, (result: SchemaResult) => void>();
+    const validate = (value: unknown) => new Promise<SchemaResult>((resolve) => answers.set(value, resolve));
+    const { result, rerender } = mount(withSchema(validate));
+    await step(() => {
+      for (const data of ["slow", "refused", "quick"]) result.current.send(data);
+    });
+    rerender(ready);
+    await step(() => void result.current.send("unchecked"));
+    await step(() => answers.get("quick")?.({}));
+    await step(() => answers.get("refused")?.({ issues: [{ message: "no" }] }));
+    expect(fakePage.loader.loads).toBe(0);
+    expect(result.current.sends.map(({ state }) => state)).toEqual(["queued", "queued", "queued", "queued"]);
+    await step(() => answers.get("slow")?.({}));
+    expect(sent()).toEqual(['"slow"', '"quick"', '"unchecked"']);
+    expect(result.current.sends[1]).toMatchObject({ state: "rejected", error: { code: "invalid-data" } });
+  });
+
+  it("can be waited for in vain: the send is cancelled, and can be retried", async () => {
+    const answers: ((result: SchemaResult) => void)[] = [];
+    const { result } = mount(withSchema(() => new Promise((resolve) => answers.push(resolve))));
+    const controller = new AbortController();
+    await step(() => void result.current.send(1, { signal: controller.signal }));
+    await step(() => controller.abort());
+    expect(result.current.sends).toMatchObject([{ state: "cancelled", error: { code: "aborted" } }]);
+    await step(() => result.current.retry());
+    expect(result.current.status).toBe("sending");
+    await step(() => answers[0]?.({}));
+    expect(fakePage.loader.loads).toBe(0);
+    await step(() => answers[1]?.({}));
+    expect(sent()).toEqual(["1"]);
   });
 });
 

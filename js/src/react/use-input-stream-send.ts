@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useId, useState, useSyncExternalStore } from "react";
 import type { Receipt, SendOptions } from "../client/create-client.js";
 import { invalidOptions, type TidegateError } from "../client/errors.js";
+import type { StandardSchema } from "../client/schema.js";
 import { pageRegistry } from "../store/registry.js";
 import {
   type Dedupe,
@@ -17,7 +18,7 @@ import { useLatest } from "./use-latest.js";
 import { useTarget } from "./use-target.js";
 
 /** Options of {@link useInputStreamSend}; what is left out comes from the provider. */
-export interface UseInputStreamSendOptions extends TriggerAuth {
+export interface UseInputStreamSendOptions<T = unknown> extends TriggerAuth {
   /** False makes the hook not ready. Default: true. */
   enabled?: boolean | undefined;
   /**
@@ -30,6 +31,12 @@ export interface UseInputStreamSendOptions extends TriggerAuth {
    * is not lost with the dialog it was given in.
    */
   cancelOnUnmount?: boolean | undefined;
+  /**
+   * Checks the data of each send before anything is loaded or sent, at once or later; sends keep their order meanwhile.
+   * What does not fit ends as `rejected` with the code `invalid-data` and a message that names each issue. The data
+   * leave as they were given: what the schema would change or add is left to the task. Default: no check.
+   */
+  schema?: StandardSchema<T> | undefined;
 }
 
 /** What {@link useInputStreamSend} returns. All functions stay the same for the life of the component. */
@@ -62,16 +69,16 @@ export interface InputStreamSend<T> extends SendSnapshot<T> {
 export function useInputStreamSend<T>(
   streamId: string,
   runId?: string,
-  options: UseInputStreamSendOptions = {},
+  options: UseInputStreamSendOptions<InputData<T>> = {},
 ): InputStreamSend<InputData<T>> {
   type Data = InputData<T>;
-  const { enabled = true, dedupe = "while-pending", cancelOnUnmount } = options;
+  const { enabled = true, dedupe = "while-pending", cancelOnUnmount, schema } = options;
   const { target, error: targetError } = useTarget(options);
   const address = enabled && target && runId && streamId ? { target, runId, streamId } : undefined;
   const obstacle = address ? undefined : obstacleOf(enabled, runId, streamId, targetError);
   const ownKey = useId();
   const key = address ? sendStoreKey(address) : `not-ready:${ownKey}`;
-  const latest = useLatest({ key, address, obstacle, dedupe, cancelOnUnmount });
+  const latest = useLatest({ key, address, obstacle, dedupe, cancelOnUnmount, schema });
 
   const subscribe = useCallback(
     (listener: () => void) => {
@@ -91,12 +98,11 @@ export function useInputStreamSend<T>(
     let mounted = new AbortController();
     const store = () => pageRegistry().peek<SendStore<Data>>(latest.current.key);
     const send = async (data: Data, options?: SendOptions) => {
-      const { key, address, obstacle, dedupe } = latest.current;
+      const { key, address, obstacle, dedupe, schema } = latest.current;
       const used = acquire<Data>(key, address);
       try {
-        return await (obstacle
-          ? used.refuse(data, obstacle)
-          : used.send(data, dedupe, { signal: options?.signal, queuedSignal: mounted.signal }));
+        const wishes = { signal: options?.signal, queuedSignal: mounted.signal, schema };
+        return await (obstacle ? used.refuse(data, obstacle) : used.send(data, dedupe, wishes));
       } finally {
         pageRegistry().release(key);
       }

@@ -1,6 +1,7 @@
 import { encode } from "../client/encode.js";
 import type { SendHandle, SendUpdate } from "../client/entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "../client/errors.js";
+import { type StandardSchema, validate } from "../client/schema.js";
 import type { SendState, WaitingFor } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
 import { acquirePrincipal, principalKey, releasePrincipal, type SharedPrincipal, type Target } from "./target.js";
@@ -43,6 +44,11 @@ export interface SendSignals {
   readonly queuedSignal?: AbortSignal | undefined;
 }
 
+/** What a call asks for besides its data. */
+export interface SendWishes extends SendSignals {
+  readonly schema?: StandardSchema | undefined;
+}
+
 /** Where sends go, and as whom. */
 export interface SendAddress {
   readonly target: Target;
@@ -64,6 +70,9 @@ const SETTLED_KEPT = 50;
 interface Entry<T> {
   send: Send<T>;
   readonly json: string | undefined;
+  readonly schema: StandardSchema | undefined;
+  /** While it is being validated or is behind one that is. */
+  turn: object | undefined;
   handle: SendHandle | undefined;
   /** Calls that have not given it up. */
   wanted: number;
@@ -77,6 +86,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   readonly #address: SendAddress | undefined;
   readonly #shared: SharedPrincipal | undefined;
   #entries: Entry<T>[] = [];
+  #lastTurn: Promise<void> | undefined;
 
   constructor(address: SendAddress | undefined) {
     super(IDLE_SENDS);
@@ -85,9 +95,9 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 
   /** Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. */
-  send(data: T, dedupe: Dedupe, signals: SendSignals = {}): Promise<Send<T>> {
-    if (!this.#address || !this.#shared) return this.refuse(data, invalidOptions("There is nowhere to send to yet."));
-    if (signals.signal?.aborted) return settlementOf(this.#add(data, undefined, { state: "cancelled", attempt: 0 }));
+  send(data: T, dedupe: Dedupe, wishes: SendWishes = {}): Promise<Send<T>> {
+    if (!this.#address) return this.refuse(data, invalidOptions("There is nowhere to send to yet."));
+    if (wishes.signal?.aborted) return settlementOf(this.#add(data, undefined, { state: "cancelled", attempt: 0 }));
     let json: string;
     try {
       json = encode(data);
@@ -97,13 +107,10 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     const same = this.#entries.find(
       (entry) => dedupe === "while-pending" && isPending(entry.send) && entry.json === json,
     );
-    if (same) return this.#want(same, signals);
-    const entry = this.#add(data, json, { state: "queued", attempt: 0 });
-    const outcome = this.#want(entry, signals);
-    const { runId, streamId } = this.#address;
-    const { pump, principal } = this.#shared;
-    const listener = (update: SendUpdate) => this.#update(entry, update);
-    entry.handle = pump.send({ principal, runId, streamId, json, listener });
+    if (same) return this.#want(same, wishes);
+    const entry = this.#add(data, json, { state: "queued", attempt: 0 }, wishes.schema);
+    const outcome = this.#want(entry, wishes);
+    this.#start(entry);
     return outcome;
   }
 
@@ -115,17 +122,17 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   /** Queues a send that was not accepted again: the given one, or the newest. */
   retry(id?: number, signals: SendSignals = {}): void {
     const entry = this.#entries.findLast(
-      ({ send, handle }) => (id === undefined || send.id === id) && handle && canRetry(send),
+      ({ send, json }) => (id === undefined || send.id === id) && json !== undefined && canRetry(send),
     );
     if (!entry) return;
     this.#entries = [...this.#entries.filter((other) => other !== entry), entry];
-    entry.handle?.retry();
     this.#want(entry, signals);
+    this.#start(entry);
   }
 
   /** Cancels a send that is under way: the given one, or all. */
   cancel(id?: number): void {
-    for (const { send, handle } of this.#entries) if (id === undefined || send.id === id) handle?.cancel();
+    for (const entry of [...this.#entries]) if (id === undefined || entry.send.id === id) this.#cancel(entry);
   }
 
   /** Forgets what is settled. */
@@ -140,12 +147,50 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     if (this.#address) releasePrincipal(this.#address.target);
   }
 
-  #add(data: T, json: string | undefined, update: SendUpdate): Entry<T> {
+  #add(data: T, json: string | undefined, update: SendUpdate, schema?: StandardSchema): Entry<T> {
     lastId += 1;
-    const entry: Entry<T> = { send: withUpdate(lastId, data, update), json, handle: undefined, wanted: 0, settled: [] };
+    const send = withUpdate(lastId, data, update);
+    const entry: Entry<T> = { send, json, schema, turn: undefined, handle: undefined, wanted: 0, settled: [] };
     this.#entries.push(entry);
     this.#publish();
     return entry;
+  }
+
+  /** In call order, also where one has to be validated first. */
+  #start(entry: Entry<T>): void {
+    const { schema, send } = entry;
+    if (!isPending(send)) this.#update(entry, { state: "queued", attempt: 0 });
+    const validated = schema && validate(schema, send.data);
+    if (!validated && !this.#lastTurn) {
+      this.#handOver(entry);
+      return;
+    }
+    const turn = Promise.all([validated, this.#lastTurn]).then(([error]) => {
+      if (this.#lastTurn === turn) this.#lastTurn = undefined;
+      if (entry.turn !== turn) return;
+      entry.turn = undefined;
+      if (error) this.#update(entry, { state: "rejected", attempt: 0, error });
+      else this.#handOver(entry);
+    });
+    entry.turn = this.#lastTurn = turn;
+  }
+
+  #handOver(entry: Entry<T>): void {
+    if (entry.handle) {
+      entry.handle.retry();
+      return;
+    }
+    const { runId, streamId } = this.#address as SendAddress;
+    const { pump, principal } = this.#shared as SharedPrincipal;
+    const listener = (update: SendUpdate) => this.#update(entry, update);
+    entry.handle = pump.send({ principal, runId, streamId, json: entry.json as string, listener });
+  }
+
+  #cancel(entry: Entry<T>): void {
+    if (entry.turn) {
+      entry.turn = undefined;
+      this.#update(entry, { state: "cancelled", attempt: 0 });
+    } else entry.handle?.cancel();
   }
 
   #want(entry: Entry<T>, { signal, queuedSignal }: SendSignals): Promise<Send<T>> {
@@ -154,7 +199,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
       if (target !== signal && entry.send.state !== "queued") return;
       stop();
       entry.wanted -= 1;
-      if (entry.wanted === 0) entry.handle?.cancel();
+      if (entry.wanted === 0) this.#cancel(entry);
     };
     const stop = () => {
       for (const heard of [signal, queuedSignal]) heard?.removeEventListener("abort", giveUp);
