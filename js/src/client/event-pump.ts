@@ -14,7 +14,6 @@ import { messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
-import { isOnline, watchPage } from "./page-events.js";
 import { type AccessToken, sourceOf } from "./token-source.js";
 
 /** With this many panics in {@link CRASH_WINDOW_MS} the core is given up until somebody asks for it again. */
@@ -181,12 +180,12 @@ export class EventPump {
     this.#engine = core.createEngine(this.#sinkFor(() => this.#instance === instance));
     if (!this.#watching) {
       this.#watching = true;
-      watchPage({
+      core.watchPage({
         wake: () => this.#call((current) => current.wake()),
         setOnline: (online) => this.#call((current) => current.setOnline(online)),
       });
     }
-    if (!isOnline()) this.#call((current) => current.setOnline(false));
+    if (!core.isOnline()) this.#call((current) => current.setOnline(false));
     // A listener may add, retry or close entries meanwhile; what it adds reaches the engine by itself.
     for (const entry of [...this.#streams]) {
       if (entry.id === undefined && !entry.ended && this.#streams.has(entry)) this.#open(entry);

@@ -140,10 +140,8 @@ describe("a signal", () => {
   it("hears nothing of a send that is settled", async () => {
     const { result } = mount();
     const controller = new AbortController();
-    const removed = vi.spyOn(controller.signal, "removeEventListener");
     await step(() => void result.current.send(1, { signal: controller.signal }));
     await step(() => engine().changeSend(newest("send"), { state: "rejected" }));
-    expect(removed).toHaveBeenCalledTimes(1);
     await step(() => result.current.retry());
     await step(() => controller.abort());
     expect(engine().of("cancelSend")).toEqual([]);

@@ -156,5 +156,5 @@ function obstacleOf(
     return invalidOptions(
       "There is no run id yet, so nothing was sent. Keep the control disabled until isReady is true.",
     );
-  return targetError ?? invalidOptions("Nothing was sent.");
+  return targetError as TidegateError;
 }

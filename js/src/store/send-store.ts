@@ -195,17 +195,15 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
 
   #want(entry: Entry<T>, { signal, queuedSignal }: SendSignals): Promise<Send<T>> {
     entry.wanted += 1;
+    const settled = new AbortController();
     const giveUp = ({ target }: Event) => {
       if (target !== signal && entry.send.state !== "queued") return;
-      stop();
+      settled.abort();
       entry.wanted -= 1;
       if (entry.wanted === 0) this.#cancel(entry);
     };
-    const stop = () => {
-      for (const heard of [signal, queuedSignal]) heard?.removeEventListener("abort", giveUp);
-    };
-    for (const heard of [signal, queuedSignal]) heard?.addEventListener("abort", giveUp);
-    entry.settled.push(stop);
+    for (const heard of [signal, queuedSignal]) heard?.addEventListener("abort", giveUp, { signal: settled.signal });
+    entry.settled.push(() => settled.abort());
     return settlementOf(entry);
   }
 

@@ -3,7 +3,8 @@ import { askToken } from "./ask-token.js";
 import { describe } from "./describe.js";
 import { instantiate } from "./engine.js";
 import type { Core } from "./load.js";
+import { isOnline, watchPage } from "./page-events.js";
 
 export async function startCore(): Promise<Core> {
-  return { createEngine: await instantiate(), describe, askToken };
+  return { createEngine: await instantiate(), describe, askToken, watchPage, isOnline };
 }

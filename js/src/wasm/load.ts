@@ -1,6 +1,6 @@
 import type { Engine, Problem, SendState, Sink } from "./interface.js";
 
-/** What comes with the lazily loaded part: the core, words for what it reports, and the asking for tokens it wants. */
+/** What comes with the lazily loaded part: the core, words for what it reports, and what it has to hear of. */
 export interface Core {
   /** Makes an engine. From the second call on on a fresh instance: the one before is given up. */
   createEngine(sink: Sink): Engine;
@@ -8,6 +8,10 @@ export interface Core {
   describe(problem: Problem, state?: SendState): string;
   /** Asks a token function once; rejects with a sentence for the developer. */
   askToken(provide: () => unknown): Promise<string>;
+  /** Tells when the page may have missed something. */
+  watchPage(page: { wake(): void; setOnline(online: boolean): void }): void;
+  /** False only where the host says so. */
+  isOnline(): boolean;
 }
 
 /** Why the core could not be loaded: refused by the page's policy, switched off in this browser, or anything else. */
