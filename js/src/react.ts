@@ -15,6 +15,8 @@ export {
   type TriggerAuth,
   TriggerAuthContext,
 } from "./react/provider.js";
+export { type Approval, type ApprovalAnswer, useApproval } from "./react/use-approval.js";
+export { type Cancel, type CancelRequest, useCancel } from "./react/use-cancel.js";
 export {
   type InputStreamSend,
   type UseInputStreamSendOptions,
@@ -25,5 +27,6 @@ export {
   type UseRealtimeStreamOptions,
   useRealtimeStream,
 } from "./react/use-realtime-stream.js";
+export type { SingleSend, UseSingleSendOptions } from "./react/use-single-send.js";
 export type { Dedupe, Send } from "./store/send-store.js";
 export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";

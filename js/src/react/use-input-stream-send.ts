@@ -23,7 +23,8 @@ export interface UseInputStreamSendOptions<T = unknown> extends TriggerAuth {
   enabled?: boolean | undefined;
   /**
    * What a call does while an earlier one with the same data is under way: `while-pending` joins it, so that a double
-   * click is one request; `none` sends it as well. Default: `while-pending`.
+   * click is one request; `none` sends it as well. `once` joins whatever data to any earlier send, unless that was
+   * certainly not taken by a run that goes on: for questions with one answer. Default: `while-pending`.
    */
   dedupe?: Dedupe | undefined;
   /**

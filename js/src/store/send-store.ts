@@ -33,8 +33,11 @@ export interface SendSnapshot<T> {
   readonly isLoading: boolean;
 }
 
-/** Which repetitions count as one: the same data while it is under way, or none. */
-export type Dedupe = "while-pending" | "none";
+/**
+ * Which sends count as one: the same data while it is under way, none, or whatever is sent while one send is under way,
+ * accepted, of unknown outcome, or refused because the run has finished.
+ */
+export type Dedupe = "while-pending" | "none" | "once";
 
 /** When a call gives up what it sent. A send that several calls share is cancelled when the last of them gives it up. */
 export interface SendSignals {
@@ -104,8 +107,8 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     } catch (error) {
       return this.refuse(data, error as TidegateError);
     }
-    const same = this.#entries.find(
-      (entry) => dedupe === "while-pending" && isPending(entry.send) && entry.json === json,
+    const same = this.#entries.find(({ send, json: other }) =>
+      dedupe === "once" ? isConclusive(send) : dedupe === "while-pending" && isPending(send) && other === json,
     );
     if (same) return this.#want(same, wishes);
     const entry = this.#add(data, json, { state: "queued", attempt: 0 }, wishes.schema);
@@ -249,6 +252,13 @@ function settlementOf<T>({ send, settled }: Entry<T>): Promise<Send<T>> {
 
 function isPending({ state }: Send<unknown>): boolean {
   return state === "queued" || state === "sending";
+}
+
+/** Whether there is nothing more to be said on a stream that takes one send. */
+export function isConclusive(send: Send<unknown>): boolean {
+  return (
+    isPending(send) || send.state === "accepted" || send.state === "unknown" || send.error?.code === "run-finished"
+  );
 }
 
 function canRetry(send: Send<unknown>): boolean {
