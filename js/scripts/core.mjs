@@ -42,6 +42,7 @@ export async function buildCore({ fast = false } = {}) {
     "--target=web",
     "--omit-default-module-path", // the fallback needs import.meta.url, which many bundlers trip over
     "--experimental-reset-state-function", // a panic ends an instance, not the page
+    "--encode-into=always", // as old as WebAssembly in the browsers that have the rest
     "--remove-name-section",
     "--remove-producers-section",
     `--out-dir=${generated}`,

@@ -248,7 +248,7 @@ export class EventPump {
         this.#provideToken(event.principal);
         return;
       case "record-unreadable":
-        console.warn(`Tidegate: record ${event.id} of a stream was skipped because it cannot be read: ${event.reason}`);
+        this.#core?.warn(event);
     }
   }
 
@@ -310,18 +310,23 @@ export class EventPump {
       for (const entry of byId.values()) entry.id = undefined;
       byId.clear();
     }
-    console.error(`Tidegate: the core stopped (${where}) and is being restarted.`);
+    this.#core?.warn(where);
     const now = Date.now();
     this.#crashes = [...this.#crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
     for (const entry of [...this.#pending]) {
       if (entry.state === "sending") {
-        this.#changeSend(entry, { state: "unknown", attempt: 1, error: unavailable(where, "unknown") });
+        this.#changeSend(entry, {
+          state: "unknown",
+          attempt: 1,
+          error: unavailable(where, "unknown", this.#core?.crashed),
+        });
       }
     }
     for (const { ended, listener } of [...this.#streams]) {
       if (!ended) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
     }
-    if (this.#crashes.length >= MAX_CRASHES) this.#giveUp((outcome) => unavailable(where, outcome));
+    if (this.#crashes.length >= MAX_CRASHES)
+      this.#giveUp((outcome) => unavailable(where, outcome, this.#core?.crashed));
     else queueMicrotask(() => this.#start());
   }
 

@@ -1,6 +1,6 @@
 import { encode } from "../client/encode.js";
 import type { SendHandle, SendUpdate } from "../client/entries.js";
-import { cancelled, invalidOptions, type TidegateError } from "../client/errors.js";
+import { cancelled, type TidegateError } from "../client/errors.js";
 import { type StandardSchema, validate } from "../client/schema.js";
 import type { SendState, WaitingFor } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
@@ -97,9 +97,8 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     this.#shared = address && acquirePrincipal(address.target);
   }
 
-  /** Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. */
+  /** Needs an address. Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. */
   send(data: T, dedupe: Dedupe, wishes: SendWishes = {}): Promise<Send<T>> {
-    if (!this.#address) return this.refuse(data, invalidOptions("There is nowhere to send to yet."));
     if (wishes.signal?.aborted) return settlementOf(this.#add(data, undefined, { state: "cancelled", attempt: 0 }));
     let json: string;
     try {
@@ -125,7 +124,8 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   /** Queues a send that was not accepted again: the given one, or the newest. */
   retry(id?: number, signals: SendSignals = {}): void {
     const entry = this.#entries.findLast(
-      ({ send, json }) => (id === undefined || send.id === id) && json !== undefined && canRetry(send),
+      ({ send, json }) =>
+        (id === undefined || send.id === id) && json !== undefined && !isPending(send) && send.state !== "accepted",
     );
     if (!entry) return;
     this.#entries = [...this.#entries.filter((other) => other !== entry), entry];
@@ -261,11 +261,6 @@ export function isConclusive(send: Send<unknown>): boolean {
   );
 }
 
-function canRetry(send: Send<unknown>): boolean {
-  return !isPending(send) && send.state !== "accepted";
-}
-
 function statusOf({ state }: Send<unknown>): SendSnapshot<unknown>["status"] {
-  if (state === "queued" || state === "sending") return "sending";
-  return state === "cancelled" ? "idle" : state;
+  return state === "queued" ? "sending" : state === "cancelled" ? "idle" : state;
 }

@@ -1,5 +1,5 @@
 import { askToken } from "../wasm/ask-token.js";
-import { describe } from "../wasm/describe.js";
+import { crashed, describe, warn } from "../wasm/describe.js";
 import type { Engine, EngineEvent, SendChange, Sink, StreamChange } from "../wasm/interface.js";
 import type { Core } from "../wasm/load.js";
 import { isOnline, watchPage } from "../wasm/page-events.js";
@@ -88,7 +88,7 @@ export class FakeLoader {
       this.engines.push(engine);
       return engine;
     };
-    return { createEngine, describe, askToken, watchPage, isOnline };
+    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline };
   };
 
   /** The newest engine. */

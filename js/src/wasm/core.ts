@@ -1,10 +1,10 @@
 /** Everything that loads late, as one chunk. */
 import { askToken } from "./ask-token.js";
-import { describe } from "./describe.js";
+import { crashed, describe, warn } from "./describe.js";
 import { instantiate } from "./engine.js";
 import type { Core } from "./load.js";
 import { isOnline, watchPage } from "./page-events.js";
 
 export async function startCore(): Promise<Core> {
-  return { createEngine: await instantiate(), describe, askToken, watchPage, isOnline };
+  return { createEngine: await instantiate(), describe, crashed, warn, askToken, watchPage, isOnline };
 }

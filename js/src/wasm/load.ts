@@ -6,6 +6,10 @@ export interface Core {
   createEngine(sink: Sink): Engine;
   /** What happened and what to do about it. */
   describe(problem: Problem, state?: SendState): string;
+  /** What a stop of the core means for a call, for people. */
+  readonly crashed: string;
+  /** Tells the developer of what is no call's own error: a record that was skipped, or where the core stopped. */
+  warn(about: { id: string; reason: string } | string): void;
   /** Asks a token function once; rejects with a sentence for the developer. */
   askToken(provide: () => unknown): Promise<string>;
   /** Tells when the page may have missed something. */
