@@ -20,6 +20,8 @@ async function bundle() {
     platform: "browser", // a Node built-in is an error
     target: "es2022",
     supported: { "import-meta": false, "top-level-await": false }, // what bundlers disagree on
+    // The glue's clean-up after objects that nobody holds: the one there is lives as long as its page.
+    define: { FinalizationRegistry: "undefined", "Symbol.dispose": "undefined" },
     external: ["react", "react/*", "tidegate"],
     logLevel: "warning",
   });

@@ -1,7 +1,7 @@
 // From the Rust core to what the TypeScript imports: js/src/wasm/generated/.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import zopfli from "@gfx/zopfli";
@@ -32,13 +32,28 @@ export async function buildCore({ fast = false } = {}) {
     "--target=web",
     "--omit-default-module-path", // the fallback needs import.meta.url, which many bundlers trip over
     "--experimental-reset-state-function", // a panic ends an instance, not the page
+    "--encode-into=always", // as old as WebAssembly in the browsers that have the rest
     "--remove-name-section",
     "--remove-producers-section",
     `--out-dir=${generated}`,
   ]);
+  exposeStart();
   if (!fast) optimise(wasmFile, join(generated, "tidegate.js"));
   await inline(fast);
   writeFileSync(stamp, key);
+}
+
+/**
+ * The two halves of the glue's own start. Around them it carries ways to fetch a module that this one, being inlined, never
+ * needs: they stay out of the bundle when nothing imports them.
+ */
+function exposeStart() {
+  const declarations = [
+    "export function __wbg_get_imports(): WebAssembly.Imports;",
+    "export function __wbg_finalize_init(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;",
+  ];
+  appendFileSync(join(generated, "tidegate.js"), "export { __wbg_get_imports, __wbg_finalize_init };\n");
+  appendFileSync(join(generated, "tidegate.d.ts"), `${declarations.join("\n")}\n`);
 }
 
 /**

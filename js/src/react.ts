@@ -4,8 +4,9 @@
  *
  * @packageDocumentation
  */
-export type { Receipt } from "./client/create-client.js";
+export type { Receipt, SendOptions } from "./client/create-client.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
+export type { SchemaIssue, SchemaResult, StandardSchema } from "./client/schema.js";
 export type { AccessToken } from "./client/token-source.js";
 export type { InputData, InputStreamDefinition, PartOf, StreamDefinition } from "./react/definitions.js";
 export {
@@ -14,6 +15,8 @@ export {
   type TriggerAuth,
   TriggerAuthContext,
 } from "./react/provider.js";
+export { type Approval, type ApprovalAnswer, useApproval } from "./react/use-approval.js";
+export { type Cancel, type CancelRequest, useCancel } from "./react/use-cancel.js";
 export {
   type InputStreamSend,
   type UseInputStreamSendOptions,
@@ -24,5 +27,6 @@ export {
   type UseRealtimeStreamOptions,
   useRealtimeStream,
 } from "./react/use-realtime-stream.js";
+export type { SingleSend, UseSingleSendOptions } from "./react/use-single-send.js";
 export type { Dedupe, Send } from "./store/send-store.js";
 export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";

@@ -1,10 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { useInputStreamSend } from "tidegate/react";
-
-interface Approval {
-  approved: boolean;
-  note?: string;
-}
+import { type ApprovalAnswer, useApproval } from "tidegate/react";
 
 interface Props {
   runId: string;
@@ -14,23 +9,21 @@ interface Props {
 
 export function Decision({ runId, accessToken, task }: Props) {
   const [note, setNote] = useState("");
-  const { send, sends, status, error, retry } = useInputStreamSend<Approval>("approval", runId, { accessToken });
-  const answer = (approved: boolean) => send({ approved, note: note.trim() || undefined });
-
-  const sent = sends.at(-1);
-  const over = task === "published" || task === "rejected" || error?.code === "run-finished";
-  const choosing = !over && (status === "idle" || status === "rejected");
+  const approval = useApproval(runId, { accessToken });
+  const { answer, status, isOpen } = approval;
+  const over = task === "published" || task === "rejected" || approval.answered === "elsewhere";
+  const choosing = !over && isOpen;
 
   const words = {
     idle: over
-      ? answered
+      ? decided
       : task === "waiting"
         ? "The task is waiting for you."
         : "The buttons open when the draft is finished.",
-    sending: sent?.waitingFor === "online" ? "Queued until you are back online." : "Sending…",
+    sending: approval.waitingFor === "online" ? "Queued until you are back online." : "Sending…",
     accepted: "The task has your answer.",
-    rejected: error?.message,
-    unknown: over ? answered : "No reply came, so your answer may or may not have arrived.",
+    rejected: approval.error?.message,
+    unknown: over ? decided : "No reply came, so your answer may or may not have arrived.",
   };
 
   const receipt = useRef<HTMLParagraphElement>(null);
@@ -48,21 +41,26 @@ export function Decision({ runId, accessToken, task }: Props) {
             <textarea rows={3} value={note} onChange={(event) => setNote(event.target.value)} />
           </label>
           <div className="answers">
-            <button type="button" className="solid" disabled={task !== "waiting"} onClick={() => answer(true)}>
+            <button
+              type="button"
+              className="solid"
+              disabled={task !== "waiting"}
+              onClick={() => approval.approve(note.trim())}
+            >
               Approve
             </button>
-            <button type="button" disabled={task !== "waiting"} onClick={() => answer(false)}>
+            <button type="button" disabled={task !== "waiting"} onClick={() => approval.deny(note.trim())}>
               Reject
             </button>
           </div>
         </>
       )}
-      {!choosing && sent && status !== "rejected" && <Mark {...sent.data} done={status === "accepted"} />}
+      {!choosing && answer && <Mark {...answer} done={status === "accepted"} />}
       <p className="receipt" role="status" data-status={status} ref={receipt} tabIndex={-1}>
         {words[status]}
       </p>
       {status === "unknown" && !over && (
-        <button type="button" onClick={() => retry()}>
+        <button type="button" onClick={approval.retry}>
           Send again
         </button>
       )}
@@ -70,10 +68,10 @@ export function Decision({ runId, accessToken, task }: Props) {
   );
 }
 
-const answered = "This run has been answered.";
+const decided = "This run has been answered.";
 
 /** The answer as written in the margin: in blue once the server has it, grey until then. */
-function Mark({ approved, note, done }: Approval & { done: boolean }) {
+function Mark({ approved, note, done }: ApprovalAnswer & { done: boolean }) {
   return (
     <blockquote data-done={done}>
       <strong>{approved ? (done ? "Approved" : "Approve") : done ? "Rejected" : "Reject"}</strong>

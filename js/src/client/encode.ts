@@ -6,14 +6,19 @@ export function encode(data: unknown): string {
   try {
     json = JSON.stringify(data);
   } catch (cause) {
-    throw invalidData(`${messageOf(cause).split("\n")[0]} (at "${lastKeyOf(data)}")`, cause);
+    throw notJson(`${messageOf(cause).split("\n")[0]} (at "${lastKeyOf(data)}")`, cause);
   }
-  if (json === undefined) throw invalidData(`it is ${data === undefined ? "undefined" : `a ${typeof data}`}`);
+  if (json === undefined) throw notJson(`it is ${data === undefined ? "undefined" : `a ${typeof data}`}`);
   return json;
 }
 
-function invalidData(reason: string, cause?: unknown): TidegateError {
-  const message = `The data cannot be sent as JSON: ${reason}. Send plain values, arrays and objects.`;
+function notJson(reason: string, cause?: unknown): TidegateError {
+  return invalidData("cannot be sent as JSON", `${reason}. Send plain values, arrays and objects`, cause);
+}
+
+/** The data themselves are at fault: nothing was sent. */
+export function invalidData(what: string, reason: string, cause?: unknown): TidegateError {
+  const message = `The data ${what}: ${reason}.`;
   return new TidegateError(message, { code: "invalid-data", retryable: false, outcome: "rejected", cause });
 }
 

@@ -1,6 +1,5 @@
 import type { Engine, EngineEvent, Problem, SendState, Sink } from "../wasm/interface.js";
 import { type Core, loadCore } from "../wasm/load.js";
-import { askToken } from "./ask-token.js";
 import { unavailable } from "./engine-failure.js";
 import type {
   Principal,
@@ -15,7 +14,6 @@ import { messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
-import { isOnline, watchPage } from "./page-events.js";
 import { type AccessToken, sourceOf } from "./token-source.js";
 
 /** With this many panics in {@link CRASH_WINDOW_MS} the core is given up until somebody asks for it again. */
@@ -182,12 +180,12 @@ export class EventPump {
     this.#engine = core.createEngine(this.#sinkFor(() => this.#instance === instance));
     if (!this.#watching) {
       this.#watching = true;
-      watchPage({
+      core.watchPage({
         wake: () => this.#call((current) => current.wake()),
         setOnline: (online) => this.#call((current) => current.setOnline(online)),
       });
     }
-    if (!isOnline()) this.#call((current) => current.setOnline(false));
+    if (!core.isOnline()) this.#call((current) => current.setOnline(false));
     // A listener may add, retry or close entries meanwhile; what it adds reaches the engine by itself.
     for (const entry of [...this.#streams]) {
       if (entry.id === undefined && !entry.ended && this.#streams.has(entry)) this.#open(entry);
@@ -250,7 +248,7 @@ export class EventPump {
         this.#provideToken(event.principal);
         return;
       case "record-unreadable":
-        console.warn(`Tidegate: record ${event.id} of a stream was skipped because it cannot be read: ${event.reason}`);
+        this.#core?.warn(event);
     }
   }
 
@@ -286,12 +284,12 @@ export class EventPump {
 
   async #provideToken(id: number): Promise<void> {
     const principal = this.#principalById.get(id);
-    if (!principal || principal.question) return;
+    if (!principal || principal.question || !this.#core) return;
     const question = {};
     principal.question = question;
     const isCurrent = () => principal.question === question;
     try {
-      const token = await askToken(principal.provide ?? noProvider);
+      const token = await this.#core.askToken(principal.provide ?? noProvider);
       if (!isCurrent()) return;
       principal.question = undefined;
       this.#giveToken(principal, token);
@@ -312,18 +310,23 @@ export class EventPump {
       for (const entry of byId.values()) entry.id = undefined;
       byId.clear();
     }
-    console.error(`Tidegate: the core stopped (${where}) and is being restarted.`);
+    this.#core?.warn(where);
     const now = Date.now();
     this.#crashes = [...this.#crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
     for (const entry of [...this.#pending]) {
       if (entry.state === "sending") {
-        this.#changeSend(entry, { state: "unknown", attempt: 1, error: unavailable(where, "unknown") });
+        this.#changeSend(entry, {
+          state: "unknown",
+          attempt: 1,
+          error: unavailable(where, "unknown", this.#core?.crashed),
+        });
       }
     }
     for (const { ended, listener } of [...this.#streams]) {
       if (!ended) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
     }
-    if (this.#crashes.length >= MAX_CRASHES) this.#giveUp((outcome) => unavailable(where, outcome));
+    if (this.#crashes.length >= MAX_CRASHES)
+      this.#giveUp((outcome) => unavailable(where, outcome, this.#core?.crashed));
     else queueMicrotask(() => this.#start());
   }
 

@@ -53,8 +53,7 @@ function claimsOf(token: string): Record<string, unknown> {
   const [, payload, signature] = token.split(".");
   if (!payload || signature === undefined) return {};
   try {
-    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
-    return typeof claims === "object" && claims !== null ? claims : {};
+    return Object(JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))));
   } catch {
     return {};
   }

@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, it } from "vitest";
-import type { Receipt, TidegateError } from "../react.js";
+import type { Receipt, SendOptions, TidegateError } from "../react.js";
 import { type InputData, type PartOf, useInputStreamSend, useRealtimeStream } from "../react.js";
 
 interface Approval {
@@ -31,7 +31,7 @@ declare const words: SdkStream<string>;
 describe("useInputStreamSend", () => {
   it("takes the data type as it is", () => {
     const sending = useInputStreamSend<Approval>("approval", "run_1");
-    expectTypeOf(sending.send).parameters.toEqualTypeOf<[Approval]>();
+    expectTypeOf(sending.send).parameters.toEqualTypeOf<[Approval, SendOptions?]>();
     expectTypeOf(sending.sendAsync).returns.toEqualTypeOf<Promise<Receipt>>();
     expectTypeOf(sending.error).toEqualTypeOf<TidegateError | undefined>();
     expectTypeOf(sending.sends[0]?.data).toEqualTypeOf<Approval | undefined>();
@@ -42,7 +42,7 @@ describe("useInputStreamSend", () => {
 
   it("takes the type of a definition", () => {
     const { send } = useInputStreamSend<typeof approval>("approval", undefined);
-    expectTypeOf(send).parameters.toEqualTypeOf<[Approval]>();
+    expectTypeOf(send).parameter(0).toEqualTypeOf<Approval>();
     // @ts-expect-error approved is missing
     send({ note: "x" });
   });
@@ -53,6 +53,30 @@ describe("useInputStreamSend", () => {
     expectTypeOf<InputData<{ id: string; text: string }>>().toEqualTypeOf<{ id: string; text: string }>();
     expectTypeOf<InputData<unknown>>().toEqualTypeOf<unknown>();
     expectTypeOf<InputData<SdkInput<"a" | "b">>>().toEqualTypeOf<"a" | "b">();
+  });
+
+  it("takes the schema of a library that follows the standard, for this data", () => {
+    // Written as such libraries declare theirs: input and output are in the types only.
+    interface LibrarySchema<I, O = I> {
+      readonly "~standard": {
+        readonly version: 1;
+        readonly vendor: string;
+        readonly validate: (
+          value: unknown,
+          options?: { readonly libraryOptions?: Record<string, unknown> },
+        ) => Result<O> | Promise<Result<O>>;
+        readonly types?: { readonly input: I; readonly output: O } | undefined;
+      };
+    }
+    type Result<O> =
+      | { readonly value: O; readonly issues?: undefined }
+      | { readonly issues: readonly { message: string; path?: readonly (PropertyKey | { key: PropertyKey })[] }[] };
+    const fits = {} as LibrarySchema<Approval, { approved: true }>;
+    const other = {} as LibrarySchema<{ text: string }>;
+    useInputStreamSend<typeof approval>("approval", "run_1", { schema: fits });
+    useInputStreamSend("approval", "run_1", { schema: other });
+    // @ts-expect-error it is for other data
+    useInputStreamSend<Approval>("approval", "run_1", { schema: other });
   });
 
   it("can stand where a function without a result is wanted", () => {

@@ -1,6 +1,7 @@
 import { render, renderHook, screen } from "@testing-library/react";
 import { StrictMode, useEffect } from "react";
 import { describe, expect, it, vi } from "vitest";
+import type { SchemaResult, StandardSchema } from "../client/schema.js";
 import type { Send } from "../store/send-store.js";
 import { fakePage } from "../testing/fake-page.js";
 import { engine, newest, pass, step, watchPageOfEachTest } from "../testing/hooks.js";
@@ -92,6 +93,174 @@ describe("a send", () => {
     await step(() => void result.current.send({ amount: 5n }));
     expect(result.current.error).toMatchObject({ code: "invalid-data" });
     expect(fakePage.loader.loads).toBe(0);
+  });
+});
+
+describe("a signal", () => {
+  it("cancels a send that is queued, for send and for sendAsync", async () => {
+    const { result } = mount();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const refused = expect(result.current.sendAsync(1, { signal })).rejects.toMatchObject({ outcome: "cancelled" });
+    let outcome: Send<unknown> | undefined;
+    await step(() => {
+      result.current.send(2, { signal }).then((send) => {
+        outcome = send;
+      });
+    });
+    await step(() => controller.abort());
+    expect(engine().of("cancelSend")).toHaveLength(2);
+    await step(() => {
+      for (const id of engine().idsOf("send")) engine().changeSend(id, { state: "cancelled" });
+    });
+    await refused;
+    expect(outcome).toMatchObject({ state: "cancelled", error: { code: "aborted" } });
+  });
+
+  it("that is aborted already sends nothing", async () => {
+    const { result } = mount();
+    await step(() => void result.current.send(1, { signal: AbortSignal.abort() }));
+    expect(result.current).toMatchObject({ status: "idle", sends: [{ state: "cancelled" }] });
+    expect(fakePage.loader.loads).toBe(0);
+  });
+
+  it("of a call that joined another leaves the other its send", async () => {
+    const { result } = mount();
+    const [first, second] = [new AbortController(), new AbortController()];
+    await step(() => {
+      result.current.send(1, { signal: first.signal });
+      result.current.send(1, { signal: second.signal });
+    });
+    await step(() => first.abort());
+    expect(engine().of("cancelSend")).toEqual([]);
+    await step(() => second.abort());
+    expect(engine().of("cancelSend")).toHaveLength(1);
+  });
+
+  it("hears nothing of a send that is settled", async () => {
+    const { result } = mount();
+    const controller = new AbortController();
+    await step(() => void result.current.send(1, { signal: controller.signal }));
+    await step(() => engine().changeSend(newest("send"), { state: "rejected" }));
+    await step(() => result.current.retry());
+    await step(() => controller.abort());
+    expect(engine().of("cancelSend")).toEqual([]);
+  });
+});
+
+describe("a schema", () => {
+  type Check = StandardSchema["~standard"]["validate"];
+  const withSchema = (validate: Check): Props => ({
+    runId: "run_1",
+    options: { accessToken: "token", schema: { "~standard": { version: 1, vendor: "test", validate } } },
+  });
+  const sent = () =>
+    engine()
+      .of("send")
+      .map((args) => args[3]);
+
+  it("lets nothing out that does not fit, and names what does not", async () => {
+    const issues = [{ message: "must be a boolean", path: ["approved"] }];
+    const { result } = mount(withSchema(() => ({ issues })));
+    const refused = expect(result.current.sendAsync({ approved: "yes" })).rejects.toMatchObject({
+      code: "invalid-data",
+      outcome: "rejected",
+      message: expect.stringContaining("approved: must be a boolean"),
+    });
+    await step();
+    await refused;
+    expect(result.current).toMatchObject({ status: "rejected", sends: [{ data: { approved: "yes" } }] });
+    expect(fakePage.loader.loads).toBe(0);
+  });
+
+  it("sends what fits, as it was given", async () => {
+    const check = vi.fn<Check>(() => ({ value: "changed" }) as SchemaResult);
+    const { result } = mount(withSchema(check));
+    await step(() => void result.current.send("given"));
+    expect(check.mock.calls).toEqual([["given"]]);
+    expect(sent()).toEqual(['"given"']);
+  });
+
+  it("that takes its time keeps the order, also against calls without one", async () => {
+    const answers = new Map<unknown, (result: SchemaResult) => void>();
+    const validate = (value: unknown) => new Promise<SchemaResult>((resolve) => answers.set(value, resolve));
+    const { result, rerender } = mount(withSchema(validate));
+    await step(() => {
+      for (const data of ["slow", "refused", "quick"]) result.current.send(data);
+    });
+    rerender(ready);
+    await step(() => void result.current.send("unchecked"));
+    await step(() => answers.get("quick")?.({}));
+    await step(() => answers.get("refused")?.({ issues: [{ message: "no" }] }));
+    expect(fakePage.loader.loads).toBe(0);
+    expect(result.current.sends.map(({ state }) => state)).toEqual(["queued", "queued", "queued", "queued"]);
+    await step(() => answers.get("slow")?.({}));
+    expect(sent()).toEqual(['"slow"', '"quick"', '"unchecked"']);
+    expect(result.current.sends[1]).toMatchObject({ state: "rejected", error: { code: "invalid-data" } });
+  });
+
+  it("can be waited for in vain: the send is cancelled, and can be retried", async () => {
+    const answers: ((result: SchemaResult) => void)[] = [];
+    const { result } = mount(withSchema(() => new Promise((resolve) => answers.push(resolve))));
+    const controller = new AbortController();
+    await step(() => void result.current.send(1, { signal: controller.signal }));
+    await step(() => controller.abort());
+    expect(result.current.sends).toMatchObject([{ state: "cancelled", error: { code: "aborted" } }]);
+    await step(() => result.current.retry());
+    expect(result.current.status).toBe("sending");
+    await step(() => answers[0]?.({}));
+    expect(fakePage.loader.loads).toBe(0);
+    await step(() => answers[1]?.({}));
+    expect(sent()).toEqual(["1"]);
+  });
+});
+
+describe("cancelOnUnmount", () => {
+  const options = { accessToken: "token", dedupe: "none", cancelOnUnmount: true } as const;
+
+  it("takes back what this component queued, on every run, and leaves what is on its way", async () => {
+    const other = mount();
+    const { result, rerender, unmount } = mount({ runId: "run_1", options });
+    await step(() => void other.result.current.send("other"));
+    await step(() => void result.current.send("leaves"));
+    await step(() => engine().changeSend(newest("send"), { state: "sending" }));
+    await step(() => void result.current.send("waits"));
+    const waits = newest("send");
+    rerender({ runId: "run_2", options });
+    await step(() => void result.current.send("waits, too"));
+    unmount();
+    await step();
+    expect(engine().of("cancelSend")).toEqual([[waits], [newest("send")]]);
+  });
+
+  it("takes back what was retried", async () => {
+    const { result, unmount } = mount({ runId: "run_1", options });
+    await step(() => void result.current.send(1));
+    await step(() => engine().changeSend(newest("send"), { state: "unknown" }));
+    await step(() => result.current.retry());
+    unmount();
+    expect(engine().of("cancelSend")).toHaveLength(1);
+  });
+
+  it("is off unless asked for, by the last render", async () => {
+    const { result, rerender, unmount } = mount({ runId: "run_1", options });
+    await step(() => void result.current.send(1));
+    rerender({ runId: "run_1", options: { ...options, cancelOnUnmount: false } });
+    unmount();
+    expect(engine().of("cancelSend")).toEqual([]);
+  });
+
+  it("leaves a send that an effect makes to StrictMode's second mount", async () => {
+    function Greeter() {
+      const { send } = useInputStreamSend<string>("greetings", "run_1", options);
+      useEffect(() => {
+        send("hello");
+      }, [send]);
+      return null;
+    }
+    render(<Greeter />, { wrapper: StrictMode });
+    await step();
+    expect(engine().of("send")).toEqual([[1, "run_1", "greetings", '"hello"']]);
   });
 });
 

@@ -1,6 +1,7 @@
-import { useCallback, useId, useState, useSyncExternalStore } from "react";
-import type { Receipt } from "../client/create-client.js";
+import { useCallback, useEffect, useId, useState, useSyncExternalStore } from "react";
+import type { Receipt, SendOptions } from "../client/create-client.js";
 import { invalidOptions, type TidegateError } from "../client/errors.js";
+import type { StandardSchema } from "../client/schema.js";
 import { pageRegistry } from "../store/registry.js";
 import {
   type Dedupe,
@@ -17,22 +18,37 @@ import { useLatest } from "./use-latest.js";
 import { useTarget } from "./use-target.js";
 
 /** Options of {@link useInputStreamSend}; what is left out comes from the provider. */
-export interface UseInputStreamSendOptions extends TriggerAuth {
+export interface UseInputStreamSendOptions<T = unknown> extends TriggerAuth {
   /** False makes the hook not ready. Default: true. */
   enabled?: boolean | undefined;
   /**
    * What a call does while an earlier one with the same data is under way: `while-pending` joins it, so that a double
-   * click is one request; `none` sends it as well. Default: `while-pending`.
+   * click is one request; `none` sends it as well. `once` joins whatever data to any earlier send, unless that was
+   * certainly not taken by a run that goes on: for questions with one answer. Default: `while-pending`.
    */
   dedupe?: Dedupe | undefined;
+  /**
+   * Takes back what this component has queued when it unmounts; what has left goes on. Default: false, so that an answer
+   * is not lost with the dialog it was given in.
+   */
+  cancelOnUnmount?: boolean | undefined;
+  /**
+   * Checks the data of each send before anything is loaded or sent, at once or later; sends keep their order meanwhile.
+   * What does not fit ends as `rejected` with the code `invalid-data` and a message that names each issue. The data
+   * leave as they were given: what the schema would change or add is left to the task. Default: no check.
+   */
+  schema?: StandardSchema<T> | undefined;
 }
 
 /** What {@link useInputStreamSend} returns. All functions stay the same for the life of the component. */
 export interface InputStreamSend<T> extends SendSnapshot<T> {
-  /** Sends. Never throws and never rejects: resolves with the settled send, whose `state` and `error` tell the outcome. */
-  readonly send: (data: T) => Promise<Send<T>>;
-  /** Sends. Rejects with a {@link TidegateError} unless the server has taken it. */
-  readonly sendAsync: (data: T) => Promise<Receipt>;
+  /**
+   * Sends. Never throws and never rejects: resolves with the settled send, whose `state` and `error` tell the outcome.
+   * `signal` cancels it while it is queued and gives it up as `unknown` on its way, unless another call has joined it.
+   */
+  readonly send: (data: T, options?: SendOptions) => Promise<Send<T>>;
+  /** Sends, as `send` does. Rejects with a {@link TidegateError} unless the server has taken it. */
+  readonly sendAsync: (data: T, options?: SendOptions) => Promise<Receipt>;
   /** Whether a send can be made: there is a run id, a token, and nothing wrong with the options. */
   readonly isReady: boolean;
   /** Queues a send that was not accepted again: by id, or the newest one. */
@@ -54,16 +70,16 @@ export interface InputStreamSend<T> extends SendSnapshot<T> {
 export function useInputStreamSend<T>(
   streamId: string,
   runId?: string,
-  options: UseInputStreamSendOptions = {},
+  options: UseInputStreamSendOptions<InputData<T>> = {},
 ): InputStreamSend<InputData<T>> {
   type Data = InputData<T>;
-  const { enabled = true, dedupe = "while-pending" } = options;
+  const { enabled = true, dedupe = "while-pending", cancelOnUnmount, schema } = options;
   const { target, error: targetError } = useTarget(options);
   const address = enabled && target && runId && streamId ? { target, runId, streamId } : undefined;
   const obstacle = address ? undefined : obstacleOf(enabled, runId, streamId, targetError);
   const ownKey = useId();
   const key = address ? sendStoreKey(address) : `not-ready:${ownKey}`;
-  const latest = useLatest({ key, address, obstacle, dedupe });
+  const latest = useLatest({ key, address, obstacle, dedupe, cancelOnUnmount, schema });
 
   const subscribe = useCallback(
     (listener: () => void) => {
@@ -79,31 +95,43 @@ export function useInputStreamSend<T>(
   const getSnapshot = () => pageRegistry().peek<SendStore<Data>>(key)?.getSnapshot() ?? IDLE_SENDS;
   const snapshot: SendSnapshot<Data> = useSyncExternalStore(subscribe, getSnapshot, getIdle);
 
-  const [actions] = useState(() => {
+  const [{ leave, ...actions }] = useState(() => {
+    let mounted = new AbortController();
     const store = () => pageRegistry().peek<SendStore<Data>>(latest.current.key);
-    const send = async (data: Data) => {
-      const { key, address, obstacle, dedupe } = latest.current;
+    const send = async (data: Data, options?: SendOptions) => {
+      const { key, address, obstacle, dedupe, schema } = latest.current;
       const used = acquire<Data>(key, address);
       try {
-        return await (obstacle ? used.refuse(data, obstacle) : used.send(data, dedupe));
+        const wishes = { signal: options?.signal, queuedSignal: mounted.signal, schema };
+        return await (obstacle ? used.refuse(data, obstacle) : used.send(data, dedupe, wishes));
       } finally {
         pageRegistry().release(key);
       }
     };
-    const sendAsync = async (data: Data): Promise<Receipt> => {
+    const sendAsync = async (data: Data, options?: SendOptions): Promise<Receipt> => {
       const { address } = latest.current;
-      const { state, attempt, error } = await send(data);
+      const { state, attempt, error } = await send(data, options);
       if (state !== "accepted" || !address) throw error;
       return { runId: address.runId, streamId: address.streamId, attempts: attempt };
     };
     return {
       send,
       sendAsync,
-      retry: (id?: number) => store()?.retry(id),
+      retry: (id?: number) => store()?.retry(id, { queuedSignal: mounted.signal }),
       cancel: (id?: number) => store()?.cancel(id),
       reset: () => store()?.reset(),
+      leave: () => {
+        mounted.abort();
+        mounted = new AbortController();
+      },
     };
   });
+  useEffect(
+    () => () => {
+      if (latest.current.cancelOnUnmount) leave();
+    },
+    [latest, leave],
+  );
 
   const wrong = targetError?.code === "invalid-options" ? targetError : undefined;
   return { ...snapshot, error: snapshot.error ?? wrong, isReady: address !== undefined, ...actions };
@@ -129,5 +157,5 @@ function obstacleOf(
     return invalidOptions(
       "There is no run id yet, so nothing was sent. Keep the control disabled until isReady is true.",
     );
-  return targetError ?? invalidOptions("Nothing was sent.");
+  return targetError as TidegateError;
 }

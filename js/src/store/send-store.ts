@@ -1,6 +1,7 @@
 import { encode } from "../client/encode.js";
 import type { SendHandle, SendUpdate } from "../client/entries.js";
-import { cancelled, invalidOptions, type TidegateError } from "../client/errors.js";
+import { cancelled, type TidegateError } from "../client/errors.js";
+import { type StandardSchema, validate } from "../client/schema.js";
 import type { SendState, WaitingFor } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
 import { acquirePrincipal, principalKey, releasePrincipal, type SharedPrincipal, type Target } from "./target.js";
@@ -32,8 +33,24 @@ export interface SendSnapshot<T> {
   readonly isLoading: boolean;
 }
 
-/** Which repetitions count as one: the same data while it is under way, or none. */
-export type Dedupe = "while-pending" | "none";
+/**
+ * Which sends count as one: the same data while it is under way, none, or whatever is sent while one send is under way,
+ * accepted, of unknown outcome, or refused because the run has finished.
+ */
+export type Dedupe = "while-pending" | "none" | "once";
+
+/** When a call gives up what it sent. A send that several calls share is cancelled when the last of them gives it up. */
+export interface SendSignals {
+  /** Gives it up wherever it is. */
+  readonly signal?: AbortSignal | undefined;
+  /** Gives it up unless it has left. */
+  readonly queuedSignal?: AbortSignal | undefined;
+}
+
+/** What a call asks for besides its data. */
+export interface SendWishes extends SendSignals {
+  readonly schema?: StandardSchema | undefined;
+}
 
 /** Where sends go, and as whom. */
 export interface SendAddress {
@@ -56,7 +73,12 @@ const SETTLED_KEPT = 50;
 interface Entry<T> {
   send: Send<T>;
   readonly json: string | undefined;
+  readonly schema: StandardSchema | undefined;
+  /** While it is being validated or is behind one that is. */
+  turn: object | undefined;
   handle: SendHandle | undefined;
+  /** Calls that have not given it up. */
+  wanted: number;
   settled: ((send: Send<T>) => void)[];
 }
 
@@ -67,6 +89,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   readonly #address: SendAddress | undefined;
   readonly #shared: SharedPrincipal | undefined;
   #entries: Entry<T>[] = [];
+  #lastTurn: Promise<void> | undefined;
 
   constructor(address: SendAddress | undefined) {
     super(IDLE_SENDS);
@@ -74,25 +97,23 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     this.#shared = address && acquirePrincipal(address.target);
   }
 
-  /** Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. */
-  send(data: T, dedupe: Dedupe): Promise<Send<T>> {
-    if (!this.#address || !this.#shared) return this.refuse(data, invalidOptions("There is nowhere to send to yet."));
+  /** Needs an address. Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. */
+  send(data: T, dedupe: Dedupe, wishes: SendWishes = {}): Promise<Send<T>> {
+    if (wishes.signal?.aborted) return settlementOf(this.#add(data, undefined, { state: "cancelled", attempt: 0 }));
     let json: string;
     try {
       json = encode(data);
     } catch (error) {
       return this.refuse(data, error as TidegateError);
     }
-    const same = this.#entries.find(
-      (entry) => dedupe === "while-pending" && isPending(entry.send) && entry.json === json,
+    const same = this.#entries.find(({ send, json: other }) =>
+      dedupe === "once" ? isConclusive(send) : dedupe === "while-pending" && isPending(send) && other === json,
     );
-    if (same) return settlementOf(same);
-    const entry = this.#add(data, json, { state: "queued", attempt: 0 });
-    const { runId, streamId } = this.#address;
-    const { pump, principal } = this.#shared;
-    const listener = (update: SendUpdate) => this.#update(entry, update);
-    entry.handle = pump.send({ principal, runId, streamId, json, listener });
-    return settlementOf(entry);
+    if (same) return this.#want(same, wishes);
+    const entry = this.#add(data, json, { state: "queued", attempt: 0 }, wishes.schema);
+    const outcome = this.#want(entry, wishes);
+    this.#start(entry);
+    return outcome;
   }
 
   /** Records a send that cannot be made as rejected. */
@@ -101,18 +122,20 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 
   /** Queues a send that was not accepted again: the given one, or the newest. */
-  retry(id?: number): void {
+  retry(id?: number, signals: SendSignals = {}): void {
     const entry = this.#entries.findLast(
-      ({ send, handle }) => (id === undefined || send.id === id) && handle && canRetry(send),
+      ({ send, json }) =>
+        (id === undefined || send.id === id) && json !== undefined && !isPending(send) && send.state !== "accepted",
     );
     if (!entry) return;
     this.#entries = [...this.#entries.filter((other) => other !== entry), entry];
-    entry.handle?.retry();
+    this.#want(entry, signals);
+    this.#start(entry);
   }
 
   /** Cancels a send that is under way: the given one, or all. */
   cancel(id?: number): void {
-    for (const { send, handle } of this.#entries) if (id === undefined || send.id === id) handle?.cancel();
+    for (const entry of [...this.#entries]) if (id === undefined || entry.send.id === id) this.#cancel(entry);
   }
 
   /** Forgets what is settled. */
@@ -127,17 +150,70 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     if (this.#address) releasePrincipal(this.#address.target);
   }
 
-  #add(data: T, json: string | undefined, update: SendUpdate): Entry<T> {
+  #add(data: T, json: string | undefined, update: SendUpdate, schema?: StandardSchema): Entry<T> {
     lastId += 1;
-    const entry: Entry<T> = { send: withUpdate(lastId, data, update), json, handle: undefined, settled: [] };
+    const send = withUpdate(lastId, data, update);
+    const entry: Entry<T> = { send, json, schema, turn: undefined, handle: undefined, wanted: 0, settled: [] };
     this.#entries.push(entry);
     this.#publish();
     return entry;
   }
 
+  /** In call order, also where one has to be validated first. */
+  #start(entry: Entry<T>): void {
+    const { schema, send } = entry;
+    if (!isPending(send)) this.#update(entry, { state: "queued", attempt: 0 });
+    const validated = schema && validate(schema, send.data);
+    if (!validated && !this.#lastTurn) {
+      this.#handOver(entry);
+      return;
+    }
+    const turn = Promise.all([validated, this.#lastTurn]).then(([error]) => {
+      if (this.#lastTurn === turn) this.#lastTurn = undefined;
+      if (entry.turn !== turn) return;
+      entry.turn = undefined;
+      if (error) this.#update(entry, { state: "rejected", attempt: 0, error });
+      else this.#handOver(entry);
+    });
+    entry.turn = this.#lastTurn = turn;
+  }
+
+  #handOver(entry: Entry<T>): void {
+    if (entry.handle) {
+      entry.handle.retry();
+      return;
+    }
+    const { runId, streamId } = this.#address as SendAddress;
+    const { pump, principal } = this.#shared as SharedPrincipal;
+    const listener = (update: SendUpdate) => this.#update(entry, update);
+    entry.handle = pump.send({ principal, runId, streamId, json: entry.json as string, listener });
+  }
+
+  #cancel(entry: Entry<T>): void {
+    if (entry.turn) {
+      entry.turn = undefined;
+      this.#update(entry, { state: "cancelled", attempt: 0 });
+    } else entry.handle?.cancel();
+  }
+
+  #want(entry: Entry<T>, { signal, queuedSignal }: SendSignals): Promise<Send<T>> {
+    entry.wanted += 1;
+    const settled = new AbortController();
+    const giveUp = ({ target }: Event) => {
+      if (target !== signal && entry.send.state !== "queued") return;
+      settled.abort();
+      entry.wanted -= 1;
+      if (entry.wanted === 0) this.#cancel(entry);
+    };
+    for (const heard of [signal, queuedSignal]) heard?.addEventListener("abort", giveUp, { signal: settled.signal });
+    entry.settled.push(() => settled.abort());
+    return settlementOf(entry);
+  }
+
   #update(entry: Entry<T>, update: SendUpdate): void {
     entry.send = withUpdate(entry.send.id, entry.send.data, update);
     if (!isPending(entry.send)) {
+      entry.wanted = 0;
       for (const settled of entry.settled.splice(0)) settled(entry.send);
     }
     this.#publish();
@@ -178,11 +254,13 @@ function isPending({ state }: Send<unknown>): boolean {
   return state === "queued" || state === "sending";
 }
 
-function canRetry(send: Send<unknown>): boolean {
-  return !isPending(send) && send.state !== "accepted";
+/** Whether there is nothing more to be said on a stream that takes one send. */
+export function isConclusive(send: Send<unknown>): boolean {
+  return (
+    isPending(send) || send.state === "accepted" || send.state === "unknown" || send.error?.code === "run-finished"
+  );
 }
 
 function statusOf({ state }: Send<unknown>): SendSnapshot<unknown>["status"] {
-  if (state === "queued" || state === "sending") return "sending";
-  return state === "cancelled" ? "idle" : state;
+  return state === "queued" ? "sending" : state === "cancelled" ? "idle" : state;
 }

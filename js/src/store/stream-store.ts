@@ -38,7 +38,7 @@ export function streamStoreKey({ target, runId, key, lastEventId }: StreamAddres
 
 /** Of a stream that nobody reads; one object, so that it is also a stable server snapshot. */
 export const IDLE_STREAM: StreamSnapshot<never> = {
-  parts: Object.freeze([]) as unknown as never[],
+  parts: /* @__PURE__ */ Object.freeze([]) as unknown as never[],
   status: "idle",
   attempt: 0,
   nextRetryAt: undefined,

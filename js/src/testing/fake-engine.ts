@@ -1,6 +1,8 @@
-import { describe } from "../wasm/describe.js";
+import { askToken } from "../wasm/ask-token.js";
+import { crashed, describe, warn } from "../wasm/describe.js";
 import type { Engine, EngineEvent, SendChange, Sink, StreamChange } from "../wasm/interface.js";
 import type { Core } from "../wasm/load.js";
+import { isOnline, watchPage } from "../wasm/page-events.js";
 
 /** Records what it is told and says what a test makes it say. Never shipped. */
 export class FakeEngine implements Engine {
@@ -86,7 +88,7 @@ export class FakeLoader {
       this.engines.push(engine);
       return engine;
     };
-    return { createEngine, describe };
+    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline };
   };
 
   /** The newest engine. */

@@ -47,6 +47,15 @@ export function describe(problem: Problem, state?: SendState): string {
     .join(" ");
 }
 
+/** The core stopped under a call. */
+export const crashed = "The WebAssembly core stopped. Try again; if it stops again, please report it.";
+
+/** For the console: what is no call's own error. */
+export function warn(about: { id: string; reason: string } | string): void {
+  if (typeof about === "string") console.error(`Tidegate: the core stopped (${about}) and is being restarted.`);
+  else console.warn(`Tidegate: record ${about.id} of a stream was skipped because it cannot be read: ${about.reason}`);
+}
+
 function status(problem: Problem): string {
   return problem.status ? ` (HTTP ${problem.status})` : "";
 }

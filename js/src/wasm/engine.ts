@@ -1,6 +1,11 @@
 /** The only importer of generated code: from the inlined bytes to a running core. */
 import { compressed } from "./generated/inline.js";
-import init, { Engine as GeneratedEngine, __wbg_reset_state as resetInstance } from "./generated/tidegate.js";
+import {
+  __wbg_finalize_init as finishStart,
+  Engine as GeneratedEngine,
+  __wbg_get_imports as importsOfModule,
+  __wbg_reset_state as resetInstance,
+} from "./generated/tidegate.js";
 import type { Engine, Sink } from "./interface.js";
 
 /**
@@ -10,8 +15,9 @@ import type { Engine, Sink } from "./interface.js";
 export async function instantiate(): Promise<(sink: Sink) => Engine> {
   const bytes = Uint8Array.from(atob(compressed), (character) => character.charCodeAt(0));
   const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  const module = await WebAssembly.compile(await new Response(inflated).arrayBuffer());
-  await init({ module_or_path: module });
+  const source = await new Response(inflated).arrayBuffer();
+  const { instance, module } = await WebAssembly.instantiate(source, importsOfModule());
+  finishStart(instance, module);
   let used = false;
   return (sink) => {
     if (used) resetInstance();

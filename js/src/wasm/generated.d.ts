@@ -3,7 +3,8 @@
 declare module "*/generated/tidegate.js" {
   export const Engine: new (sink: import("./interface.js").Sink) => import("./interface.js").Engine;
   export function __wbg_reset_state(): void;
-  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  export function __wbg_get_imports(): WebAssembly.Imports;
+  export function __wbg_finalize_init(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;
 }
 
 declare module "*/generated/inline.js" {

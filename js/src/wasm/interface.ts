@@ -104,10 +104,20 @@ export type ProblemCode =
   | "timeout"
   | "aborted";
 
-/** What comes with the lazily loaded part: the core, and words for what it reports. */
+/** What comes with the lazily loaded part: the core, words for what it reports, and what it has to hear of. */
 export interface Core {
   /** Makes an engine. From the second call on on a fresh instance: the one before is given up. */
   createEngine(sink: Sink): Engine;
   /** What happened and what to do about it. */
   describe(problem: Problem, state?: SendState): string;
+  /** What a stop of the core means for a call, for people. */
+  readonly crashed: string;
+  /** Tells the developer of what is no call's own error: a record that was skipped, or where the core stopped. */
+  warn(about: { id: string; reason: string } | string): void;
+  /** Asks a token function once; rejects with a sentence for the developer. */
+  askToken(provide: () => unknown): Promise<string>;
+  /** Tells when the page may have missed something. */
+  watchPage(page: { wake(): void; setOnline(online: boolean): void }): void;
+  /** False only where the host says so. */
+  isOnline(): boolean;
 }

@@ -1,4 +1,4 @@
-import { messageOf } from "./errors.js";
+import { TOKEN_FUNCTION } from "./describe.js";
 
 /** How long a token function may take. */
 export const TOKEN_TIMEOUT_MS = 10_000;
@@ -9,7 +9,7 @@ export const TOKEN_TIMEOUT_MS = 10_000;
  */
 export function askToken(provide: () => unknown): Promise<string> {
   return new Promise((resolve, reject) => {
-    const fail = (what: string) => reject(new Error(`The accessToken function ${what}.`));
+    const fail = (what: string) => reject(new Error(`${TOKEN_FUNCTION} ${what}.`));
     const timer = setTimeout(() => fail("did not answer within 10 seconds"), TOKEN_TIMEOUT_MS);
     Promise.resolve()
       .then(provide)
@@ -18,7 +18,7 @@ export function askToken(provide: () => unknown): Promise<string> {
           if (token && typeof token === "string") resolve(token);
           else fail(`must return a token, but it returned ${token === "" ? "an empty string" : typeof token}`);
         },
-        (cause) => fail(`failed: ${withoutTokens(messageOf(cause))}`),
+        (cause) => fail(`failed: ${withoutTokens(String((cause as Error | undefined)?.message ?? cause))}`),
       )
       .finally(() => clearTimeout(timer));
   });
