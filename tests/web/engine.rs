@@ -1,0 +1,73 @@
+//! The exported class as a page calls it: by its JavaScript names, through the generated glue.
+
+use tidegate::web::bindings;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    #[derive(Clone)]
+    pub(crate) type Engine;
+
+    /// Throws when there is nothing left to free.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn free(this: &Engine) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, js_name = openPrincipal)]
+    pub(crate) fn open_principal(this: &Engine, base_url: &str, branch: Option<&str>, renewable: bool) -> u32;
+
+    #[wasm_bindgen(method, js_name = closePrincipal)]
+    pub(crate) fn close_principal(this: &Engine, principal: u32);
+
+    #[wasm_bindgen(method, js_name = setRenewable)]
+    pub(crate) fn set_renewable(this: &Engine, principal: u32, renewable: bool);
+
+    #[wasm_bindgen(method, js_name = setToken)]
+    pub(crate) fn set_token(this: &Engine, principal: u32, token: &str);
+
+    #[wasm_bindgen(method, js_name = failToken)]
+    pub(crate) fn fail_token(this: &Engine, principal: u32, message: &str);
+
+    #[wasm_bindgen(method)]
+    pub(crate) fn send(this: &Engine, principal: u32, run_id: &str, stream_id: &str, json: &str) -> u32;
+
+    #[wasm_bindgen(method, js_name = cancelSend)]
+    pub(crate) fn cancel_send(this: &Engine, send: u32);
+
+    #[wasm_bindgen(method, js_name = retrySend)]
+    pub(crate) fn retry_send(this: &Engine, send: u32);
+
+    #[wasm_bindgen(method, js_name = forgetSend)]
+    pub(crate) fn forget_send(this: &Engine, send: u32);
+
+    #[wasm_bindgen(method)]
+    pub(crate) fn subscribe(
+        this: &Engine,
+        principal: u32,
+        run_id: &str,
+        key: &str,
+        last_event_id: Option<&str>,
+        timeout_seconds: Option<u32>,
+    ) -> u32;
+
+    #[wasm_bindgen(method)]
+    pub(crate) fn unsubscribe(this: &Engine, subscription: u32);
+
+    #[wasm_bindgen(method)]
+    pub(crate) fn wake(this: &Engine);
+
+    #[wasm_bindgen(method, js_name = setOnline)]
+    pub(crate) fn set_online(this: &Engine, online: bool);
+}
+
+impl Engine {
+    pub(crate) fn start(sink: JsValue) -> Self {
+        JsValue::from(bindings::Engine::new(sink.unchecked_into())).unchecked_into()
+    }
+}
+
+#[wasm_bindgen(module = "/src/web/host.js")]
+extern "C" {
+    /// What the panic handler of the bundle calls.
+    #[wasm_bindgen(js_name = tellCrash)]
+    pub(crate) fn tell_crash(file: &str, line: u32);
+}

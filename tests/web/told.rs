@@ -1,0 +1,83 @@
+//! What a sink is told, read as strictly as `types.d.ts` says it.
+
+use serde::Deserialize;
+use wasm_bindgen::JsValue;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Told {
+    Event(Event),
+    Parts(Parts),
+    Crashed(String),
+    /// Not what the types say.
+    Wrong(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub(crate) enum Event {
+    TokenNeeded { principal: u32 },
+    SendChanged(SendChanged),
+    StreamChanged(StreamChanged),
+    RecordUnreadable { subscription: u32, id: String, reason: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SendChanged {
+    pub(crate) send: u32,
+    pub(crate) state: String,
+    pub(crate) waiting_for: Option<String>,
+    pub(crate) attempt: u32,
+    pub(crate) error: Option<Problem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct StreamChanged {
+    pub(crate) subscription: u32,
+    pub(crate) status: String,
+    pub(crate) attempt: u32,
+    pub(crate) retry_in_ms: Option<f64>,
+    pub(crate) end_reason: Option<String>,
+    pub(crate) error: Option<Problem>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Problem {
+    pub(crate) code: String,
+    pub(crate) retryable: bool,
+    pub(crate) status: Option<u16>,
+    pub(crate) server_message: Option<String>,
+    pub(crate) missing_scope: Option<String>,
+    pub(crate) limit_bytes: Option<u32>,
+    pub(crate) actual_bytes: Option<u32>,
+    pub(crate) expired_at_ms: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Parts {
+    pub(crate) subscription: u32,
+    pub(crate) json: String,
+    pub(crate) last_event_id: String,
+}
+
+impl Told {
+    pub(crate) fn event(value: JsValue) -> Self {
+        serde_wasm_bindgen::from_value(value).map_or_else(|error| Self::Wrong(error.to_string()), Self::Event)
+    }
+}
+
+impl Parts {
+    /// The parts, which are texts everywhere here. Fails unless the JSON is an array of them.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let array = js_sys::JSON::parse(&self.json).expect("parts are JSON");
+        assert!(js_sys::Array::is_array(&array), "parts are an array: {}", self.json);
+        serde_wasm_bindgen::from_value(array).expect("the parts are texts")
+    }
+
+    /// Where it ends, as the number of the v2 format.
+    pub(crate) fn position(&self) -> u64 {
+        self.last_event_id.parse().expect("a sequence number")
+    }
+}
