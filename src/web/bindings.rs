@@ -15,6 +15,12 @@ use crate::proto::input::{Command, Input};
 #[wasm_bindgen]
 pub struct Engine(Rc<Driver>);
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 #[wasm_bindgen]
 impl Engine {
     /// Starts an engine.

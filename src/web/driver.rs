@@ -72,10 +72,10 @@ impl Driver {
             }
         }
     }
-}
 
-impl Drop for Driver {
-    fn drop(&mut self) {
+    /// Gives everything up. A drain may be under way, when a listener does this: an empty core ends it.
+    pub(super) fn close(&self) {
+        self.client.replace(Client::new(0));
         self.host.close();
     }
 }

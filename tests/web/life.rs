@@ -11,7 +11,25 @@ use crate::engine::tell_crash;
 use crate::listener::Listener;
 use crate::network::{self, Network};
 use crate::server::{NOBODY, UNREACHABLE, trigger};
-use crate::told::Told;
+use crate::told::{Event, Told};
+
+#[wasm_bindgen_test]
+async fn free_from_within_a_listener_ends_the_telling() {
+    let run = trigger(NOBODY, "null").await;
+    let network = Network::watch();
+    let page = Listener::answering(|engine, told| match told {
+        Told::Event(Event::SendChanged(change)) if change.state == "accepted" => engine.free(),
+        _ => Ok(()),
+    });
+    let principal = page.open(&run);
+    let [first, _] = ["1", "2"].map(|json| page.engine.send(principal, &run.id, "chat", json));
+    assert_eq!(page.outcome(first).await.state, "accepted");
+    assert_eq!(page.told.take(), [], "of the second");
+    assert!(
+        network.requests.take().iter().skip(1).all(|request| request.signal().aborted()),
+        "it does not go on either"
+    );
+}
 
 #[wasm_bindgen_test]
 async fn an_unreachable_server_is_tried_again_by_itself() {
