@@ -1,6 +1,8 @@
 //! Nothing of the core, printed for a log, shows a token or what a user sent or read.
 #![cfg(not(target_family = "wasm"))]
 
+use std::rc::Rc;
+
 use std::borrow::Cow;
 use std::fmt::Debug;
 
@@ -45,7 +47,8 @@ fn a_token_prints_as_a_token() {
 
 #[test]
 fn requests_and_what_comes_of_them_print_without_their_bodies() {
-    let kind = RequestKind::Send { body: format!("{{\"data\":{JSON}}}").into(), idempotency_key: "key".into() };
+    let kind =
+        RequestKind::Send { body: format!("{{\"data\":{JSON}}}").into(), idempotency_key: Rc::new("key".to_owned()) };
     keeps_quiet(&kind);
     let (id, token) = (RequestId::new(1), AccessToken::parse(TOKEN).unwrap());
     let request = OutgoingRequest { id, url: "https://api.example".into(), token, branch: None, kind };
@@ -96,7 +99,7 @@ fn machines_print_without_what_they_hold() {
     keeps_quiet(&reader);
 
     let mut queue = SendQueue::default();
-    queue.push(SendId::new(1), JSON.into(), "key".into());
+    queue.push(SendId::new(1), Rc::new(JSON.to_owned()), Rc::new("key".to_owned()));
     keeps_quiet(&queue);
     keeps_quiet(&queue.start(Instant::default()));
     keeps_quiet(&queue);

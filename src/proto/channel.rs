@@ -53,7 +53,7 @@ pub struct Principal {
     /// Without a trailing slash.
     pub base_url: String,
     /// The preview branch.
-    pub branch: Option<Rc<str>>,
+    pub branch: Option<Rc<String>>,
     /// Its token.
     pub auth: Auth,
     /// The endpoint has said that it drops repeated sends.

@@ -112,7 +112,7 @@ impl Client {
             Command::OpenPrincipal { principal, base_url, branch, renewable } => {
                 let opened = Principal {
                     base_url: base_url.to_owned(),
-                    branch: branch.map(Rc::from),
+                    branch: branch.map(|branch| Rc::new(branch.to_owned())),
                     auth: Auth::new(renewable),
                     drops_repeats: false,
                 };
@@ -194,7 +194,7 @@ impl Client {
         if let Some((_, queue)) = self.queue_of(send) {
             match problem {
                 Some(problem) => queue.push_rejected(send, problem),
-                None => queue.push(send, body.into(), idempotency_key.into()),
+                None => queue.push(send, Rc::new(body), Rc::new(idempotency_key)),
             }
         }
         self.advance(id);

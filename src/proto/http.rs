@@ -31,7 +31,7 @@ pub struct OutgoingRequest {
     /// Goes into `Authorization: Bearer …`.
     pub token: AccessToken,
     /// The preview branch, for `x-trigger-branch`.
-    pub branch: Option<Rc<str>>,
+    pub branch: Option<Rc<String>>,
     /// What is asked.
     pub kind: RequestKind,
 }
@@ -42,9 +42,9 @@ pub enum RequestKind {
     /// `POST` of a JSON body. The key is the same for every attempt at one send.
     Send {
         /// The whole body.
-        body: Rc<str>,
+        body: Rc<String>,
         /// For `x-trigger-request-idempotency-key`.
-        idempotency_key: Rc<str>,
+        idempotency_key: Rc<String>,
     },
     /// `GET` of an event stream.
     Stream {

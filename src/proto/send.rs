@@ -1,6 +1,7 @@
 //! The sends to one input stream of one run: in order, one in flight, each with an honest outcome.
 
 use alloc::rc::Rc;
+use alloc::string::String;
 use core::fmt;
 
 use super::backoff::{Backoff, BackoffPolicy};
@@ -130,8 +131,8 @@ pub enum Forgotten {
 }
 
 struct Send {
-    body: Rc<str>,
-    idempotency_key: Rc<str>,
+    body: Rc<String>,
+    idempotency_key: Rc<String>,
     state: SendState,
     /// How often it has left.
     attempt: u32,
@@ -176,14 +177,14 @@ impl Default for SendQueue {
 
 impl SendQueue {
     /// Adds a send at the end.
-    pub fn push(&mut self, id: SendId, body: Rc<str>, idempotency_key: Rc<str>) {
+    pub fn push(&mut self, id: SendId, body: Rc<String>, idempotency_key: Rc<String>) {
         self.add(id, body, idempotency_key, SendState::Queued(Hold::Turn));
         self.waiting.push(id);
     }
 
     /// Adds a send that is refused before it could leave.
     pub fn push_rejected(&mut self, id: SendId, problem: Problem) {
-        self.add(id, "".into(), "".into(), SendState::Rejected(Rc::new(problem)));
+        self.add(id, Rc::default(), Rc::default(), SendState::Rejected(Rc::new(problem)));
     }
 
     /// Whether a send may leave now.
@@ -304,7 +305,7 @@ impl SendQueue {
         self.changes.pop()
     }
 
-    fn add(&mut self, id: SendId, body: Rc<str>, idempotency_key: Rc<str>, state: SendState) {
+    fn add(&mut self, id: SendId, body: Rc<String>, idempotency_key: Rc<String>, state: SendState) {
         self.changes.push(SendChanged { send: id, state: state.clone(), attempt: 0 });
         let send = Send { body, idempotency_key, state, attempt: 0, first_attempt: 0, doubtful: false };
         self.sends.insert(id, send);

@@ -62,7 +62,7 @@ impl Driver {
 
     fn start(&self, request: &OutgoingRequest) {
         let (id, url, token) = (request.id.number(), &request.url, request.token.reveal());
-        let branch = request.branch.as_deref();
+        let branch = request.branch.as_ref().map(|branch| branch.as_str());
         match &request.kind {
             RequestKind::Send { body, idempotency_key } => {
                 self.host.send(id, url, token, branch, body, idempotency_key);
