@@ -1,10 +1,9 @@
 //! Nothing of the core, printed for a log, shows a token or what a user sent or read.
 #![cfg(not(target_family = "wasm"))]
 
-use std::rc::Rc;
-
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::rc::Rc;
 
 use tidegate::proto::auth::Auth;
 use tidegate::proto::client::Client;
