@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::auth::Auth;
 use super::error::{ErrorCode, Problem};
-use super::http::{RequestFailure, RequestKind, ResponseHead, classify, stream_url};
+use super::http::{RequestFailure, RequestKind, ResponseHead, can_be_named, classify, stream_url};
 use super::id::{ChannelId, Generation, PrincipalId, RequestId};
 use super::input::News;
 use super::output::{Event, Output};
@@ -69,6 +69,11 @@ impl Channel {
     /// Whether this is the queue of that stream.
     pub fn is_queue_of(&self, principal: PrincipalId, run: &str, key: &str) -> bool {
         matches!(self.machine, Machine::Queue(_)) && self.principal == principal && self.run == run && self.key == key
+    }
+
+    /// Whether its requests can go anywhere.
+    pub fn can_be_named(&self) -> bool {
+        can_be_named(&self.run, &self.key)
     }
 
     /// Where its requests go.

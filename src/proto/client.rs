@@ -249,6 +249,10 @@ impl Client {
             channel.refuse(Rc::new(Problem::new(ErrorCode::Aborted)));
             return true;
         };
+        if !channel.can_be_named() {
+            channel.refuse(Rc::new(Problem::new(ErrorCode::NotFound)));
+            return true;
+        }
         if !self.online {
             channel.hold(Hold::Online);
             return false;

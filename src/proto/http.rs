@@ -119,6 +119,13 @@ pub fn stream_url(base_url: &str, run: &str, key: &str) -> String {
     url
 }
 
+/// Whether a URL can name that run and stream. Every URL parser takes a part that is `.` or `..` for a step, encoded or not, and
+/// the request would go elsewhere.
+pub fn can_be_named(run: &str, key: &str) -> bool {
+    let id = key.strip_prefix("input/").unwrap_or(key);
+    ![run, id].iter().any(|part| matches!(*part, "" | "." | ".."))
+}
+
 /// What an answer other than 2xx means, to a send and to a read alike.
 pub fn classify(status: u16, body: &str, token: &AccessToken, wall: UnixTime) -> Problem {
     let server_message = error_message(body);

@@ -267,6 +267,20 @@ fn what_the_server_would_refuse_for_certain_never_leaves() {
 }
 
 #[test]
+fn an_id_that_no_url_can_name_is_not_asked_for() {
+    let (mut world, principal) = World::with_token(1);
+    for stream in ["", ".", ".."] {
+        let send = world.send(principal, stream, "1");
+        assert_eq!(world.state(send), "rejected:not-found");
+        let reader = world.subscribe(principal, &format!("input/{stream}"), None);
+        assert_eq!(world.statuses(reader), ["connecting", "failed:not-found"]);
+    }
+    assert!(world.requests.is_empty());
+    let send = world.send(principal, "...", "1");
+    assert_eq!(world.state(send), "sending");
+}
+
+#[test]
 fn closing_a_principal_takes_back_what_is_queued() {
     let (mut world, principal) = World::with_token(1);
     let first = world.send(principal, "chat", "1");
