@@ -26,9 +26,24 @@ async function bundle() {
     logLevel: "warning",
   });
   if (warnings.length > 0) process.exit(1);
+  if (entries.includes("react")) mergeImports(join(dist, "react.js"));
   if (entries.includes("react") && !/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
     throw new Error('dist/react.js must begin with "use client", or server components cannot import it');
   }
+}
+
+/** One import of React where esbuild leaves one per module: bundlers that do not bundle React keep every one of them. */
+function mergeImports(file) {
+  const names = [];
+  const rest = readFileSync(file, "utf8").replace(/^import \{([^}]*)\} from "react";\n/gm, (_, list) => {
+    names.push(...list.split(",").map((name) => name.trim()));
+    return "";
+  });
+  const merged = `import { ${names.filter(Boolean).join(", ")} } from "react";\n`;
+  writeFileSync(
+    file,
+    rest.replace(/^"use client";\n/, (first) => first + merged),
+  );
 }
 
 function layTemplate() {

@@ -10,8 +10,14 @@ const tool = (name, ...parameters) =>
 // Inlining functions that have one caller makes the file smaller and what is sent larger: past 30 bytes it does not pay.
 const passes = ["-Oz", "--one-caller-inline-max-function-size=30", "--print-features"];
 
-// In every method, for callers that keep an object of a lost instance. Ours never does: the pump drops its engine first.
-const staleCheck = /^ *if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{[^{}]*\}\n/gm;
+// Glue for what does not happen here: an object that outlives its instance (the pump drops its engine first), one that is
+// garbage before its page is, and a string passed without a way to make room for it.
+const unneeded = [
+  /^ *if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{[^{}]*\}\n/gm,
+  /^ *Object\.defineProperty\(this, '__wbg_inst'.*\n/gm,
+  /^ *EngineFinalization\.(un)?register\(.*\n/gm,
+  /^ *if \(realloc === undefined\) \{[^{}]*\}\n/gm,
+];
 
 /** Rewrites both files. Every name between them ends in a hash, which no compression can shrink: 2 % of all that is sent. */
 export function optimise(wasmFile, glueFile) {
@@ -31,7 +37,7 @@ export function optimise(wasmFile, glueFile) {
   );
   writeFileSync(
     glueFile,
-    glue.replace(staleCheck, "").replace(name, (name) => short.get(name)),
+    unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), glue).replace(name, (name) => short.get(name)),
   );
   tool("wasm-as", textFile, ...features, "-o", wasmFile);
   rmSync(textFile);

@@ -9,7 +9,7 @@ interface Props {
 
 export function Decision({ runId, accessToken, task }: Props) {
   const [note, setNote] = useState("");
-  const approval = useApproval(runId, { accessToken });
+  const approval = useApproval(runId, { accessToken, outbox: "indexeddb" });
   const { answer, status, isOpen } = approval;
   const over = task === "published" || task === "rejected" || approval.answered === "elsewhere";
   const choosing = !over && isOpen;

@@ -2,9 +2,10 @@ import type { Problem, ProblemCode } from "../wasm/interface.js";
 
 /**
  * What went wrong, as a closed union. `invalid-options` is a wrong or missing argument, `engine-unavailable` means that
- * the WebAssembly core could not be loaded or has stopped; every other code comes from the core.
+ * the WebAssembly core could not be loaded or has stopped, `expired` that a send waited in the outbox for too long and was not sent; every
+ * other code comes from the core.
  */
-export type ErrorCode = ProblemCode | "invalid-options" | "engine-unavailable";
+export type ErrorCode = ProblemCode | "invalid-options" | "engine-unavailable" | "expired";
 
 /**
  * How a failed send ended: `rejected` and `cancelled` were certainly not taken; `unknown` may or may not have reached
@@ -63,8 +64,8 @@ export function invalidOptions(message: string): TidegateError {
 }
 
 /** A send that was taken back. */
-export function cancelled(outcome: SendOutcome = "cancelled"): TidegateError {
-  return new TidegateError("The send was cancelled.", { code: "aborted", retryable: true, outcome });
+export function cancelled(): TidegateError {
+  return new TidegateError("The send was cancelled.", { code: "aborted", retryable: true, outcome: "cancelled" });
 }
 
 /** The words of whatever was thrown. */

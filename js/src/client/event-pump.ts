@@ -289,7 +289,7 @@ export class EventPump {
     principal.question = question;
     const isCurrent = () => principal.question === question;
     try {
-      const token = await this.#core.askToken(principal.provide ?? noProvider);
+      const token = await this.#core.askToken(principal.provide);
       if (!isCurrent()) return;
       principal.question = undefined;
       this.#giveToken(principal, token);
@@ -344,8 +344,4 @@ export class EventPump {
     const outcome = state === "rejected" || state === "unknown" ? state : undefined;
     return new TidegateError(this.#core.describe(problem, state), { ...problem, outcome });
   }
-}
-
-function noProvider(): never {
-  throw new Error("a string cannot renew itself");
 }

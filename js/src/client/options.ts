@@ -17,6 +17,18 @@ export interface ConnectionOptions {
   previewBranch?: string | undefined;
 }
 
+/** Whether what is queued survives a reload. */
+export interface OutboxOptions {
+  /**
+   * Keeps sends that have not left over a reload, without any token: `session` for this tab, `indexeddb` for all tabs of
+   * this origin, of which one sends each item, once. What was on its way when the page was left is `unknown` afterwards and
+   * never sent again unasked. The code for it loads when it is first used. Default: none, a reload forgets the queue.
+   */
+  outbox?: "session" | "indexeddb" | undefined;
+  /** After how many milliseconds a send that has not left ends as `rejected` with the code `expired`. Default: 600 000. */
+  outboxExpiresInMs?: number | undefined;
+}
+
 /** A server and a branch of it. */
 export interface Endpoint {
   /** Without a trailing slash. */

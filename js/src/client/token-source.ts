@@ -25,7 +25,7 @@ const memory = () =>
 export function identityOf(token: AccessToken): string {
   if (typeof token === "function") return sourceOf(token).identity;
   const { sub, scopes } = claimsOf(token);
-  if (typeof sub === "string") return `jwt:${JSON.stringify([sub, Array.isArray(scopes) ? [...scopes].sort() : []])}`;
+  if (typeof sub === "string") return `jwt:${JSON.stringify([sub, [scopes].flat().sort()])}`;
   const { opaque } = memory();
   if (!opaque.has(token)) opaque.set(token, opaque.size + 1);
   return `opaque:${opaque.get(token)}`;

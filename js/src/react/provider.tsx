@@ -1,9 +1,9 @@
 import { createContext, type ReactNode, useContext, useMemo } from "react";
-import type { ConnectionOptions } from "../client/options.js";
+import type { ConnectionOptions, OutboxOptions } from "../client/options.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
 /** What {@link TriggerAuthContext} carries. A hook's own options win over it, field by field. */
-export interface TriggerAuth extends ConnectionOptions {
+export interface TriggerAuth extends ConnectionOptions, OutboxOptions {
   /** Accepted so that existing code compiles; retries and their timing are Tidegate's own. */
   requestOptions?: unknown;
 }
@@ -17,7 +17,7 @@ export interface TidegateProviderProps extends TriggerAuth {
 }
 
 /**
- * Gives the hooks below it a token, a base URL and a preview branch, each optional and inherited from an outer provider.
+ * Gives the hooks below it a token, a base URL, a preview branch and an outbox, each optional and inherited from an outer provider.
  * `accessToken` may be an inline function: a new one on each render renews nothing and reconnects nothing.
  */
 export function TidegateProvider({ children, ...own }: TidegateProviderProps): ReactNode {
@@ -26,9 +26,11 @@ export function TidegateProvider({ children, ...own }: TidegateProviderProps): R
   const baseURL = own.baseURL ?? outer?.baseURL;
   const previewBranch = own.previewBranch ?? outer?.previewBranch;
   const requestOptions = own.requestOptions ?? outer?.requestOptions;
+  const outbox = own.outbox ?? outer?.outbox;
+  const outboxExpiresInMs = own.outboxExpiresInMs ?? outer?.outboxExpiresInMs;
   const value = useMemo(
-    () => ({ accessToken, baseURL, previewBranch, requestOptions }),
-    [accessToken, baseURL, previewBranch, requestOptions],
+    () => ({ accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs }),
+    [accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs],
   );
   return <TriggerAuthContext.Provider value={value}>{children}</TriggerAuthContext.Provider>;
 }

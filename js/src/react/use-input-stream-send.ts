@@ -74,8 +74,8 @@ export function useInputStreamSend<T>(
 ): InputStreamSend<InputData<T>> {
   type Data = InputData<T>;
   const { enabled = true, dedupe = "while-pending", cancelOnUnmount, schema } = options;
-  const { target, error: targetError } = useTarget(options);
-  const address = enabled && target && runId && streamId ? { target, runId, streamId } : undefined;
+  const { target, error: targetError, ...outbox } = useTarget(options);
+  const address = enabled && target && runId && streamId ? { target, runId, streamId, ...outbox } : undefined;
   const obstacle = address ? undefined : obstacleOf(enabled, runId, streamId, targetError);
   const ownKey = useId();
   const key = address ? sendStoreKey(address) : `not-ready:${ownKey}`;
@@ -151,8 +151,8 @@ function obstacleOf(
   streamId: string,
   targetError: TidegateError | undefined,
 ): TidegateError {
-  if (!streamId) return invalidOptions("useInputStreamSend has no stream id. Pass the id of the input stream.");
-  if (!enabled) return invalidOptions("This input stream is switched off (enabled: false), so nothing was sent.");
+  if (!streamId) return invalidOptions("There is no stream id. Pass the id of the input stream.");
+  if (!enabled) return invalidOptions("It is switched off (enabled: false), so nothing was sent.");
   if (!runId)
     return invalidOptions(
       "There is no run id yet, so nothing was sent. Keep the control disabled until isReady is true.",

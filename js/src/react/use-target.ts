@@ -1,21 +1,22 @@
 import { useContext, useEffect, useMemo, useRef } from "react";
 import { invalidOptions, TidegateError } from "../client/errors.js";
-import { type ConnectionOptions, checkToken, toEndpoint } from "../client/options.js";
+import { type ConnectionOptions, checkToken, type OutboxOptions, toEndpoint } from "../client/options.js";
 import { pageRegistry } from "../store/registry.js";
 import { principalKey, type SharedPrincipal, type Target } from "../store/target.js";
 import { TriggerAuthContext } from "./provider.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
 /** A target, or why there is none: an error that something is *wrong* has the code `invalid-options`. */
-export type TargetResult = { target: Target; error?: undefined } | { target?: undefined; error: TidegateError };
+export type TargetResult = OutboxOptions & TargetOrError;
+type TargetOrError = { target: Target; error?: undefined } | { target?: undefined; error: TidegateError };
 
 /** Options over context, checked; and hands a renewed token on to what is already open. */
-export function useTarget(options: ConnectionOptions): TargetResult {
+export function useTarget(options: ConnectionOptions & OutboxOptions): TargetResult {
   const context = useContext(TriggerAuthContext);
   const accessToken = useTokenIdentity(options.accessToken ?? context?.accessToken);
   const baseURL = options.baseURL ?? context?.baseURL;
   const previewBranch = options.previewBranch ?? context?.previewBranch;
-  const result = useMemo((): TargetResult => {
+  const result = useMemo((): TargetOrError => {
     try {
       checkToken(accessToken);
       const endpoint = toEndpoint({ baseURL, previewBranch });
@@ -38,7 +39,9 @@ export function useTarget(options: ConnectionOptions): TargetResult {
     if (before && principalKey(before) === key) shared?.setToken(target.accessToken);
     else shared?.offer(target.accessToken);
   }, [target]);
-  return result;
+  const outbox = options.outbox ?? context?.outbox;
+  const outboxExpiresInMs = options.outboxExpiresInMs ?? context?.outboxExpiresInMs;
+  return { ...result, outbox, outboxExpiresInMs };
 }
 
 function missingToken(): TidegateError {

@@ -1,7 +1,10 @@
 import { encode } from "../client/encode.js";
 import type { SendHandle, SendUpdate } from "../client/entries.js";
-import { cancelled, type TidegateError } from "../client/errors.js";
+import { cancelled, TidegateError } from "../client/errors.js";
+import type { OutboxOptions } from "../client/options.js";
+import type { Hand } from "../client/outbox/lane.js";
 import { type StandardSchema, validate } from "../client/schema.js";
+import { identityOf } from "../client/token-source.js";
 import type { SendState, WaitingFor } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
 import { acquirePrincipal, principalKey, releasePrincipal, type SharedPrincipal, type Target } from "./target.js";
@@ -53,15 +56,15 @@ export interface SendWishes extends SendSignals {
 }
 
 /** Where sends go, and as whom. */
-export interface SendAddress {
+export interface SendAddress extends OutboxOptions {
   readonly target: Target;
   readonly runId: string;
   readonly streamId: string;
 }
 
 /** Components with the same key see the same sends. */
-export function sendStoreKey({ target, runId, streamId }: SendAddress): string {
-  return JSON.stringify(["send", principalKey(target), runId, streamId]);
+export function sendStoreKey({ target, runId, streamId, outbox }: SendAddress): string {
+  return JSON.stringify(["send", principalKey(target), runId, streamId, outbox]);
 }
 
 /** Of a stream to which nothing has been sent; one object, so that it is also a stable server snapshot. */
@@ -75,8 +78,8 @@ interface Entry<T> {
   readonly json: string | undefined;
   readonly schema: StandardSchema | undefined;
   /** While it is being validated or is behind one that is. */
-  turn: object | undefined;
-  handle: SendHandle | undefined;
+  turn?: object | undefined;
+  handle?: SendHandle | undefined;
   /** Calls that have not given it up. */
   wanted: number;
   settled: ((send: Send<T>) => void)[];
@@ -90,14 +93,25 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   readonly #shared: SharedPrincipal | undefined;
   #entries: Entry<T>[] = [];
   #lastTurn: Promise<void> | undefined;
+  readonly #closed = new AbortController();
+  /** To the pump, or to the outbox in front of it. */
+  #hand: Hand = (json, listener) => {
+    const { runId, streamId } = this.#address as SendAddress;
+    const { pump, principal } = this.#shared as SharedPrincipal;
+    return pump.send({ principal, runId, streamId, json, listener });
+  };
 
   constructor(address: SendAddress | undefined) {
     super(IDLE_SENDS);
     this.#address = address;
     this.#shared = address && acquirePrincipal(address.target);
+    if (address?.outbox) this.#lastTurn = this.#openOutbox(address).catch(console.warn);
   }
 
-  /** Needs an address. Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. */
+  /**
+   * Sends, or joins a send that `dedupe` takes for the same. Resolves when that is settled; never throws or rejects. Needs
+   * an address.
+   */
   send(data: T, dedupe: Dedupe, wishes: SendWishes = {}): Promise<Send<T>> {
     if (wishes.signal?.aborted) return settlementOf(this.#add(data, undefined, { state: "cancelled", attempt: 0 }));
     let json: string;
@@ -124,8 +138,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   /** Queues a send that was not accepted again: the given one, or the newest. */
   retry(id?: number, signals: SendSignals = {}): void {
     const entry = this.#entries.findLast(
-      ({ send, json }) =>
-        (id === undefined || send.id === id) && json !== undefined && !isPending(send) && send.state !== "accepted",
+      ({ send, json }) => (id === undefined || send.id === id) && json && !isPending(send) && send.state !== "accepted",
     );
     if (!entry) return;
     this.#entries = [...this.#entries.filter((other) => other !== entry), entry];
@@ -147,13 +160,33 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
 
   dispose(): void {
     for (const { handle } of this.#entries) handle?.forget();
+    this.#closed.abort();
     if (this.#address) releasePrincipal(this.#address.target);
+  }
+
+  /** Until it is open, sends wait; where there can be none, they go without. */
+  async #openOutbox({ target, ...address }: SendAddress): Promise<void> {
+    const { accessToken, ...endpoint } = target;
+    const { openLane } = await import("../client/outbox/lane.js");
+    const lane = await openLane({
+      ...endpoint,
+      ...address,
+      identity: identityOf(accessToken),
+      hand: this.#hand,
+      restored: (json, connect) => {
+        const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 });
+        entry.handle = connect((update) => this.#update(entry, update));
+      },
+      Failure: TidegateError,
+      closed: this.#closed.signal,
+    });
+    if (lane) this.#hand = lane;
   }
 
   #add(data: T, json: string | undefined, update: SendUpdate, schema?: StandardSchema): Entry<T> {
     lastId += 1;
     const send = withUpdate(lastId, data, update);
-    const entry: Entry<T> = { send, json, schema, turn: undefined, handle: undefined, wanted: 0, settled: [] };
+    const entry: Entry<T> = { send, json, schema, wanted: 0, settled: [] };
     this.#entries.push(entry);
     this.#publish();
     return entry;
@@ -179,14 +212,8 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 
   #handOver(entry: Entry<T>): void {
-    if (entry.handle) {
-      entry.handle.retry();
-      return;
-    }
-    const { runId, streamId } = this.#address as SendAddress;
-    const { pump, principal } = this.#shared as SharedPrincipal;
-    const listener = (update: SendUpdate) => this.#update(entry, update);
-    entry.handle = pump.send({ principal, runId, streamId, json: entry.json as string, listener });
+    if (entry.handle) entry.handle.retry();
+    else entry.handle = this.#hand(entry.json as string, (update) => this.#update(entry, update));
   }
 
   #cancel(entry: Entry<T>): void {
@@ -256,9 +283,7 @@ function isPending({ state }: Send<unknown>): boolean {
 
 /** Whether there is nothing more to be said on a stream that takes one send. */
 export function isConclusive(send: Send<unknown>): boolean {
-  return (
-    isPending(send) || send.state === "accepted" || send.state === "unknown" || send.error?.code === "run-finished"
-  );
+  return send.error?.code === "run-finished" || (send.state !== "rejected" && send.state !== "cancelled");
 }
 
 function statusOf({ state }: Send<unknown>): SendSnapshot<unknown>["status"] {

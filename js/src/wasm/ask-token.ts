@@ -7,7 +7,7 @@ export const TOKEN_TIMEOUT_MS = 10_000;
  * Asks a token function once. Resolves to a non-empty token, or rejects with a sentence for the developer when the
  * function throws, rejects, returns something else, or has not settled after ten seconds.
  */
-export function askToken(provide: () => unknown): Promise<string> {
+export function askToken(provide: () => unknown = noProvider): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (what: string) => reject(new Error(`${TOKEN_FUNCTION} ${what}.`));
     const timer = setTimeout(() => fail("did not answer within 10 seconds"), TOKEN_TIMEOUT_MS);
@@ -27,4 +27,8 @@ export function askToken(provide: () => unknown): Promise<string> {
 /** An application's error may quote the request that failed. */
 function withoutTokens(text: string): string {
   return text.replace(/eyJ[\w.-]+/g, "<token>");
+}
+
+function noProvider(): never {
+  throw new Error("a string cannot renew itself");
 }

@@ -115,7 +115,7 @@ export interface Core {
   /** Tells the developer of what is no call's own error: a record that was skipped, or where the core stopped. */
   warn(about: { id: string; reason: string } | string): void;
   /** Asks a token function once; rejects with a sentence for the developer. */
-  askToken(provide: () => unknown): Promise<string>;
+  askToken(provide?: () => unknown): Promise<string>;
   /** Tells when the page may have missed something. */
   watchPage(page: { wake(): void; setOnline(online: boolean): void }): void;
   /** False only where the host says so. */
