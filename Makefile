@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check sim contract size
+.PHONY: help setup build demo test check sim faults contract size
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -26,6 +26,10 @@ check: ## formats, lints, types, exports, licences, advisories, size
 
 sim: ## the simulations of the core over SEEDS=10000 seeds
 	@SEEDS=$(SEEDS) node .ci/parts.mjs sim
+
+faults: ## what can happen to a send, over real sockets, in Node and in Chromium; SEED= for the thousand sends
+	@.ci/setup build browser
+	@SEED=$(SEED) node .ci/parts.mjs package faults
 
 contract: ## the recorded exchanges, asked of URL= with KEY= (of our own server when left out)
 	@.ci/setup build

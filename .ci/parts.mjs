@@ -42,6 +42,9 @@ const test = [
   },
 ];
 
+const faults = { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] };
+test.push(faults);
+
 const check = [
   { name: "format", command: ["cargo", "fmt", "--all", "--check"] },
   { name: "clippy", command: ["cargo", "clippy", "--workspace", "--all-targets", "--quiet", "--", "-Dwarnings"] },

@@ -66,7 +66,13 @@ export class Host {
       const response = await fetch(request);
       if (!wanted()) return;
       this.#head(id, response);
-      if (init.method || !response.ok) {
+      if (init.method && response.ok) {
+        // The head of a success says it all: that the rest breaks off, or never comes, changes nothing.
+        response.text().catch(() => {});
+        this.#finish(id, this.#news.onBody, "");
+        return;
+      }
+      if (!response.ok) {
         const text = await response.text();
         if (wanted()) this.#finish(id, this.#news.onBody, text);
         return;

@@ -17,11 +17,13 @@
 //! # Layers
 //!
 //! `store` keeps, `sse` and `tasks` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the routes together.
-//! [`app`] takes everything from an [`AppState`], so a test calls it without a port.
+//! [`app`] takes everything from an [`AppState`], so a test calls it without a port; [`serve`] gives it one. With
+//! [`Config::faults`] anything can be made to go wrong: see [`faults`].
 
 mod auth;
 mod clock;
 mod cors;
+pub mod faults;
 mod id;
 mod jwt;
 mod respond;
@@ -32,19 +34,23 @@ mod state;
 mod store;
 mod tasks;
 mod upload;
+mod wire;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, LOCATION, ORIGIN};
 use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+
+use std::io;
+use tokio::net::TcpListener;
 
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 
 use respond::Refusal;
-use routes::{input, read, runs, tokens, trigger, write};
+use routes::{dev, input, read, runs, tokens, trigger, write};
 
 /// The whole server. Demo tasks run on the tokio runtime in which requests are answered.
 pub fn app(state: AppState) -> Router {
@@ -65,12 +71,27 @@ pub fn app(state: AppState) -> Router {
             get(write::head_only).head(write::last_line).put(write::create).post(write::ingest),
         )
         .route("/realtime/v1/streams/{run}/{target}/{key}/append", action(write::append));
-    for_browsers
+    let wire = for_browsers
         .merge(for_backends)
         .fallback(not_found)
         .layer(from_fn(require_credentials))
-        .layer(from_fn(redirect_trailing_slash))
-        .with_state(state)
+        .layer(from_fn(redirect_trailing_slash));
+    if !state.config.faults {
+        return wire.with_state(state);
+    }
+    let switches = Router::new()
+        .route("/dev/faults", get(dev::faults).put(dev::set_faults).delete(dev::clear_faults))
+        .route("/dev/requests", get(dev::requests));
+    wire.layer(from_fn_with_state(state.clone(), faults::inject)).merge(switches).with_state(state)
+}
+
+/// Serves [`app`] on a port, for ever. Connections are such that a fault can drop them.
+///
+/// # Errors
+/// Those of the listener.
+pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
+    let service = app(state).into_make_service_with_connect_info::<wire::Plug>();
+    axum::serve(wire::Wires(listener), service).await
 }
 
 /// A route that only POST reaches. Other verbs that change things are told so; GET gets an empty 405.

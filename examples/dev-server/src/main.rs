@@ -5,27 +5,28 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use axum::serve::ListenerExt;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, app};
+use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, serve};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
 tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
-Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY]
+Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
   --secret-key KEY  default tr_dev_tidegate; or the environment variable TIDEGATE_SECRET_KEY,
                     which does not show in the list of processes
+  --faults          what goes wrong is chosen by requests to /dev/faults
+  --no-idempotence  a repeated send is a second record, as it is on Trigger.dev
 
 It keeps everything in memory, prints its address and serves until it is stopped.";
 
 struct Arguments {
     address: SocketAddr,
-    secret_key: String,
+    config: Config,
 }
 
 #[tokio::main]
@@ -44,7 +45,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         say(USAGE);
         return Ok(());
     };
-    let is_default_key = arguments.secret_key == DEFAULT_SECRET_KEY;
+    let is_default_key = arguments.config.secret_key == DEFAULT_SECRET_KEY;
     if is_default_key && !arguments.address.ip().is_loopback() {
         return Err("the default secret key is public: give --secret-key to listen beyond this machine".into());
     }
@@ -53,12 +54,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     })?;
     let hint = if is_default_key { DEFAULT_SECRET_KEY } else { "as given" };
     say(&format!("tidegate-dev http://{} (secret key: {hint})", listener.local_addr()?));
-    let config = Config { secret_key: arguments.secret_key, ..Config::default() };
-    // Events are small and must not wait for one another.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    axum::serve(listener, app(AppState::new(config))).await?;
+    serve(listener, AppState::new(arguments.config)).await?;
     Ok(())
 }
 
@@ -66,24 +62,27 @@ async fn run() -> Result<(), Box<dyn Error>> {
 fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     let mut port: u16 = 3030;
     let mut host = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let mut secret_key = env::var("TIDEGATE_SECRET_KEY").unwrap_or_default();
+    let secret_key = env::var("TIDEGATE_SECRET_KEY").unwrap_or_default();
+    let mut config = Config { secret_key, ..Config::default() };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("port") => port = parser.value()?.parse()?,
             Long("host") => host = parser.value()?.parse()?,
-            Long("secret-key") => secret_key = parser.value()?.parse()?,
+            Long("secret-key") => config.secret_key = parser.value()?.parse()?,
+            Long("faults") => config.faults = true,
+            Long("no-idempotence") => config.idempotent_sends = false,
             Long("help") | Short('h') => return Ok(None),
             Long(_) | Short(_) | Value(_) => return Err(format!("{}; see --help", argument.unexpected()).into()),
         }
     }
-    if secret_key.is_empty() {
-        DEFAULT_SECRET_KEY.clone_into(&mut secret_key);
+    if config.secret_key.is_empty() {
+        DEFAULT_SECRET_KEY.clone_into(&mut config.secret_key);
     }
-    if !secret_key.starts_with("tr_") {
+    if !config.secret_key.starts_with("tr_") {
         return Err("a secret key begins with tr_, as in tr_dev_something".into());
     }
-    Ok(Some(Arguments { address: SocketAddr::new(host, port), secret_key }))
+    Ok(Some(Arguments { address: SocketAddr::new(host, port), config }))
 }
 
 #[expect(clippy::print_stdout, reason = "the address is what this program has to say")]

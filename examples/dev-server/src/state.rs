@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use crate::faults::Faults;
 use crate::store::Store;
 
 /// What an owner of the server may choose.
@@ -24,6 +25,10 @@ pub struct Config {
     pub idle_after: Duration,
     /// How long a demo task takes for a token, in milliseconds, picked anew for each. Default 25 to 40.
     pub token_pace_ms: RangeInclusive<u64>,
+    /// Whether a repeated send is dropped, and clients are told so. Default: yes. The original does neither.
+    pub idempotent_sends: bool,
+    /// Whether there are fault switches and a log of requests under `/dev/`. Default: no.
+    pub faults: bool,
 }
 
 /// The key of a server that was given none.
@@ -37,6 +42,8 @@ impl Default for Config {
             ping_after: Duration::from_secs(5),
             idle_after: Duration::from_secs(60),
             token_pace_ms: 25..=40,
+            idempotent_sends: true,
+            faults: false,
         }
     }
 }
@@ -48,12 +55,19 @@ pub struct AppState {
     pub(crate) store: Arc<Store>,
     pub(crate) waits: Arc<Waits>,
     pub(crate) running: Arc<Running>,
+    pub(crate) faults: Arc<Faults>,
 }
 
 impl AppState {
     /// A server that has seen nothing yet.
     pub fn new(config: Config) -> Self {
-        Self { config: Arc::new(config), store: Arc::default(), waits: Arc::default(), running: Arc::default() }
+        Self {
+            config: Arc::new(config),
+            store: Arc::default(),
+            waits: Arc::default(),
+            running: Arc::default(),
+            faults: Arc::default(),
+        }
     }
 }
 

@@ -28,7 +28,9 @@ pub(crate) async fn send(
         Ok(response) => response,
         Err(refusal) => axum::response::IntoResponse::into_response(refusal),
     };
-    response.headers_mut().insert(respond::IDEMPOTENT, HeaderValue::from_static("1"));
+    if app.config.idempotent_sends {
+        response.headers_mut().insert(respond::IDEMPOTENT, HeaderValue::from_static("1"));
+    }
     response
 }
 
@@ -50,7 +52,8 @@ fn try_send(app: &AppState, run: &str, stream: &str, headers: &HeaderMap, upload
         Some(text) => Append::new(text, &record_id),
         None => Append::without_data(&record_id),
     };
-    let request_key = headers.get(REQUEST_KEY).and_then(|value| value.to_str().ok());
+    let request_key =
+        headers.get(REQUEST_KEY).filter(|_| app.config.idempotent_sends).and_then(|key| key.to_str().ok());
     let key = StreamKey::input(&run.id, stream);
     match app.store.append(&key, append.once(request_key)) {
         Appended::Now => wake(app, &key),

@@ -1,5 +1,6 @@
 //! The routes, by what they are about.
 
+pub(crate) mod dev;
 pub(crate) mod input;
 mod options;
 pub(crate) mod read;
@@ -8,3 +9,5 @@ pub(crate) mod tokens;
 pub(crate) mod trigger;
 mod validate;
 pub(crate) mod write;
+
+pub(crate) use options::REQUEST_KEY;

@@ -13,7 +13,7 @@ const REQUEST_REPLAY_SECONDS: i64 = 24 * 3600;
 const KEY_REPLAY_SECONDS: i64 = 30 * 24 * 3600;
 
 /// The header by which a client marks the retries of one call.
-pub(super) const REQUEST_KEY: &str = "x-trigger-request-idempotency-key";
+pub(crate) const REQUEST_KEY: &str = "x-trigger-request-idempotency-key";
 
 #[derive(Default)]
 pub(super) struct Options {

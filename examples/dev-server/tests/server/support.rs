@@ -1,5 +1,6 @@
 //! One server, and requests to it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -7,13 +8,15 @@ use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tidegate_dev_server::{AppState, Config, app};
+use tidegate_dev_server::{AppState, Config, app, serve};
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 pub(crate) const KEY: &str = "tr_dev_test";
 
 pub(crate) struct Server {
     router: Router,
+    state: AppState,
 }
 
 pub(crate) struct Answer {
@@ -163,8 +166,21 @@ impl Event {
 
 impl Server {
     pub(crate) fn new() -> Self {
-        let config = Config { secret_key: KEY.to_owned(), token_pace_ms: 1..=1, ..Config::default() };
-        Self { router: app(AppState::new(config)) }
+        Self::with(Config::default())
+    }
+
+    /// With this configuration, but for the key and the pace.
+    pub(crate) fn with(config: Config) -> Self {
+        let state = AppState::new(Config { secret_key: KEY.to_owned(), token_pace_ms: 1..=1, ..config });
+        Self { router: app(state.clone()), state }
+    }
+
+    /// The same server on a port of its own, for what needs a connection.
+    pub(crate) async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, self.state.clone()));
+        address
     }
 
     pub(crate) fn ask<'a>(&'a self, method: &'a str, path: impl Into<String>) -> Ask<'a> {

@@ -1,0 +1,55 @@
+//! `/dev/…`: the switches for faults, and the log of requests. Secret key only.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use serde_json::json;
+
+use crate::auth::Caller;
+use crate::faults::Rule;
+use crate::respond::{self, Refusal};
+use crate::state::AppState;
+use crate::upload::Upload;
+
+const BODY_LIMIT: usize = 1_048_576;
+
+/// `GET /dev/faults`
+pub(crate) async fn faults(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, Refusal> {
+    Caller::backend(&headers, &app.config)?;
+    Ok(respond::json(StatusCode::OK, &*app.faults.rules()))
+}
+
+/// `PUT /dev/faults`
+pub(crate) async fn set_faults(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    upload: Upload,
+) -> Result<Response, Refusal> {
+    Caller::backend(&headers, &app.config)?;
+    let refuse =
+        |problem: String| Refusal::Error(StatusCode::BAD_REQUEST, format!("These are no fault rules: {problem}"));
+    let body = upload.within(BODY_LIMIT)?;
+    let rules: Vec<Rule> = serde_json::from_slice(&body).map_err(|error| refuse(error.to_string()))?;
+    if let Some(problem) = rules.iter().find_map(Rule::problem) {
+        return Err(refuse(problem));
+    }
+    let mut current = app.faults.rules();
+    *current = rules;
+    Ok(respond::json(StatusCode::OK, &*current))
+}
+
+/// `DELETE /dev/faults`
+pub(crate) async fn clear_faults(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, Refusal> {
+    Caller::backend(&headers, &app.config)?;
+    app.faults.rules().clear();
+    Ok(respond::json(StatusCode::OK, &json!([])))
+}
+
+/// `GET /dev/requests?path=…`, the path as it stands in requests.
+pub(crate) async fn requests(State(app): State<AppState>, headers: HeaderMap, uri: Uri) -> Result<Response, Refusal> {
+    Caller::backend(&headers, &app.config)?;
+    let prefix = uri.query().and_then(|query| query.strip_prefix("path=")).unwrap_or_default();
+    let requests = app.faults.requests();
+    let body = json!({ "forgotten": requests.forgotten(), "requests": requests.under(prefix) });
+    Ok(respond::json(StatusCode::OK, &body))
+}
