@@ -101,7 +101,7 @@ impl Auth {
         }
         match (usable, self.renewal) {
             (Some(token), _) => Access::Granted(token, self.generation),
-            (None, Renewal::Resting(_)) if self.backoff.failures() >= PROVIDER_TRIES => Access::Denied(self.denial()),
+            (None, Renewal::Resting(_)) if self.is_hopeless() => Access::Denied(self.denial()),
             (None, _) => Access::Wait,
         }
     }
@@ -113,7 +113,7 @@ impl Auth {
             self.held = None;
             self.problem = Some(Rc::new(Problem::new(ErrorCode::TokenMalformed)));
             // Asking again at once would go round and round.
-            return self.rest(now, "the text is empty or holds characters that no token has", random);
+            return self.rest(now, "What was given is empty or holds characters that no token has.", random);
         };
         let lifetime_ms = token.claims().and_then(Claims::lifetime_ms).filter(|&lifetime| lifetime > 0);
         self.held = Some(Held { token, arrived: now.monotonic, lifetime_ms });
@@ -172,7 +172,7 @@ impl Auth {
         if let Renewal::Asked(until) = self.renewal
             && until <= now.monotonic
         {
-            self.fail(now, "the access token function did not settle within 10 seconds", random);
+            self.fail(now, "The accessToken function did not answer within 10 seconds.", random);
         }
     }
 
@@ -187,6 +187,12 @@ impl Auth {
             Renewal::Asked(until) | Renewal::Resting(until) => Some(until),
             Renewal::Idle => None,
         }
+    }
+
+    /// Asking again will not help: it has been done often enough, or the provider gives what is no token.
+    fn is_hopeless(&self) -> bool {
+        self.backoff.failures() >= PROVIDER_TRIES
+            || self.problem.as_ref().is_some_and(|problem| problem.code == ErrorCode::TokenMalformed)
     }
 
     fn denial(&self) -> Rc<Problem> {

@@ -128,7 +128,7 @@ pub struct Problem {
     pub code: ErrorCode,
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
-    /// The server's own words, shortened.
+    /// The server's own words, shortened; without a status, those of the token provider.
     pub server_message: Option<String>,
     /// The scope the token lacks.
     pub missing_scope: Option<String>,

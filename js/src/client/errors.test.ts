@@ -41,7 +41,11 @@ it("says less where less is known", () => {
 it("adds that an unknown outcome is unknown, and the words of the server or of the token function", () => {
   const problem: Problem = { code: "server", retryable: true, status: 500, serverMessage: "Internal Server Error" };
   expect(words(problem, "unknown")).toMatch(/may or may not have arrived.*The server said: "Internal Server Error"\.$/);
-  const provider = { ...problem, serverMessage: "The accessToken function failed: no session." };
+  const provider: Problem = {
+    code: "token-missing",
+    retryable: false,
+    serverMessage: "The accessToken function failed: no session.",
+  };
   expect(words(provider, "rejected")).not.toMatch(/server said|may or may not/);
   expect(words(provider)).toMatch(/ The accessToken function failed: no session\.$/);
 });

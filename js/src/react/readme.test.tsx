@@ -22,7 +22,7 @@ it("the README's example is the one that is tested", () => {
 });
 
 it("the README's example waits for a run, shows the draft and sends the answer once", async () => {
-  const { rerender } = render(<App />, { wrapper: StrictMode });
+  const { rerender } = render(<App runId={undefined} />, { wrapper: StrictMode });
   expect(screen.getByText("Approve")).toHaveProperty("disabled", true);
   expect(fakePage.loader.loads).toBe(0);
   await step(() => rerender(<App runId="run_1" />));

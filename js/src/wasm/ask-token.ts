@@ -1,5 +1,3 @@
-import { TOKEN_FUNCTION } from "./describe.js";
-
 /** How long a token function may take. */
 export const TOKEN_TIMEOUT_MS = 10_000;
 
@@ -9,7 +7,7 @@ export const TOKEN_TIMEOUT_MS = 10_000;
  */
 export function askToken(provide: () => unknown = noProvider): Promise<string> {
   return new Promise((resolve, reject) => {
-    const fail = (what: string) => reject(new Error(`${TOKEN_FUNCTION} ${what}.`));
+    const fail = (what: string) => reject(new Error(`The accessToken function ${what}.`));
     const timer = setTimeout(() => fail("did not answer within 10 seconds"), TOKEN_TIMEOUT_MS);
     Promise.resolve()
       .then(provide)

@@ -3,10 +3,10 @@ import type { Problem, ProblemCode, SendState } from "./interface.js";
 const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = {
   "run-finished": "The run has finished and takes no more input. Start a new run to go on.",
   "not-found":
-    "There is no such run in this environment. Check the run id, and that the token was minted for the same environment.",
+    "There is no such run in this environment. Check the run id, the base URL, and that the token was minted for the same environment.",
   forbidden: ({ missingScope }) =>
     missingScope
-      ? `The access token lacks the scope "${missingScope}". Mint one that has it.`
+      ? `The access token lacks the scope "${missingScope}". Mint one that has it, or check the run id.`
       : "The access token does not allow this. Sending needs the scope write:inputStreams:<run id>, reading needs read:runs:<run id>.",
   unauthorized:
     "The server refused the access token. Check that it was minted for this server and environment, and pass a new one.",
@@ -30,9 +30,6 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
   aborted: "It was cancelled.",
 };
 
-/** How every sentence about a failed token function begins: the core hands those back as if a server had said them. */
-export const TOKEN_FUNCTION = "The accessToken function";
-
 /** What happened and what to do about it, for the person who reads the message. */
 export function describe(problem: Problem, state?: SendState): string {
   const sentence = SENTENCES[problem.code];
@@ -40,8 +37,8 @@ export function describe(problem: Problem, state?: SendState): string {
   return [
     typeof sentence === "string" ? sentence : sentence(problem),
     state === "unknown" && "It may or may not have arrived, so check before you send it again.",
-    serverMessage &&
-      (serverMessage.startsWith(TOKEN_FUNCTION) ? serverMessage : `The server said: "${serverMessage}".`),
+    // Without a status no server was asked: the words are those of the token function, or of who called it.
+    serverMessage && (problem.status ? `The server said: "${serverMessage}".` : serverMessage),
   ]
     .filter(Boolean)
     .join(" ");
