@@ -5,17 +5,19 @@ use alloc::string::String;
 
 use super::auth::Auth;
 use super::error::{ErrorCode, Problem};
-use super::http::{RequestFailure, RequestKind, ResponseHead, can_be_named, classify, stream_url};
+use super::http::{RequestFailure, RequestKind, ResponseHead, StreamVersion, can_be_named, classify, stream_url};
 use super::id::{ChannelId, Generation, PrincipalId, RequestId};
 use super::input::News;
+use super::inquiry::Finding;
 use super::output::{Event, Output};
 use super::random::Random;
-use super::send::{Hold, SendQueue, Verdict};
+use super::send::{Hold, SendQueue};
 use super::subscription::{Effect, Subscription};
 use super::table::Queue;
 use super::text::concat;
 use super::time::{Instant, Now};
 use super::token::AccessToken;
+use super::verdict::{Remedy, Verdict};
 
 /// A channel.
 #[derive(Debug)]
@@ -91,23 +93,20 @@ impl Channel {
 
     /// The scope this token certainly lacks for it.
     pub fn missing_scope(&self, token: &AccessToken) -> Option<String> {
-        match self.machine {
-            Machine::Queue(_) => token.missing_for_send(&self.run),
-            Machine::Reader(_) => token.missing_for_read(&self.run),
-        }
+        if self.is_read() { token.missing_for_read(&self.run) } else { token.missing_for_send(&self.run) }
     }
 
     /// Takes a request.
     pub fn start(
         &mut self,
-        now: Instant,
+        now: Now,
         id: RequestId,
         token: AccessToken,
         generation: Generation,
     ) -> Option<RequestKind> {
         let kind = match &mut self.machine {
             Machine::Queue(queue) => queue.start(now)?,
-            Machine::Reader(reader) => reader.start(now),
+            Machine::Reader(reader) => reader.start(now.monotonic),
         };
         self.request = Some(Request { id, token, generation, head: None });
         Some(kind)
@@ -145,59 +144,79 @@ impl Channel {
         random: &mut Random,
     ) -> bool {
         match news {
-            News::Head(head) => self.handle_head(now, head, principal),
+            News::Head(head) => return self.handle_head(now, head, principal, random),
             News::Body(body) => self.handle_body(now, body, principal, random),
             News::Chunk(bytes) => {
-                if let Machine::Reader(reader) = &mut self.machine {
-                    return reader.handle_chunk(now.monotonic, bytes, random);
-                }
+                return match &mut self.machine {
+                    Machine::Queue(queue) => queue.handle_chunk(now, bytes, random),
+                    Machine::Reader(reader) => reader.handle_chunk(now.monotonic, bytes, random),
+                };
             }
             News::End => {
                 self.request = None;
-                if let Machine::Reader(reader) = &mut self.machine {
-                    reader.handle_end(now.monotonic, random);
+                match &mut self.machine {
+                    Machine::Queue(queue) => queue.ask_again(now.monotonic, 0, random),
+                    Machine::Reader(reader) => reader.handle_end(now.monotonic, random),
                 }
             }
-            News::Failed(failure) => {
-                self.request = None;
-                self.handle_failure(now, failure, online, principal.drops_repeats, random);
-            }
+            News::Failed(failure) => self.handle_failure(now, failure, online, principal, random),
         }
         false
     }
 
-    fn handle_head(&mut self, now: Now, head: ResponseHead, principal: &mut Principal) {
+    fn handle_head(&mut self, now: Now, head: ResponseHead, principal: &mut Principal, random: &mut Random) -> bool {
         principal.drops_repeats |= head.idempotent;
         if let Some(request) = &mut self.request {
             request.head = Some(head);
         }
-        if head.is_success() {
-            principal.auth.accept();
-            if let Machine::Reader(reader) = &mut self.machine {
-                reader.handle_open(now.monotonic, head.version);
-            }
+        if !head.is_success() {
+            return false;
         }
+        principal.auth.accept();
+        match &mut self.machine {
+            Machine::Reader(reader) => reader.handle_open(now.monotonic, head.version),
+            Machine::Queue(queue) if queue.is_in_doubt() => {
+                // v1 tells neither its clock nor its end.
+                let told = match head.version {
+                    _ if head.idempotent => Finding::Absent,
+                    StreamVersion::V1 => Finding::Unclear,
+                    StreamVersion::V2 => return false,
+                };
+                queue.conclude(now.monotonic, told, random);
+                return true;
+            }
+            Machine::Queue(_) => {}
+        }
+        false
     }
 
     fn handle_body(&mut self, now: Now, body: &str, principal: &mut Principal, random: &mut Random) {
+        let remedy = self.remedy(principal.drops_repeats);
         let Some(Request { token, generation, head: Some(head), .. }) = self.request.take() else { return };
         if head.is_success() {
             if let Machine::Queue(queue) = &mut self.machine {
-                queue.settle(now.monotonic, Verdict::Accepted, random);
+                queue.settle(now, Verdict::Accepted, random);
             }
             return;
         }
         let problem = Rc::new(self.describe(classify(head.status, body, &token, now.wall)));
         let renewed = head.status == 401 && principal.auth.refuse(now, generation, &problem);
         match &mut self.machine {
+            Machine::Queue(queue) if queue.is_in_doubt() => {
+                if renewed || problem.code.retryable() {
+                    queue.ask_again(now.monotonic, head.retry_after_ms, random);
+                } else {
+                    queue.conclude(now.monotonic, Finding::Unclear, random);
+                }
+            }
             Machine::Queue(queue) => {
                 let verdict = if renewed {
                     // Refused at the door: certainly not stored.
                     Verdict::Again { after_ms: 0, doubtful: false, problem }
                 } else {
-                    Verdict::of_answer(&head, problem, principal.drops_repeats)
+                    Verdict::of_answer(&head, problem, remedy)
                 };
-                queue.settle(now.monotonic, verdict, random);
+                queue.settle(now, verdict, random);
             }
             Machine::Reader(reader) if renewed => reader.handle_stale_token(now.monotonic),
             Machine::Reader(reader) if problem.code.retryable() => {
@@ -207,13 +226,40 @@ impl Channel {
         }
     }
 
-    fn handle_failure(&mut self, now: Now, failure: RequestFailure, online: bool, drops: bool, random: &mut Random) {
+    fn handle_failure(
+        &mut self,
+        now: Now,
+        failure: RequestFailure,
+        online: bool,
+        principal: &Principal,
+        random: &mut Random,
+    ) {
+        let remedy = self.remedy(principal.drops_repeats);
+        self.request = None;
         match &mut self.machine {
-            Machine::Queue(queue) => queue.settle(now.monotonic, Verdict::of_failure(failure, drops), random),
+            Machine::Queue(queue) if queue.is_in_doubt() => queue.ask_again(now.monotonic, 0, random),
+            Machine::Queue(queue) => queue.settle(now, Verdict::of_failure(failure, remedy), random),
             Machine::Reader(reader) => {
                 let code = if online { ErrorCode::Blocked } else { ErrorCode::Offline };
                 reader.handle_loss(now.monotonic, Rc::new(Problem::new(code)), 0, random);
             }
+        }
+    }
+
+    /// What may be done when the answer to the request under way is lost.
+    fn remedy(&self, drops_repeats: bool) -> Remedy {
+        match &self.request {
+            _ if drops_repeats => Remedy::Repeat,
+            Some(request) if request.token.missing_for_read(&self.run).is_none() => Remedy::Ask,
+            Some(_) | None => Remedy::None,
+        }
+    }
+
+    /// Whether its next request, or the one under way, reads.
+    const fn is_read(&self) -> bool {
+        match &self.machine {
+            Machine::Queue(queue) => queue.is_in_doubt(),
+            Machine::Reader(_) => true,
         }
     }
 
@@ -237,8 +283,9 @@ impl Channel {
 
     /// Gives up what is overdue. `true` when that is the request under way.
     pub fn handle_timeout(&mut self, now: Now, drops_repeats: bool, random: &mut Random) -> bool {
+        let remedy = self.remedy(drops_repeats);
         match &mut self.machine {
-            Machine::Queue(queue) => queue.handle_timeout(now.monotonic, drops_repeats, random),
+            Machine::Queue(queue) => queue.handle_timeout(now, remedy, random),
             Machine::Reader(reader) => reader.handle_timeout(now.monotonic, random),
         }
     }
@@ -276,10 +323,7 @@ impl Channel {
     /// Adds the scope that the server would have wanted.
     fn describe(&self, mut problem: Problem) -> Problem {
         if problem.code == ErrorCode::Forbidden {
-            let scope = match self.machine {
-                Machine::Queue(_) => "write:inputStreams:",
-                Machine::Reader(_) => "read:runs:",
-            };
+            let scope = if self.is_read() { "read:runs:" } else { "write:inputStreams:" };
             problem.missing_scope = Some(concat(&[scope, &self.run]));
         }
         problem

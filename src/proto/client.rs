@@ -273,7 +273,7 @@ impl Client {
             return true;
         }
         let request = RequestId::new(self.ids.requests.next());
-        if let Some(kind) = channel.start(now.monotonic, request, token.clone(), generation) {
+        if let Some(kind) = channel.start(now, request, token.clone(), generation) {
             let url = channel.url(&principal.base_url);
             let branch = principal.branch.clone();
             self.requests.insert(request, id);

@@ -25,12 +25,14 @@ pub mod http;
 pub mod auth;
 pub mod input;
 pub mod records;
-pub mod send;
+pub mod verdict;
 
-// Level 5: where a reader stands.
+// Level 5: where a reader stands, and whether a send arrived.
 pub mod cursor;
+pub mod inquiry;
 
-// Level 6: the reader.
+// Level 6: the sender and the reader.
+pub mod send;
 pub mod subscription;
 
 // Level 7: the door out.

@@ -6,6 +6,7 @@ use core::fmt;
 use super::http::StreamVersion;
 use super::json::Scanner;
 use super::sse::Frame;
+use super::time::UnixTime;
 
 /// What one record holds, once its envelope is off.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,11 +46,29 @@ pub enum Position<'a> {
     Unknown,
 }
 
+/// One record of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Where it is.
+    pub position: Position<'a>,
+    /// When the store took it, by its own clock, where it says so: v2 does.
+    pub time: Option<UnixTime>,
+    /// What it holds.
+    pub body: Body<'a>,
+}
+
 /// What a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Records, or nothing of interest. All records have been handed out.
     Records,
+    /// v2: the store's clock, and the sequence number that the next record will get, where the store tells it.
+    Ping {
+        /// Now, by the clock that records are timed with.
+        time: UnixTime,
+        /// One more than the newest record's.
+        tail: Option<u64>,
+    },
     /// `[DONE]`: the server's window ends here. It says nothing about the stream.
     WindowEnd,
     /// `event: error`: the server could not read on.
@@ -57,20 +76,28 @@ pub enum Signal {
 }
 
 /// Hands out the records of a frame, in order.
-pub fn read(version: StreamVersion, frame: &Frame<'_>, on_record: impl FnMut(Position<'_>, Body<'_>)) -> Signal {
+pub fn read(version: StreamVersion, frame: &Frame<'_>, mut on_record: impl FnMut(Record<'_>)) -> Signal {
+    read_frame(version, frame, &mut on_record)
+}
+
+type OnRecord<'a> = &'a mut dyn FnMut(Record<'_>);
+
+/// One piece of code for every caller.
+fn read_frame(version: StreamVersion, frame: &Frame<'_>, on_record: OnRecord<'_>) -> Signal {
     match (version, frame.event) {
         (_, "error") => Signal::Failure,
         (StreamVersion::V1, "") => read_v1(frame, on_record),
         (StreamVersion::V2, "batch") => read_batch(frame.data, on_record),
+        (StreamVersion::V2, "ping") => scan_ping(frame.data).unwrap_or(Signal::Records),
         (StreamVersion::V2, "") if frame.data == "[DONE]" => Signal::WindowEnd,
-        // A ping, or something the server learnt to say after this was written.
+        // Something the server learnt to say after this was written.
         _ => Signal::Records,
     }
 }
 
-fn read_v1(frame: &Frame<'_>, mut on_record: impl FnMut(Position<'_>, Body<'_>)) -> Signal {
+fn read_v1(frame: &Frame<'_>, on_record: OnRecord<'_>) -> Signal {
     let position = frame.id.map_or(Position::Unknown, Position::Id);
-    on_record(position, value(frame.data));
+    on_record(Record { position, time: None, body: value(frame.data) });
     Signal::Records
 }
 
@@ -86,14 +113,14 @@ fn value(text: &str) -> Body<'_> {
     }
 }
 
-fn read_batch(data: &str, mut on_record: impl FnMut(Position<'_>, Body<'_>)) -> Signal {
-    match scan_batch(data, &mut on_record) {
+fn read_batch(data: &str, on_record: OnRecord<'_>) -> Signal {
+    match scan_batch(data, on_record) {
         Some(()) => Signal::Records,
         None => Signal::Failure,
     }
 }
 
-fn scan_batch(data: &str, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) -> Option<()> {
+fn scan_batch(data: &str, on_record: OnRecord<'_>) -> Option<()> {
     let mut scanner = Scanner::new(data);
     scanner.begin_object()?;
     while let Some(key) = scanner.next_key()? {
@@ -109,12 +136,13 @@ fn scan_batch(data: &str, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) ->
     scanner.end()
 }
 
-fn scan_record(scanner: &mut Scanner<'_>, on_record: &mut impl FnMut(Position<'_>, Body<'_>)) -> Option<()> {
-    let (mut sequence, mut body, mut skipped) = (None, None, false);
+fn scan_record(scanner: &mut Scanner<'_>, on_record: OnRecord<'_>) -> Option<()> {
+    let (mut sequence, mut time, mut body, mut skipped) = (None, None, None, false);
     scanner.begin_object()?;
     while let Some(key) = scanner.next_key()? {
         match key {
             "seq_num" => sequence = Some(scanner.unsigned()?),
+            "timestamp" => time = scanner.unsigned().map(UnixTime::from_millis),
             "body" => body = Some(scanner.string()?),
             "headers" => skipped = scan_headers(scanner.value()?)?,
             _ => {
@@ -123,12 +151,43 @@ fn scan_record(scanner: &mut Scanner<'_>, on_record: &mut impl FnMut(Position<'_
         }
     }
     let position = sequence.map_or(Position::Unknown, Position::Sequence);
+    let mut tell = |body| on_record(Record { position, time, body });
     match body {
-        _ if skipped => on_record(position, Body::Skipped),
-        Some(body) => on_record(position, envelope(&body)),
-        None => on_record(position, Body::Unreadable("the record has no body")),
+        _ if skipped => tell(Body::Skipped),
+        Some(body) => tell(envelope(&body)),
+        None => tell(Body::Unreadable("the record has no body")),
     }
     Some(())
+}
+
+/// `{"timestamp":…,"tail":{"seq_num":…}}`.
+fn scan_ping(data: &str) -> Option<Signal> {
+    let mut scanner = Scanner::new(data);
+    let (mut time, mut tail) = (None, None);
+    scanner.begin_object()?;
+    while let Some(key) = scanner.next_key()? {
+        match key {
+            "timestamp" => time = Some(scanner.unsigned()?),
+            "tail" => tail = scan_tail(&mut scanner)?,
+            _ => {
+                scanner.value()?;
+            }
+        }
+    }
+    Some(Signal::Ping { time: UnixTime::from_millis(time?), tail })
+}
+
+fn scan_tail(scanner: &mut Scanner<'_>) -> Option<Option<u64>> {
+    let mut tail = None;
+    scanner.begin_object()?;
+    while let Some(key) = scanner.next_key()? {
+        if key == "seq_num" {
+            tail = Some(scanner.unsigned()?);
+        } else {
+            scanner.value()?;
+        }
+    }
+    Some(tail)
 }
 
 /// Commands of the store have a first header with an empty name; the server's own have one named `trigger-control`.

@@ -2,15 +2,18 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};
-use super::http::{RequestFailure, RequestKind, ResponseHead};
+use super::http::RequestKind;
 use super::id::SendId;
+use super::inquiry::{Finding, Inquiry, Sent};
 use super::random::Random;
 use super::table::{Queue, Table};
-use super::time::Instant;
+use super::time::{Instant, Now};
+use super::verdict::{Remedy, Verdict};
 
 const AGAIN: BackoffPolicy = BackoffPolicy { first_ms: 500, cap_ms: 15_000, stable_ms: 0 };
 
@@ -19,6 +22,18 @@ const PATIENCE_MS: u64 = 60_000;
 
 /// How often one send is made by itself before the application is asked.
 const TRIES: u32 = 6;
+
+/// What a request that lost its answer may take to be stored. Then the stream is asked.
+const SETTLING_MS: u64 = 2_000;
+
+/// How long the stream may take to tell.
+const ASKING_PATIENCE_MS: u64 = 15_000;
+
+/// How often it is asked.
+const QUESTIONS: u32 = 4;
+
+/// How long an accepted send is remembered, so that its record is not taken for that of a later one with the same data.
+const MEMORY_MS: u64 = 20_000;
 
 /// Where a send stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,64 +76,6 @@ pub struct SendChanged {
     pub attempt: u32,
 }
 
-/// What an attempt came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Stored.
-    Accepted,
-    /// It will not be taken as it is.
-    Rejected(Rc<Problem>),
-    /// Nobody can tell.
-    Unknown(Rc<Problem>),
-    /// Make it again: certainly not stored, or repeating does no harm.
-    Again {
-        /// Not before this has passed: the server's wish.
-        after_ms: u64,
-        /// This attempt may have been stored.
-        doubtful: bool,
-        /// The cause.
-        problem: Rc<Problem>,
-    },
-}
-
-impl Verdict {
-    /// What an answer means that is not a 2xx. The problem is what [`classify`](super::http::classify) made of it.
-    pub fn of_answer(head: &ResponseHead, problem: Rc<Problem>, repeats_are_dropped: bool) -> Self {
-        match problem.code {
-            ErrorCode::RateLimited => Self::Again { after_ms: head.retry_after_ms, doubtful: false, problem },
-            ErrorCode::Server | ErrorCode::Timeout => {
-                Self::ambiguous(problem, head.retry_after_ms, repeats_are_dropped)
-            }
-            ErrorCode::RunFinished
-            | ErrorCode::NotFound
-            | ErrorCode::Forbidden
-            | ErrorCode::Unauthorized
-            | ErrorCode::TokenMissing
-            | ErrorCode::TokenMalformed
-            | ErrorCode::TokenExpired
-            | ErrorCode::InvalidData
-            | ErrorCode::TooLarge
-            | ErrorCode::Offline
-            | ErrorCode::Blocked
-            | ErrorCode::Protocol
-            | ErrorCode::Aborted => Self::Rejected(problem),
-        }
-    }
-
-    /// What a request without an answer means: the page cannot see whether the body arrived.
-    pub fn of_failure(failure: RequestFailure, repeats_are_dropped: bool) -> Self {
-        let problem = Rc::new(Problem::new(ErrorCode::Blocked));
-        match failure {
-            RequestFailure::NotSent => Self::Rejected(problem),
-            RequestFailure::Network => Self::ambiguous(problem, 0, repeats_are_dropped),
-        }
-    }
-
-    const fn ambiguous(problem: Rc<Problem>, after_ms: u64, repeats_are_dropped: bool) -> Self {
-        if repeats_are_dropped { Self::Again { after_ms, doubtful: true, problem } } else { Self::Unknown(problem) }
-    }
-}
-
 /// What became of a send that was to be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forgotten {
@@ -149,14 +106,30 @@ impl fmt::Debug for Send {
     }
 }
 
-/// The send machine of one stream.
+/// A send whose answer was lost, and the look for its record.
+#[derive(Debug)]
+struct Doubt {
+    send: SendId,
+    sent: Sent,
+    problem: Rc<Problem>,
+    questions: u32,
+    /// The question under way, and how long its answer may take.
+    inquiry: Option<(Inquiry, Instant)>,
+}
+
+/// The send machine of one stream. It has one request at most; methods that answer `bool` say whether that is to be given up.
 #[derive(Debug)]
 pub struct SendQueue {
     sends: Table<SendId, Send>,
     /// Those that have not left, in order.
     waiting: Queue<SendId>,
-    /// The one that has, and how long its answer may take.
-    in_flight: Option<(SendId, Instant)>,
+    /// The one that has, and when.
+    in_flight: Option<(SendId, Sent)>,
+    doubt: Option<Doubt>,
+    /// The sequence number behind what is known of the stream.
+    next: u64,
+    /// Accepted since then, not long ago.
+    accepted: Vec<Sent>,
     not_before: Instant,
     backoff: Backoff,
     changes: Queue<SendChanged>,
@@ -168,6 +141,9 @@ impl Default for SendQueue {
             sends: Table::default(),
             waiting: Queue::default(),
             in_flight: None,
+            doubt: None,
+            next: 0,
+            accepted: Vec::new(),
             not_before: Instant::default(),
             backoff: Backoff::new(AGAIN),
             changes: Queue::default(),
@@ -187,70 +163,125 @@ impl SendQueue {
         self.add(id, Rc::default(), Rc::default(), SendState::Rejected(Rc::new(problem)));
     }
 
-    /// Whether a send may leave now.
+    /// Whether a request should be made now.
     pub fn wants_request(&self, now: Instant) -> bool {
-        self.in_flight.is_none() && self.not_before <= now && !self.waiting.is_empty()
+        let wanted = match &self.doubt {
+            Some(doubt) => doubt.inquiry.is_none(),
+            None => self.in_flight.is_none() && !self.waiting.is_empty(),
+        };
+        wanted && self.not_before <= now
     }
 
-    /// Says what the first in line waits for.
+    /// Whether the stream is to be asked, or is being asked, before anything else may leave.
+    pub const fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// Says what the first in line waits for. What is in doubt has left.
     pub fn hold(&mut self, reason: Hold) {
-        if let Some(&head) = self.waiting.first() {
+        if let Some(&head) = self.waiting.first()
+            && !self.is_in_doubt()
+        {
             self.set(head, SendState::Queued(reason));
         }
     }
 
-    /// Takes the first in line for a request.
-    pub fn start(&mut self, now: Instant) -> Option<RequestKind> {
+    /// Makes the request: the first in line, or the question what became of the last.
+    pub fn start(&mut self, now: Now) -> Option<RequestKind> {
+        if let Some(doubt) = &mut self.doubt {
+            let inquiry = Inquiry::new(doubt.sent.clone(), self.accepted.clone(), self.next);
+            let last_event_id = inquiry.last_event_id();
+            doubt.inquiry = Some((inquiry, now.monotonic.after(ASKING_PATIENCE_MS)));
+            return Some(RequestKind::Stream { last_event_id, timeout_seconds: Some(1) });
+        }
         let id = self.waiting.pop()?;
         let send = self.sends.get_mut(id)?;
         send.attempt += 1;
-        let kind = RequestKind::Send { body: Rc::clone(&send.body), idempotency_key: Rc::clone(&send.idempotency_key) };
-        self.in_flight = Some((id, now.after(PATIENCE_MS)));
+        let body = Rc::clone(&send.body);
+        let kind = RequestKind::Send { body: Rc::clone(&body), idempotency_key: Rc::clone(&send.idempotency_key) };
+        self.in_flight = Some((id, Sent { at: now, body }));
         self.set(id, SendState::Sending);
         Some(kind)
     }
 
     /// Ends the attempt in flight.
-    pub fn settle(&mut self, now: Instant, verdict: Verdict, random: &mut Random) {
-        let Some((id, _)) = self.in_flight.take() else { return };
+    pub fn settle(&mut self, now: Now, verdict: Verdict, random: &mut Random) {
+        let Some((id, sent)) = self.in_flight.take() else { return };
         match verdict {
-            Verdict::Accepted => self.end(id, SendState::Accepted),
+            Verdict::Accepted => {
+                self.accepted.retain(|earlier| now.monotonic.since(earlier.at.monotonic) < MEMORY_MS);
+                self.accepted.push(sent);
+                self.end(id, SendState::Accepted);
+            }
             Verdict::Rejected(problem) => self.reject(id, problem),
             Verdict::Unknown(problem) => self.end(id, SendState::Unknown(problem)),
+            Verdict::Ask { after_ms, problem } => {
+                self.not_before = now.monotonic.after(after_ms.max(SETTLING_MS));
+                self.doubt = Some(Doubt { send: id, sent, problem, questions: 0, inquiry: None });
+            }
             Verdict::Again { after_ms, doubtful, problem } => {
-                let Some(send) = self.sends.get_mut(id) else { return };
-                send.doubtful |= doubtful;
-                if send.attempt - send.first_attempt >= TRIES {
-                    return self.reject(id, problem);
+                if let Some(send) = self.sends.get_mut(id) {
+                    send.doubtful |= doubtful;
                 }
-                // An answer to the token, not to the load, is followed up at once.
-                self.not_before = match problem.status {
-                    Some(401) => now,
-                    _ => self.backoff.fail(now, after_ms, random),
-                };
-                self.waiting.push_front(id);
-                self.set(id, SendState::Queued(Hold::Backoff));
+                self.again(now.monotonic, id, after_ms, problem, random);
             }
         }
     }
 
-    /// Refuses the first in line.
+    /// Bytes of the stream that was asked.
+    pub fn handle_chunk(&mut self, now: Now, chunk: &[u8], random: &mut Random) -> bool {
+        let Some(Doubt { inquiry: Some((inquiry, _)), .. }) = &mut self.doubt else { return false };
+        let Some(finding) = inquiry.handle_chunk(now, chunk) else { return false };
+        // Of what is behind, nothing can be a later send's.
+        self.next = inquiry.next();
+        self.accepted.clear();
+        self.conclude(now.monotonic, finding, random);
+        true
+    }
+
+    /// Ends the doubt.
+    pub fn conclude(&mut self, now: Instant, finding: Finding, random: &mut Random) {
+        let Some(Doubt { send, problem, .. }) = self.doubt.take() else { return };
+        match finding {
+            Finding::Arrived => self.end(send, SendState::Accepted),
+            // What is not there after a minute may still be on its way.
+            Finding::Absent if problem.code != ErrorCode::Timeout => self.again(now, send, 0, problem, random),
+            Finding::Absent | Finding::Unclear => self.end(send, SendState::Unknown(problem)),
+        }
+    }
+
+    /// The stream did not tell: it is asked once more, or no longer.
+    pub fn ask_again(&mut self, now: Instant, after_ms: u64, random: &mut Random) {
+        let Some(doubt) = &mut self.doubt else { return };
+        doubt.inquiry = None;
+        doubt.questions += 1;
+        if doubt.questions < QUESTIONS {
+            self.not_before = self.backoff.fail(now, after_ms, random);
+        } else {
+            self.conclude(now, Finding::Unclear, random);
+        }
+    }
+
+    /// Refuses what wanted a request.
     pub fn refuse(&mut self, problem: Rc<Problem>) {
-        if let Some(id) = self.waiting.pop() {
+        if let Some(doubt) = self.doubt.take() {
+            self.end(doubt.send, SendState::Unknown(doubt.problem));
+        } else if let Some(id) = self.waiting.pop() {
             self.reject(id, problem);
         }
     }
 
-    /// Takes a send back. `true` when it is in flight, so that its request is to be given up; it may have arrived.
+    /// Takes a send back; it may have arrived.
     pub fn cancel(&mut self, id: SendId) -> bool {
         let flying = self.in_flight.take_if(|(flying, _)| *flying == id).is_some();
+        let in_doubt = self.doubt.take_if(|doubt| doubt.send == id);
         let doubtful = self.sends.get(id).is_some_and(|send| send.doubtful);
-        if flying || (self.waiting.remove(&id) && doubtful) {
+        if flying || in_doubt.is_some() || (self.waiting.remove(&id) && doubtful) {
             self.end(id, SendState::Unknown(Rc::new(Problem::new(ErrorCode::Aborted))));
         } else if let Some(SendState::Queued(_)) = self.sends.get(id).map(|send| &send.state) {
             self.end(id, SendState::Cancelled);
         }
-        flying
+        flying || in_doubt.is_some_and(|doubt| doubt.inquiry.is_some())
     }
 
     /// Puts a settled send back at the end of the line, under the same idempotency key. Not one that was accepted, nor one
@@ -278,26 +309,28 @@ impl SendQueue {
     }
 
     /// Tries the first in line now: the cause of its delay may be gone.
-    pub fn hurry(&mut self) {
-        self.not_before = Instant::default();
+    pub const fn hurry(&mut self) {
+        if self.doubt.is_none() {
+            self.not_before = Instant::from_millis(0);
+        }
     }
 
-    /// Gives up on an answer that is overdue. `true` when its request is to be given up.
-    pub fn handle_timeout(&mut self, now: Instant, repeats_are_dropped: bool, random: &mut Random) -> bool {
-        let overdue = self.in_flight.is_some_and(|(_, deadline)| deadline <= now);
+    /// Gives up on an answer that is overdue.
+    pub fn handle_timeout(&mut self, now: Now, remedy: Remedy, random: &mut Random) -> bool {
+        let overdue = self.deadline().is_some_and(|deadline| deadline <= now.monotonic);
         if overdue {
-            let problem = Rc::new(Problem::new(ErrorCode::Timeout));
-            self.settle(now, Verdict::ambiguous(problem, 0, repeats_are_dropped), random);
+            if self.is_in_doubt() {
+                self.ask_again(now.monotonic, 0, random);
+            } else {
+                self.settle(now, Verdict::of_silence(remedy), random);
+            }
         }
         overdue
     }
 
     /// When something is due here.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match self.in_flight {
-            Some((_, deadline)) => Some(deadline),
-            None => (!self.waiting.is_empty()).then_some(self.not_before),
-        }
+        self.deadline().or_else(|| (self.is_in_doubt() || !self.waiting.is_empty()).then_some(self.not_before))
     }
 
     /// The next change to tell.
@@ -309,6 +342,29 @@ impl SendQueue {
         self.changes.push(SendChanged { send: id, state: state.clone(), attempt: 0 });
         let send = Send { body, idempotency_key, state, attempt: 0, first_attempt: 0, doubtful: false };
         self.sends.insert(id, send);
+    }
+
+    /// When the answer to the request under way is overdue.
+    fn deadline(&self) -> Option<Instant> {
+        match &self.doubt {
+            Some(doubt) => doubt.inquiry.as_ref().map(|(_, deadline)| *deadline),
+            None => self.in_flight.as_ref().map(|(_, sent)| sent.at.monotonic.after(PATIENCE_MS)),
+        }
+    }
+
+    /// Puts it back in front, to be made again.
+    fn again(&mut self, now: Instant, id: SendId, after_ms: u64, problem: Rc<Problem>, random: &mut Random) {
+        let Some(send) = self.sends.get(id) else { return };
+        if send.attempt - send.first_attempt >= TRIES {
+            return self.reject(id, problem);
+        }
+        // An answer to the token, not to the load, is followed up at once.
+        self.not_before = match problem.status {
+            Some(401) => now,
+            _ => self.backoff.fail(now, after_ms, random),
+        };
+        self.waiting.push_front(id);
+        self.set(id, SendState::Queued(Hold::Backoff));
     }
 
     fn reject(&mut self, id: SendId, problem: Rc<Problem>) {

@@ -29,6 +29,8 @@ impl fmt::Debug for Frame<'_> {
     }
 }
 
+type OnFrame<'a> = &'a mut dyn FnMut(Frame<'_>);
+
 /// A block grew past [`FRAME_LIMIT`]. The connection cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameTooLong;
@@ -84,7 +86,12 @@ impl SseDecoder {
     }
 
     /// Takes the next bytes and hands out every frame they complete.
-    pub fn feed(&mut self, mut chunk: &[u8], mut on_frame: impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
+    pub fn feed(&mut self, chunk: &[u8], mut on_frame: impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
+        self.take_chunk(chunk, &mut on_frame)
+    }
+
+    /// One piece of code for every caller.
+    fn take_chunk(&mut self, mut chunk: &[u8], on_frame: OnFrame<'_>) -> Result<(), FrameTooLong> {
         // An empty chunk says nothing about what comes next.
         if self.after_return && !chunk.is_empty() {
             self.after_return = false;
@@ -93,11 +100,11 @@ impl SseDecoder {
         while let Some(end) = memchr::memchr2(b'\n', b'\r', chunk) {
             let (line, rest) = chunk.split_at(end);
             if self.line.is_empty() {
-                self.take_line(line, &mut on_frame)?;
+                self.take_line(line, on_frame)?;
             } else {
                 let mut whole = core::mem::take(&mut self.line);
                 whole.extend_from_slice(line);
-                self.take_line(&whole, &mut on_frame)?;
+                self.take_line(&whole, on_frame)?;
                 whole.clear();
                 self.line = whole;
             }
@@ -114,7 +121,7 @@ impl SseDecoder {
         self.check_limit(self.line.len())
     }
 
-    fn take_line(&mut self, line: &[u8], on_frame: &mut impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
+    fn take_line(&mut self, line: &[u8], on_frame: OnFrame<'_>) -> Result<(), FrameTooLong> {
         let first = core::mem::take(&mut self.first_line);
         let line = if first { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
         if line.is_empty() {
@@ -144,7 +151,7 @@ impl SseDecoder {
         Ok(())
     }
 
-    fn dispatch(&mut self, on_frame: &mut impl FnMut(Frame<'_>)) {
+    fn dispatch(&mut self, on_frame: OnFrame<'_>) {
         if core::mem::take(&mut self.has_data) {
             on_frame(Frame { event: &self.event, id: self.id.as_deref(), data: &String::from_utf8_lossy(&self.data) });
         }

@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::error::{ErrorCode, Problem};
 use super::http::{RequestKind, StreamVersion};
 use super::random::Random;
-use super::records::{self, Body, Position, Signal};
+use super::records::{self, Body, Record, Signal};
 use super::sse::{FrameTooLong, SseDecoder};
 use super::table::Queue;
 use super::time::Instant;
@@ -183,8 +183,7 @@ impl Subscription {
         let mut failed = false;
         let fed = connection.decoder.feed(chunk, |frame| {
             // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
-            let take = |position: Position<'_>, body: Body<'_>| intake.take(position, &body);
-            failed = failed || records::read(version, &frame, take) == Signal::Failure;
+            failed = failed || records::read(version, &frame, |record| intake.take(&record)) == Signal::Failure;
         });
         intake.flush();
         self.retry_floor_ms = connection.decoder.retry_ms().min(RETRY_CAP_MS);
@@ -296,14 +295,14 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    fn take(&mut self, position: Position<'_>, body: &Body<'_>) {
-        if let Body::Unreadable(_) = body {
+    fn take(&mut self, record: &Record<'_>) {
+        if let Body::Unreadable(_) = record.body {
             self.flush();
         }
-        if !self.cursor.pass(position) {
+        if !self.cursor.pass(record.position) {
             return;
         }
-        match body {
+        match &record.body {
             Body::Part { part_id: Some(id), .. } if !self.cursor.note_part(id) => {}
             Body::Part { json, .. } => {
                 self.json.push(if self.json.is_empty() { '[' } else { ',' });

@@ -21,6 +21,8 @@ pub(crate) const EPOCH_MS: u64 = 1_767_225_600_000;
 pub(crate) struct World {
     pub(crate) client: Client,
     now_ms: u64,
+    /// How far calendar time went on while the other clock stood still.
+    asleep_ms: u64,
     due: Option<Instant>,
     /// Requests that nobody has answered yet.
     pub(crate) requests: VecDeque<OutgoingRequest>,
@@ -33,6 +35,7 @@ impl World {
         Self {
             client: Client::new(seed),
             now_ms: 1_000,
+            asleep_ms: 0,
             due: None,
             requests: VecDeque::new(),
             aborted: Vec::new(),
@@ -48,13 +51,30 @@ impl World {
         (world, principal)
     }
 
+    /// A world with one principal, whose token may send and not read.
+    pub(crate) fn with_blind_token(seed: u64) -> (Self, PrincipalId) {
+        let mut world = Self::new(seed);
+        let principal = world.open_principal(false);
+        world.command(Command::SetToken(principal, &blind_token()));
+        (world, principal)
+    }
+
     pub(crate) fn now_ms(&self) -> u64 {
         self.now_ms
     }
 
+    pub(crate) fn wall_ms(&self) -> u64 {
+        EPOCH_MS + self.now_ms + self.asleep_ms
+    }
+
+    /// The device sleeps: no timer fires, and the monotonic clock stands still.
+    pub(crate) fn sleep(&mut self, ms: u64) {
+        self.asleep_ms += ms;
+    }
+
     pub(crate) fn input(&mut self, input: Input<'_>) {
-        let now =
-            Now { monotonic: Instant::from_millis(self.now_ms), wall: UnixTime::from_millis(EPOCH_MS + self.now_ms) };
+        let wall = UnixTime::from_millis(self.wall_ms());
+        let now = Now { monotonic: Instant::from_millis(self.now_ms), wall };
         self.client.handle_input(now, input);
         loop {
             match self.client.poll_output() {
@@ -248,6 +268,27 @@ pub(crate) fn batch(records: &[(u64, &str)]) -> String {
     format!("event: batch\nid: 0,1,2\ndata: {{\"records\":[{}]}}\n\n", records.join(","))
 }
 
+/// What the server tells of an input stream: these records, at these times, and that it is all there is.
+pub(crate) fn input_log(from: u64, records: &[(u64, &str)], now_ms: u64) -> String {
+    let number = |at: usize| from + at as u64;
+    let record = |(at, (time, json)): (usize, &(u64, &str))| {
+        let body = serde_json::json!({ "data": json, "id": format!("inp_{}", number(at)) }).to_string();
+        serde_json::json!({ "seq_num": number(at), "timestamp": time, "body": body }).to_string()
+    };
+    let records_text: Vec<_> = records.iter().enumerate().map(record).collect();
+    let batch = if records.is_empty() {
+        String::new()
+    } else {
+        format!("event: batch\nid: 1,2,3\ndata: {{\"records\":[{}]}}\n\n", records_text.join(","))
+    };
+    let tail = number(records.len());
+    format!("{batch}event: ping\ndata: {{\"timestamp\":{now_ms},\"tail\":{{\"seq_num\":{tail},\"timestamp\":0}}}}\n\n")
+}
+
+pub(crate) fn is_read(request: &OutgoingRequest) -> bool {
+    matches!(request.kind, RequestKind::Stream { .. })
+}
+
 pub(crate) fn secret_key() -> String {
     "tr_dev_simulated".into()
 }
@@ -259,6 +300,10 @@ pub(crate) fn public_token(scopes: &[&str], issued_ms: u64, lifetime_seconds: u6
         "sub": "env", "pub": true, "scopes": scopes, "iat": issued, "exp": issued + lifetime_seconds,
     });
     format!("eyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl", base64url(claims.to_string().as_bytes()))
+}
+
+pub(crate) fn blind_token() -> String {
+    public_token(&["write:inputStreams:run_1"], EPOCH_MS, 900)
 }
 
 /// The scopes a trigger response hands out.

@@ -3,6 +3,7 @@
 
 mod auth;
 mod backoff;
+mod doubt;
 mod harness;
 mod http;
 mod json;

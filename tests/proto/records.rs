@@ -4,8 +4,9 @@ mod reader;
 
 use serde_json::{Value, json};
 use tidegate::proto::http::StreamVersion;
-use tidegate::proto::records::{Body, Position, Signal, read};
+use tidegate::proto::records::{Body, Position, Record, Signal, read};
 use tidegate::proto::sse::Frame;
+use tidegate::proto::time::UnixTime;
 
 #[test]
 fn a_v1_frame_is_one_part_with_the_frames_id() {
@@ -39,8 +40,9 @@ fn events_that_are_not_records_say_nothing() {
     for (version, event, data) in [
         (StreamVersion::V1, "ping", "1"),
         (StreamVersion::V1, "batch", "{\"records\":[{\"seq_num\":0,\"body\":\"{}\"}]}"),
-        (StreamVersion::V2, "ping", "{\"timestamp\":1,\"tail\":{\"seq_num\":6,\"timestamp\":1}}"),
         (StreamVersion::V2, "ping", "not JSON"),
+        (StreamVersion::V2, "ping", "{}"),
+        (StreamVersion::V2, "ping", "{\"timestamp\":1,\"tail\":7}"),
         (StreamVersion::V2, "later", "{\"records\":[{\"seq_num\":0,\"body\":\"{}\"}]}"),
         (StreamVersion::V2, "", "something"),
         (StreamVersion::V2, "message", "[DONE]"),
@@ -48,6 +50,13 @@ fn events_that_are_not_records_say_nothing() {
         assert_eq!(records(version, event, None, data), (vec![], Signal::Records), "{version:?} {event} {data}");
     }
     assert_eq!(records(StreamVersion::V2, "", None, "[DONE]"), (vec![], Signal::WindowEnd));
+    for (data, tail) in [
+        ("{\"timestamp\":5,\"tail\":{\"seq_num\":6,\"timestamp\":1}}", Some(6)),
+        ("{\"later\":[1],\"timestamp\":5}", None),
+    ] {
+        let ping = Signal::Ping { time: UnixTime::from_millis(5), tail };
+        assert_eq!(records(StreamVersion::V2, "ping", None, data), (vec![], ping));
+    }
     for version in [StreamVersion::V1, StreamVersion::V2] {
         assert_eq!(records(version, "error", None, "storage is down"), (vec![], Signal::Failure));
     }
@@ -168,7 +177,7 @@ fn batch(data: &str) -> (Vec<String>, Signal) {
 /// What a frame holds, in words.
 fn records(version: StreamVersion, event: &str, id: Option<&str>, data: &str) -> (Vec<String>, Signal) {
     let mut told = Vec::new();
-    let signal = read(version, &Frame { event, id, data }, |position, body| {
+    let signal = read(version, &Frame { event, id, data }, |Record { position, body, .. }| {
         let place = match position {
             Position::Sequence(number) => number.to_string(),
             Position::Id(id) => id.into(),

@@ -55,7 +55,7 @@ fn a_refusal_does_not_hold_up_the_next() {
 #[test]
 fn an_ambiguous_answer_is_unknown_and_not_repeated() {
     for failure in [None, Some(500), Some(503), Some(504)] {
-        let (mut world, principal) = World::with_token(1);
+        let (mut world, principal) = World::with_blind_token(1);
         let send = world.send(principal, "chat", "1");
         let request = world.next_request();
         match failure {
@@ -139,7 +139,7 @@ fn too_many_requests_are_made_again_when_the_server_says() {
 
 #[test]
 fn an_answer_that_does_not_come_is_unknown() {
-    let (mut world, principal) = World::with_token(1);
+    let (mut world, principal) = World::with_blind_token(1);
     let send = world.send(principal, "chat", "1");
     let request = world.next_request();
     world.advance(59_999);
@@ -232,7 +232,7 @@ fn a_queued_send_can_be_taken_back_and_one_in_flight_is_unknown() {
 
 #[test]
 fn a_retry_keeps_the_key_and_goes_to_the_end_of_the_line() {
-    let (mut world, principal) = World::with_token(1);
+    let (mut world, principal) = World::with_blind_token(1);
     let first = world.send(principal, "chat", "1");
     let lost = world.next_request();
     world.fail(lost.id);

@@ -8,7 +8,7 @@ use tidegate::proto::output::Event;
 use tidegate::proto::send::SendState;
 
 use super::fixture::Fixture;
-use crate::harness::{BASE, World, body_of, secret_key};
+use crate::harness::{BASE, World, blind_token, body_of};
 
 /// What becomes of the recorded send when the core is asked to make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ fn every_recorded_answer_means_the_same_to_any_send_that_has_left() {
         if door == Leaves {
             continue;
         }
-        let (mut world, send) = sent(Some(secret_key()), &fixture, "1");
+        let (mut world, send) = sent(Some(blind_token()), &fixture, "1");
         let request = world.next_request();
         world.answer(request.id, fixture.head(), fixture.body());
         assert_eq!(world.state(send), outcome, "{}", fixture.name);

@@ -7,7 +7,7 @@ use tidegate::proto::id::ChannelId;
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
-use tidegate::proto::records::{Body, Position, Signal, read};
+use tidegate::proto::records::{Body, Position, Record, Signal, read};
 use tidegate::proto::sse::SseDecoder;
 
 use super::fixture::Fixture;
@@ -62,7 +62,7 @@ fn every_recorded_stream_read_frame_by_frame() {
         let mut window_ended = false;
         let mut decoder = SseDecoder::default();
         let fed = decoder.feed(fixture.body().as_bytes(), |frame| {
-            let signal = read(fixture.head().version, &frame, |position, body| {
+            let signal = read(fixture.head().version, &frame, |Record { position, body, .. }| {
                 let Body::Part { json, part_id } = body else { panic!("{}: {body:?}", fixture.name) };
                 let value = serde_json::from_str(json).expect("a part is JSON");
                 let place = match position {

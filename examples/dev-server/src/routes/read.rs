@@ -94,6 +94,9 @@ fn events(app: &AppState, key: StreamKey, idle: Duration, headers: &HeaderMap) -
     set(VARY, "origin, access-control-request-method, access-control-request-headers");
     set(HeaderName::from_static("x-accel-buffering"), "no");
     set(HeaderName::from_static("x-stream-version"), "v2");
+    if app.config.idempotent_sends {
+        set(respond::IDEMPOTENT, "1");
+    }
     response
 }
 

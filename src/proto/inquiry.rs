@@ -1,0 +1,138 @@
+//! Whether a send arrived whose answer was lost, read from the input stream itself.
+//!
+//! The store times its records, and its pings tell its clock. So the time since the send left gives the earliest time its record
+//! can bear, whatever the clock of the device says. The record bears no name of ours: it is known by its data and that time.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::http::StreamVersion;
+use super::json::Scanner;
+use super::records::{self, Body, Position, Record, Signal};
+use super::sse::SseDecoder;
+use super::text::decimal;
+use super::time::{Now, UnixTime};
+
+/// How far apart two clocks of one store may be.
+const SLACK_MS: u64 = 1_000;
+
+/// A send that left.
+#[derive(Clone)]
+pub struct Sent {
+    /// When.
+    pub at: Now,
+    /// The whole request body, `{"data":…}`.
+    pub body: Rc<String>,
+}
+
+/// Tells when, and nothing of what was sent.
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sent({:?}, {} bytes)", self.at, self.body.len())
+    }
+}
+
+impl Sent {
+    /// Whether that is the data of a record. It is stored as JSON text in a JSON string.
+    fn is_in(&self, record: &Body<'_>) -> bool {
+        let Body::Part { json, .. } = record else { return false };
+        let data = self.body.strip_prefix("{\"data\":").and_then(|rest| rest.strip_suffix('}'));
+        Scanner::new(json).string().is_some_and(|text| data == Some(&*text))
+    }
+
+    /// No record of it bears an earlier time. A clock that stands still while the device sleeps makes way for the other.
+    fn earliest(&self, now: Now, ping: UnixTime) -> UnixTime {
+        let awake = now.monotonic.since(self.at.monotonic);
+        let ago = awake.max(now.wall.as_millis().saturating_sub(self.at.wall.as_millis()));
+        UnixTime::from_millis(ping.as_millis().saturating_sub(ago + SLACK_MS))
+    }
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It is in the stream.
+    Arrived,
+    /// It is not.
+    Absent,
+    /// Somebody else's record, or this one in other words.
+    Unclear,
+}
+
+/// A look into the stream, for as long as one connection.
+#[derive(Debug)]
+pub struct Inquiry {
+    sent: Sent,
+    /// Sends of ours that were accepted not long before: their records are not this one's.
+    earlier: Vec<Sent>,
+    decoder: SseDecoder,
+    /// The sequence number that is read next.
+    next: u64,
+    /// The times of the records with the same data.
+    equal: Vec<UnixTime>,
+    /// The latest time of a record that is nobody's of ours.
+    foreign: UnixTime,
+}
+
+impl Inquiry {
+    /// Looks for `sent` among the records from `next` on.
+    pub fn new(sent: Sent, earlier: Vec<Sent>, next: u64) -> Self {
+        let (decoder, equal) = (SseDecoder::default(), Vec::new());
+        Self { sent, earlier, decoder, next, equal, foreign: UnixTime::default() }
+    }
+
+    /// What to send as `Last-Event-ID`.
+    pub fn last_event_id(&self) -> Option<String> {
+        self.next.checked_sub(1).map(decimal)
+    }
+
+    /// The sequence number behind the last record seen.
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Bytes arrived. A finding, once the end of the stream has been seen.
+    pub fn handle_chunk(&mut self, now: Now, chunk: &[u8]) -> Option<Finding> {
+        let mut decoder = core::mem::take(&mut self.decoder);
+        let mut finding = None;
+        let fed =
+            decoder.feed(chunk, |frame| match records::read(StreamVersion::V2, &frame, |record| self.take(&record)) {
+                Signal::Ping { time, tail: Some(tail) } if tail <= self.next => {
+                    finding = Some(self.conclude(now, time))
+                }
+                Signal::Failure => finding = Some(Finding::Unclear),
+                Signal::Records | Signal::Ping { .. } | Signal::WindowEnd => {}
+            });
+        self.decoder = decoder;
+        if fed.is_err() { Some(Finding::Unclear) } else { finding }
+    }
+
+    fn take(&mut self, Record { position, time, body }: &Record<'_>) {
+        if let Position::Sequence(number) = position {
+            self.next = number.saturating_add(1);
+        }
+        // One without a time may be of any time.
+        let time = time.unwrap_or(UnixTime::from_millis(u64::MAX));
+        if self.sent.is_in(body) {
+            self.equal.push(time);
+        } else if *body != Body::Skipped && !self.earlier.iter().any(|sent| sent.is_in(body)) {
+            self.foreign = self.foreign.max(time);
+        }
+    }
+
+    fn conclude(&self, now: Now, ping: UnixTime) -> Finding {
+        let since = self.sent.earliest(now, ping);
+        let mut same = self.earlier.iter().filter(|sent| sent.body == self.sent.body).peekable();
+        let first = same.peek().map_or(since, |sent| sent.earliest(now, ping));
+        let found = self.equal.iter().filter(|&&time| time >= first).count();
+        if found > same.count() && self.equal.iter().any(|&time| time >= since) {
+            Finding::Arrived
+        } else if self.foreign < since {
+            Finding::Absent
+        } else {
+            Finding::Unclear
+        }
+    }
+}
