@@ -100,7 +100,7 @@ fn machines_print_without_what_they_hold() {
     let mut queue = SendQueue::default();
     queue.push(SendId::new(1), Rc::new(JSON.to_owned()), Rc::new("key".to_owned()));
     keeps_quiet(&queue);
-    keeps_quiet(&queue.start(Instant::default()));
+    keeps_quiet(&queue.start(Now::default()));
     keeps_quiet(&queue);
 }
 

@@ -1,16 +1,20 @@
-//! One stream of one run as one principal uses it: a queue of sends into it, or a reader of it. It has one request at a time.
+//! One stream of one run as one principal uses it: a queue of sends into it, or a reader of it. Or the run itself, watched for its end.
+//! It has one request at a time.
 
 use alloc::rc::Rc;
 use alloc::string::String;
 
 use super::auth::Auth;
 use super::error::{ErrorCode, Problem};
-use super::http::{RequestFailure, RequestKind, ResponseHead, StreamVersion, can_be_named, classify, stream_url};
+use super::http::{
+    RequestFailure, RequestKind, ResponseHead, StreamVersion, can_be_named, classify, run_url, stream_url,
+};
 use super::id::{ChannelId, Generation, PrincipalId, RequestId};
 use super::input::News;
 use super::inquiry::Finding;
 use super::output::{Event, Output};
 use super::random::Random;
+use super::run_watch::RunWatch;
 use super::send::{Hold, SendQueue};
 use super::subscription::{Effect, Subscription};
 use super::table::Queue;
@@ -24,8 +28,9 @@ use super::verdict::{Remedy, Verdict};
 pub struct Channel {
     /// Whose it is.
     pub principal: PrincipalId,
-    run: String,
-    /// As in [`stream_url`].
+    /// Which run.
+    pub run: String,
+    /// As in [`stream_url`]. For a watch it says nothing.
     key: String,
     request: Option<Request>,
     /// What it does.
@@ -39,6 +44,8 @@ pub enum Machine {
     Queue(SendQueue),
     /// Reads.
     Reader(Subscription),
+    /// Watches for the end of the run.
+    Watch(RunWatch),
 }
 
 #[derive(Debug)]
@@ -75,12 +82,16 @@ impl Channel {
 
     /// Whether its requests can go anywhere.
     pub fn can_be_named(&self) -> bool {
-        can_be_named(&self.run, &self.key)
+        // A watch is made for a reader, whose run could be named.
+        matches!(self.machine, Machine::Watch(_)) || can_be_named(&self.run, &self.key)
     }
 
     /// Where its requests go.
     pub fn url(&self, base_url: &str) -> String {
-        stream_url(base_url, &self.run, &self.key)
+        match self.machine {
+            Machine::Watch(_) => run_url(base_url, &self.run),
+            Machine::Queue(_) | Machine::Reader(_) => stream_url(base_url, &self.run, &self.key),
+        }
     }
 
     /// Whether a request should be made now.
@@ -88,6 +99,7 @@ impl Channel {
         match &self.machine {
             Machine::Queue(queue) => queue.wants_request(now),
             Machine::Reader(reader) => reader.wants_request(now),
+            Machine::Watch(watch) => watch.wants_request(now),
         }
     }
 
@@ -107,6 +119,7 @@ impl Channel {
         let kind = match &mut self.machine {
             Machine::Queue(queue) => queue.start(now)?,
             Machine::Reader(reader) => reader.start(now.monotonic),
+            Machine::Watch(watch) => watch.start(now.monotonic),
         };
         self.request = Some(Request { id, token, generation, head: None });
         Some(kind)
@@ -117,7 +130,7 @@ impl Channel {
         match &mut self.machine {
             Machine::Queue(queue) => queue.hold(reason),
             Machine::Reader(reader) if reason == Hold::Online => reader.pause(),
-            Machine::Reader(_) => {}
+            Machine::Reader(_) | Machine::Watch(_) => {}
         }
     }
 
@@ -126,6 +139,7 @@ impl Channel {
         match &mut self.machine {
             Machine::Queue(queue) => queue.refuse(problem),
             Machine::Reader(reader) => reader.handle_refusal(problem),
+            Machine::Watch(watch) => watch.handle_refusal(),
         }
     }
 
@@ -150,6 +164,7 @@ impl Channel {
                 return match &mut self.machine {
                     Machine::Queue(queue) => queue.handle_chunk(now, bytes, random),
                     Machine::Reader(reader) => reader.handle_chunk(now.monotonic, bytes, random),
+                    Machine::Watch(_) => false,
                 };
             }
             News::End => {
@@ -157,6 +172,7 @@ impl Channel {
                 match &mut self.machine {
                     Machine::Queue(queue) => queue.ask_again(now.monotonic, 0, random),
                     Machine::Reader(reader) => reader.handle_end(now.monotonic, random),
+                    Machine::Watch(_) => {}
                 }
             }
             News::Failed(failure) => self.handle_failure(now, failure, online, principal, random),
@@ -185,7 +201,7 @@ impl Channel {
                 queue.conclude(now.monotonic, told, random);
                 return true;
             }
-            Machine::Queue(_) => {}
+            Machine::Queue(_) | Machine::Watch(_) => {}
         }
         false
     }
@@ -194,10 +210,11 @@ impl Channel {
         let remedy = self.remedy(principal.drops_repeats);
         let Some(Request { token, generation, head: Some(head), .. }) = self.request.take() else { return };
         if head.is_success() {
-            if let Machine::Queue(queue) = &mut self.machine {
-                queue.settle(now, Verdict::Accepted, random);
-            }
-            return;
+            return match &mut self.machine {
+                Machine::Queue(queue) => queue.settle(now, Verdict::Accepted, random),
+                Machine::Watch(watch) => watch.handle_run(body),
+                Machine::Reader(_) => {}
+            };
         }
         let problem = Rc::new(self.describe(classify(head.status, body, &token, now.wall)));
         let renewed = head.status == 401 && principal.auth.refuse(now, generation, &problem);
@@ -218,6 +235,10 @@ impl Channel {
                 };
                 queue.settle(now, verdict, random);
             }
+            Machine::Watch(watch) if renewed || problem.code.retryable() => {
+                watch.handle_loss(now.monotonic, head.retry_after_ms, random);
+            }
+            Machine::Watch(watch) => watch.handle_refusal(),
             Machine::Reader(reader) if renewed => reader.handle_stale_token(now.monotonic),
             Machine::Reader(reader) if problem.code.retryable() => {
                 reader.handle_loss(now.monotonic, problem, head.retry_after_ms, random);
@@ -243,6 +264,7 @@ impl Channel {
                 let code = if online { ErrorCode::Blocked } else { ErrorCode::Offline };
                 reader.handle_loss(now.monotonic, Rc::new(Problem::new(code)), 0, random);
             }
+            Machine::Watch(watch) => watch.handle_loss(now.monotonic, 0, random),
         }
     }
 
@@ -259,7 +281,7 @@ impl Channel {
     const fn is_read(&self) -> bool {
         match &self.machine {
             Machine::Queue(queue) => queue.is_in_doubt(),
-            Machine::Reader(_) => true,
+            Machine::Reader(_) | Machine::Watch(_) => true,
         }
     }
 
@@ -278,6 +300,7 @@ impl Channel {
                 false
             }
             Machine::Reader(reader) => reader.hurry(now.monotonic),
+            Machine::Watch(_) => false,
         }
     }
 
@@ -287,6 +310,7 @@ impl Channel {
         match &mut self.machine {
             Machine::Queue(queue) => queue.handle_timeout(now, remedy, random),
             Machine::Reader(reader) => reader.handle_timeout(now.monotonic, random),
+            Machine::Watch(watch) => watch.handle_timeout(now.monotonic, random),
         }
     }
 
@@ -295,6 +319,7 @@ impl Channel {
         match &self.machine {
             Machine::Queue(queue) => queue.poll_timeout(),
             Machine::Reader(reader) => reader.poll_timeout(),
+            Machine::Watch(watch) => watch.poll_timeout(),
         }
     }
 
@@ -317,6 +342,7 @@ impl Channel {
                     }));
                 }
             }
+            Machine::Watch(_) => {}
         }
     }
 

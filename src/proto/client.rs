@@ -18,6 +18,7 @@ use super::input::{Command, Input, News};
 use super::json::{Scanner, push_string};
 use super::output::{Event, Output};
 use super::random::Random;
+use super::run_watch::RunWatch;
 use super::send::{Forgotten, Hold, SendQueue};
 use super::subscription::Subscription;
 use super::table::{Queue, Table};
@@ -174,7 +175,9 @@ impl Client {
             }
             Command::Unsubscribe(subscription) => {
                 self.give_up(subscription);
-                self.channels.remove(subscription);
+                if let Some(channel) = self.channels.remove(subscription) {
+                    self.close_watch(&channel);
+                }
             }
         }
     }
@@ -204,7 +207,7 @@ impl Client {
         let id = *self.sends.get(send)?;
         match &mut self.channels.get_mut(id)?.machine {
             Machine::Queue(queue) => Some((id, queue)),
-            Machine::Reader(_) => None,
+            Machine::Reader(_) | Machine::Watch(_) => None,
         }
     }
 
@@ -225,15 +228,22 @@ impl Client {
         if last {
             self.requests.remove(request);
         }
+        self.tell_run_finished(id);
         self.advance(id);
     }
 
     /// Makes the request a channel wants, if it may, and tells what it has to tell.
     fn advance(&mut self, id: ChannelId) {
         while self.try_request(id) {}
+        let now = self.now.monotonic;
         let Some(channel) = self.channels.get_mut(id) else { return };
         channel.drain(id, &mut self.outputs);
         let owner = channel.principal;
+        if let Machine::Reader(reader) = &mut channel.machine
+            && reader.poll_run_wanted(now)
+        {
+            self.watch_run(id);
+        }
         if self.principals.get_mut(owner).is_some_and(|principal| principal.auth.poll_wanted()) {
             self.outputs.push(Output::Event(Event::TokenNeeded(owner)));
         }
@@ -306,6 +316,59 @@ impl Client {
                 self.give_up(id);
             }
             self.advance(id);
+        }
+    }
+
+    /// Asks whether the run of that reader has finished: once for all readers of the run.
+    fn watch_run(&mut self, reader: ChannelId) {
+        let Some(Channel { principal, run, .. }) = self.channels.get(reader) else { return };
+        let (principal, run) = (*principal, run.clone());
+        let found = self.channels.keys_where(|channel| {
+            matches!(channel.machine, Machine::Watch(_)) && channel.principal == principal && channel.run == run
+        });
+        let id = found.first().copied().unwrap_or_else(|| self.next_subscription());
+        if found.is_empty() {
+            self.channels.insert(id, Channel::new(principal, run, String::new(), Machine::Watch(RunWatch::default())));
+        }
+        if let Some(Machine::Watch(watch)) = self.channels.get_mut(id).map(|channel| &mut channel.machine) {
+            watch.ask();
+        }
+        self.tell_run_finished(id);
+        self.advance(id);
+    }
+
+    /// Tells the readers of a run, once its watch has seen the end.
+    fn tell_run_finished(&mut self, watch: ChannelId) {
+        let Some(Channel { principal, run, machine: Machine::Watch(watch), .. }) = self.channels.get(watch) else {
+            return;
+        };
+        if !watch.is_finished() {
+            return;
+        }
+        for id in self.channels.keys_where(|channel| channel.principal == *principal && channel.run == *run) {
+            if let Some(Machine::Reader(reader)) = self.channels.get_mut(id).map(|channel| &mut channel.machine)
+                && reader.handle_run_finished(self.now.monotonic)
+            {
+                self.give_up(id);
+            }
+            self.advance(id);
+        }
+    }
+
+    /// Nobody reads of that run any more: nobody wants to know.
+    fn close_watch(&mut self, closed: &Channel) {
+        let of_run = self.channels.keys_where(|other| other.principal == closed.principal && other.run == closed.run);
+        let is_reader = |&id: &ChannelId| {
+            self.channels.get(id).is_some_and(|channel| matches!(channel.machine, Machine::Reader(_)))
+        };
+        if of_run.iter().any(is_reader) {
+            return;
+        }
+        for id in of_run {
+            if matches!(self.channels.get(id).map(|channel| &channel.machine), Some(Machine::Watch(_))) {
+                self.give_up(id);
+                self.channels.remove(id);
+            }
         }
     }
 

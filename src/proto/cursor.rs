@@ -46,6 +46,15 @@ impl Cursor {
         }
     }
 
+    /// Whether the next record will be the one with this sequence number, or has been seen.
+    pub const fn is_at(&self, next: u64) -> bool {
+        match self.place {
+            Place::Start => next == 0,
+            Place::Sequence(last) => next <= last.saturating_add(1),
+            Place::Id(_) => false,
+        }
+    }
+
     /// Moves over a record. `false` when it has been passed before.
     pub fn pass(&mut self, position: Position<'_>) -> bool {
         match (position, &self.place) {

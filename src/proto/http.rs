@@ -36,7 +36,7 @@ pub struct OutgoingRequest {
     pub kind: RequestKind,
 }
 
-/// The two requests there are.
+/// The requests there are.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RequestKind {
     /// `POST` of a JSON body. The key is the same for every attempt at one send.
@@ -53,6 +53,8 @@ pub enum RequestKind {
         /// For `Timeout-Seconds`: how long the server waits for the next record before it ends the window.
         timeout_seconds: Option<u32>,
     },
+    /// `GET` of a run, as JSON.
+    Run,
 }
 
 /// Tells how much is sent, and nothing of it: payloads stay out of logs.
@@ -61,6 +63,7 @@ impl fmt::Debug for RequestKind {
         match self {
             Self::Send { body, .. } => write!(f, "Send({} bytes)", body.len()),
             Self::Stream { last_event_id, .. } => write!(f, "Stream({last_event_id:?})"),
+            Self::Run => f.write_str("Run"),
         }
     }
 }
@@ -116,6 +119,13 @@ pub fn stream_url(base_url: &str, run: &str, key: &str) -> String {
         }
         None => push_encoded(&mut url, key),
     }
+    url
+}
+
+/// `<base>/api/v3/runs/<run>`.
+pub fn run_url(base_url: &str, run: &str) -> String {
+    let mut url = concat(&[base_url, "/api/v3/runs/"]);
+    push_encoded(&mut url, run);
     url
 }
 

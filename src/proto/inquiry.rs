@@ -64,9 +64,6 @@ pub enum Finding {
 /// A look into the stream, for as long as one connection.
 #[derive(Debug)]
 pub struct Inquiry {
-    sent: Sent,
-    /// Sends of ours that were accepted not long before: their records are not this one's.
-    earlier: Vec<Sent>,
     decoder: SseDecoder,
     /// The sequence number that is read next.
     next: u64,
@@ -77,10 +74,9 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// Looks for `sent` among the records from `next` on.
-    pub fn new(sent: Sent, earlier: Vec<Sent>, next: u64) -> Self {
-        let (decoder, equal) = (SseDecoder::default(), Vec::new());
-        Self { sent, earlier, decoder, next, equal, foreign: UnixTime::default() }
+    /// Looks among the records from `next` on.
+    pub fn new(next: u64) -> Self {
+        Self { decoder: SseDecoder::default(), next, equal: Vec::new(), foreign: UnixTime::default() }
     }
 
     /// What to send as `Last-Event-ID`.
@@ -93,41 +89,46 @@ impl Inquiry {
         self.next
     }
 
-    /// Bytes arrived. A finding, once the end of the stream has been seen.
-    pub fn handle_chunk(&mut self, now: Now, chunk: &[u8]) -> Option<Finding> {
+    /// Bytes arrived. A finding about `sent`, once the end of the stream has been seen. Records of `earlier`, which were accepted
+    /// not long before, are not this one's.
+    pub fn handle_chunk(&mut self, now: Now, chunk: &[u8], sent: &Sent, earlier: &[Sent]) -> Option<Finding> {
         let mut decoder = core::mem::take(&mut self.decoder);
         let mut finding = None;
-        let fed =
-            decoder.feed(chunk, |frame| match records::read(StreamVersion::V2, &frame, |record| self.take(&record)) {
+        let fed = decoder.feed(chunk, |frame| {
+            match records::read(StreamVersion::V2, &frame, |record| self.take(&record, sent, earlier)) {
                 Signal::Ping { time, tail: Some(tail) } if tail <= self.next => {
-                    finding = Some(self.conclude(now, time))
+                    finding = Some(self.conclude(now, time, sent, earlier))
                 }
                 Signal::Failure => finding = Some(Finding::Unclear),
                 Signal::Records | Signal::Ping { .. } | Signal::WindowEnd => {}
-            });
+            }
+        });
         self.decoder = decoder;
         if fed.is_err() { Some(Finding::Unclear) } else { finding }
     }
 
-    fn take(&mut self, Record { position, time, body }: &Record<'_>) {
+    fn take(&mut self, Record { position, time, body }: &Record<'_>, sent: &Sent, earlier: &[Sent]) {
         if let Position::Sequence(number) = position {
             self.next = number.saturating_add(1);
         }
         // One without a time may be of any time.
         let time = time.unwrap_or(UnixTime::from_millis(u64::MAX));
-        if self.sent.is_in(body) {
+        if sent.is_in(body) {
             self.equal.push(time);
-        } else if *body != Body::Skipped && !self.earlier.iter().any(|sent| sent.is_in(body)) {
+        } else if *body != Body::Skipped && !earlier.iter().any(|sent| sent.is_in(body)) {
             self.foreign = self.foreign.max(time);
         }
     }
 
-    fn conclude(&self, now: Now, ping: UnixTime) -> Finding {
-        let since = self.sent.earliest(now, ping);
-        let mut same = self.earlier.iter().filter(|sent| sent.body == self.sent.body).peekable();
-        let first = same.peek().map_or(since, |sent| sent.earliest(now, ping));
+    fn conclude(&self, now: Now, ping: UnixTime, sent: &Sent, earlier: &[Sent]) -> Finding {
+        let since = sent.earliest(now, ping);
+        let (mut first, mut ours) = (since, 0);
+        for other in earlier.iter().filter(|other| other.body == sent.body) {
+            first = first.min(other.earliest(now, ping));
+            ours += 1;
+        }
         let found = self.equal.iter().filter(|&&time| time >= first).count();
-        if found > same.count() && self.equal.iter().any(|&time| time >= since) {
+        if found > ours && self.equal.last().is_some_and(|&time| time >= since) {
             Finding::Arrived
         } else if self.foreign < since {
             Finding::Absent

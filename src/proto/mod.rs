@@ -25,6 +25,7 @@ pub mod http;
 pub mod auth;
 pub mod input;
 pub mod records;
+pub mod run_watch;
 pub mod verdict;
 
 // Level 5: where a reader stands, and whether a send arrived.

@@ -189,7 +189,7 @@ impl SendQueue {
     /// Makes the request: the first in line, or the question what became of the last.
     pub fn start(&mut self, now: Now) -> Option<RequestKind> {
         if let Some(doubt) = &mut self.doubt {
-            let inquiry = Inquiry::new(doubt.sent.clone(), self.accepted.clone(), self.next);
+            let inquiry = Inquiry::new(self.next);
             let last_event_id = inquiry.last_event_id();
             doubt.inquiry = Some((inquiry, now.monotonic.after(ASKING_PATIENCE_MS)));
             return Some(RequestKind::Stream { last_event_id, timeout_seconds: Some(1) });
@@ -230,8 +230,8 @@ impl SendQueue {
 
     /// Bytes of the stream that was asked.
     pub fn handle_chunk(&mut self, now: Now, chunk: &[u8], random: &mut Random) -> bool {
-        let Some(Doubt { inquiry: Some((inquiry, _)), .. }) = &mut self.doubt else { return false };
-        let Some(finding) = inquiry.handle_chunk(now, chunk) else { return false };
+        let Some(Doubt { sent, inquiry: Some((inquiry, _)), .. }) = &mut self.doubt else { return false };
+        let Some(finding) = inquiry.handle_chunk(now, chunk, sent, &self.accepted) else { return false };
         // Of what is behind, nothing can be a later send's.
         self.next = inquiry.next();
         self.accepted.clear();

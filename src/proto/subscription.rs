@@ -28,6 +28,10 @@ const RETRY_CAP_MS: u64 = 60_000;
 /// How long a response head may take.
 const CONNECT_PATIENCE_MS: u64 = 30_000;
 
+/// How long a stream may be idle before it is asked whether its run has finished. Doubles with every time that it has not.
+const IDLE_MS: u64 = 3_000;
+const IDLE_CAP_MS: u64 = 60_000;
+
 /// Silence after which a connection counts as dead: three times the longest ping period seen (5 to 15 s).
 const STALL_MS: u64 = 45_000;
 
@@ -49,6 +53,8 @@ pub enum StreamStatus {
     },
     /// The device is offline: nothing is tried until it is back.
     Paused,
+    /// The run has finished, and everything that is in the stream has been told.
+    Ended,
     /// Refused for good.
     Failed(Rc<Problem>),
 }
@@ -94,6 +100,7 @@ enum State {
         since: Instant,
     },
     Live(Connection),
+    Ended,
     /// Refused. Whether another token may mend it.
     Failed {
         by_token: bool,
@@ -120,6 +127,13 @@ pub struct Subscription {
     retry_floor_ms: u64,
     paused: bool,
     live: bool,
+    /// When to ask whether the run has finished, while connected.
+    ask_at: Instant,
+    idle_ms: u64,
+    /// The end of the log was seen once. A run that had finished before is found out then.
+    has_caught_up: bool,
+    /// The run has finished: what the next window does not bring will never come.
+    run_finished: bool,
     effects: Queue<Effect>,
 }
 
@@ -137,6 +151,10 @@ impl Subscription {
             retry_floor_ms: 0,
             paused: false,
             live: false,
+            ask_at: Instant::default(),
+            idle_ms: IDLE_MS,
+            has_caught_up: false,
+            run_finished: false,
             effects,
         }
     }
@@ -161,13 +179,15 @@ impl Subscription {
         if core::mem::take(&mut self.paused) {
             self.effects.push(Effect::Status(StreamStatus::Connecting));
         }
-        RequestKind::Stream { last_event_id: self.cursor.last_event_id(), timeout_seconds: self.timeout_seconds }
+        let timeout_seconds = if self.run_finished { Some(1) } else { self.timeout_seconds };
+        RequestKind::Stream { last_event_id: self.cursor.last_event_id(), timeout_seconds }
     }
 
     /// The connection stands.
     pub fn handle_open(&mut self, now: Instant, version: StreamVersion) {
         self.backoff.succeed(now);
         self.state = State::Live(Connection { version, decoder: SseDecoder::default(), opened: now, heard: now });
+        self.ask_at = now.after(self.idle_ms);
         // A window that follows another is no news.
         if !core::mem::replace(&mut self.live, true) {
             self.effects.push(Effect::Status(StreamStatus::Live));
@@ -180,13 +200,31 @@ impl Subscription {
         connection.heard = now;
         let version = connection.version;
         let mut intake = Intake { cursor: &mut self.cursor, effects: &mut self.effects, json: String::new() };
-        let mut failed = false;
+        let (mut failed, mut caught_up) = (false, false);
         let fed = connection.decoder.feed(chunk, |frame| {
             // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
-            failed = failed || records::read(version, &frame, |record| intake.take(&record)) == Signal::Failure;
+            if failed {
+                return;
+            }
+            match records::read(version, &frame, |record| intake.take(&record)) {
+                Signal::Failure => failed = true,
+                Signal::Ping { tail: Some(tail), .. } => caught_up = intake.cursor.is_at(tail),
+                Signal::Records | Signal::Ping { .. } | Signal::WindowEnd => {}
+            }
         });
-        intake.flush();
+        let heard = intake.flush();
         self.retry_floor_ms = connection.decoder.retry_ms().min(RETRY_CAP_MS);
+        if heard {
+            self.idle_ms = IDLE_MS;
+            self.ask_at = now.after(IDLE_MS);
+        }
+        if caught_up && self.run_finished {
+            self.end();
+            return true;
+        }
+        if caught_up && !core::mem::replace(&mut self.has_caught_up, true) {
+            self.ask_at = now;
+        }
         let code = match fed {
             Ok(()) if !failed => return false,
             Ok(()) => ErrorCode::Server,
@@ -198,11 +236,38 @@ impl Subscription {
 
     /// The body ended: the server's window is over, which says nothing about the stream.
     pub fn handle_end(&mut self, now: Instant, random: &mut Random) {
-        let State::Live(connection) = &self.state else { return };
-        if now.since(connection.opened) < SHORT_WINDOW_MS {
+        let State::Live(Connection { opened, heard, .. }) = self.state else { return };
+        if now.since(opened) < SHORT_WINDOW_MS {
             return self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Protocol)), 0, random);
         }
+        // A proxy may end a body in the middle. The server ends it when the log has been silent.
+        if self.run_finished && now.since(heard) >= SHORT_WINDOW_MS {
+            return self.end();
+        }
+        self.ask_at = now;
         self.state = State::Waiting { until: self.earliest(now) };
+    }
+
+    /// Whether it wants to know now if the run has finished. `true` once per question.
+    pub fn poll_run_wanted(&mut self, now: Instant) -> bool {
+        let wanted = self.ask_at <= now && !self.run_finished && self.live;
+        if wanted {
+            self.ask_at = now.after(self.idle_ms);
+            self.idle_ms = (self.idle_ms * 2).min(IDLE_CAP_MS);
+        }
+        wanted
+    }
+
+    /// The run has finished. One more window, opened from now on, brings all that is left.
+    pub fn handle_run_finished(&mut self, now: Instant) -> bool {
+        if core::mem::replace(&mut self.run_finished, true) {
+            return false;
+        }
+        let connected = matches!(self.state, State::Live(_));
+        if connected {
+            self.state = State::Waiting { until: self.earliest(now) };
+        }
+        connected
     }
 
     /// The connection could not be made, or broke. `floor_ms` is the server's wish.
@@ -248,7 +313,7 @@ impl Subscription {
                 self.state = State::Waiting { until: earliest };
                 true
             }
-            State::Connecting { .. } | State::Live(_) | State::Failed { .. } => false,
+            State::Connecting { .. } | State::Live(_) | State::Ended | State::Failed { .. } => false,
         }
     }
 
@@ -265,7 +330,8 @@ impl Subscription {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } => Some(until),
-            State::Connecting { .. } | State::Live(_) | State::Failed { .. } => self.deadline(),
+            State::Live(_) if !self.run_finished => self.deadline().min(Some(self.ask_at)),
+            State::Connecting { .. } | State::Live(_) | State::Ended | State::Failed { .. } => self.deadline(),
         }
     }
 
@@ -278,8 +344,14 @@ impl Subscription {
         match &self.state {
             State::Connecting { since } => Some(since.after(CONNECT_PATIENCE_MS)),
             State::Live(connection) => Some(connection.heard.after(STALL_MS)),
-            State::Waiting { .. } | State::Failed { .. } => None,
+            State::Waiting { .. } | State::Ended | State::Failed { .. } => None,
         }
+    }
+
+    fn end(&mut self) {
+        self.state = State::Ended;
+        self.live = false;
+        self.effects.push(Effect::Status(StreamStatus::Ended));
     }
 
     fn earliest(&self, now: Instant) -> Instant {
@@ -316,12 +388,15 @@ impl Intake<'_> {
         }
     }
 
-    fn flush(&mut self) {
-        if !self.json.is_empty() {
+    /// `true` when there was something.
+    fn flush(&mut self) -> bool {
+        let any = !self.json.is_empty();
+        if any {
             let mut json = core::mem::take(&mut self.json);
             json.push(']');
             let last_event_id = self.cursor.last_event_id();
             self.effects.push(Effect::Parts { json, last_event_id });
         }
+        any
     }
 }

@@ -51,6 +51,7 @@ fn deliver_status(host: &Host, subscription: u32, status: &StreamStatus) {
             ("reconnecting", *attempt, Some(*retry_in_ms as f64), None, Some(problem))
         }
         StreamStatus::Paused => ("paused", 0, None, None, None),
+        StreamStatus::Ended => ("ended", 0, None, Some("run-finished"), None),
         StreamStatus::Failed(problem) => ("failed", 0, None, Some(end_reason(problem)), Some(problem)),
     };
     let error = problem.map_or(JsValue::UNDEFINED, |problem| convert_problem(host, problem));

@@ -70,6 +70,7 @@ impl Driver {
             RequestKind::Stream { last_event_id, timeout_seconds } => {
                 self.host.read(id, url, token, branch, last_event_id.as_deref(), *timeout_seconds);
             }
+            RequestKind::Run => self.host.get(id, url, token, branch),
         }
     }
 

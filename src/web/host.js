@@ -47,6 +47,10 @@ export class Host {
     this.#perform(id, url, token, branch, headers, {});
   }
 
+  get(id, url, token, branch) {
+    this.#perform(id, url, token, branch, {}, {});
+  }
+
   abort(id) {
     const controller = this.#inFlight.get(id);
     this.#inFlight.delete(id);
@@ -72,7 +76,7 @@ export class Host {
         this.#finish(id, this.#news.onBody, "");
         return;
       }
-      if (!response.ok) {
+      if (!response.ok || !headers.accept) {
         const text = await response.text();
         if (wanted()) this.#finish(id, this.#news.onBody, text);
         return;

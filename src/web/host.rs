@@ -44,6 +44,9 @@ extern "C" {
     );
 
     #[wasm_bindgen(method)]
+    pub(super) fn get(this: &Host, id: u32, url: &str, token: &str, branch: Option<&str>);
+
+    #[wasm_bindgen(method)]
     pub(super) fn abort(this: &Host, id: u32);
 
     #[wasm_bindgen(method)]

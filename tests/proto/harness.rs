@@ -26,6 +26,8 @@ pub(crate) struct World {
     due: Option<Instant>,
     /// Requests that nobody has answered yet.
     pub(crate) requests: VecDeque<OutgoingRequest>,
+    /// Questions about the run that nobody has answered yet.
+    pub(crate) run_requests: VecDeque<OutgoingRequest>,
     pub(crate) aborted: Vec<RequestId>,
     pub(crate) events: Vec<Event>,
 }
@@ -38,6 +40,7 @@ impl World {
             asleep_ms: 0,
             due: None,
             requests: VecDeque::new(),
+            run_requests: VecDeque::new(),
             aborted: Vec::new(),
             events: Vec::new(),
         }
@@ -78,9 +81,11 @@ impl World {
         self.client.handle_input(now, input);
         loop {
             match self.client.poll_output() {
+                Output::Request(request) if request.kind == RequestKind::Run => self.run_requests.push_back(request),
                 Output::Request(request) => self.requests.push_back(request),
                 Output::Abort(id) => {
                     self.requests.retain(|request| request.id != id);
+                    self.run_requests.retain(|request| request.id != id);
                     self.aborted.push(id);
                 }
                 Output::Event(event) => self.events.push(event),
@@ -136,6 +141,22 @@ impl World {
 
     pub(crate) fn end(&mut self, request: RequestId) {
         self.input(Input::News(request, News::End));
+    }
+
+    /// The oldest question about the run.
+    #[track_caller]
+    pub(crate) fn next_run_request(&mut self) -> OutgoingRequest {
+        self.run_requests.pop_front().expect("the run is asked about")
+    }
+
+    /// Answers a question about the run.
+    pub(crate) fn tell_run(&mut self, request: &OutgoingRequest, finished: bool) {
+        let body = if finished {
+            "{\"id\":\"run_1\",\"status\":\"COMPLETED\",\"finishedAt\":\"2026-11-21T22:56:09.070Z\",\"output\":{\"finishedAt\":null}}"
+        } else {
+            "{\"id\":\"run_1\",\"status\":\"EXECUTING\",\"output\":{\"finishedAt\":\"2026-11-21T22:56:09.070Z\"}}"
+        };
+        self.answer(request.id, status(200), body);
     }
 
     /// The oldest request that waits for an answer.
@@ -229,6 +250,7 @@ pub(crate) fn status_name(status: &StreamStatus) -> String {
             format!("reconnecting:{attempt}:{}", problem.code.as_str())
         }
         StreamStatus::Paused => "paused".into(),
+        StreamStatus::Ended => "ended".into(),
         StreamStatus::Failed(problem) => format!("failed:{}", problem.code.as_str()),
     }
 }
@@ -236,21 +258,21 @@ pub(crate) fn status_name(status: &StreamStatus) -> String {
 pub(crate) fn body_of(request: &OutgoingRequest) -> String {
     match &request.kind {
         RequestKind::Send { body, .. } => body.to_string(),
-        RequestKind::Stream { .. } => panic!("{} is a read", request.url),
+        RequestKind::Stream { .. } | RequestKind::Run => panic!("{} is a read", request.url),
     }
 }
 
 pub(crate) fn key_of(request: &OutgoingRequest) -> String {
     match &request.kind {
         RequestKind::Send { idempotency_key, .. } => idempotency_key.to_string(),
-        RequestKind::Stream { .. } => panic!("{} is a read", request.url),
+        RequestKind::Stream { .. } | RequestKind::Run => panic!("{} is a read", request.url),
     }
 }
 
 pub(crate) fn cursor_of(request: &OutgoingRequest) -> Option<String> {
     match &request.kind {
         RequestKind::Stream { last_event_id, .. } => last_event_id.clone(),
-        RequestKind::Send { .. } => panic!("{} is a send", request.url),
+        RequestKind::Send { .. } | RequestKind::Run => panic!("{} reads no stream", request.url),
     }
 }
 

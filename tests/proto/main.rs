@@ -9,6 +9,7 @@ mod http;
 mod json;
 mod records;
 mod replay;
+mod run_end;
 mod send;
 mod sim_send;
 mod sim_stream;

@@ -1,9 +1,11 @@
-//! The reader under random schedules: cuts at any byte, window ends, stalls, repeats, refusals, expired tokens.
+//! The reader under random schedules: cuts at any byte, window ends, stalls, repeats, refusals, expired tokens, and a run that ends.
 
-use tidegate::proto::http::{RequestFailure, ResponseHead, StreamVersion};
+use tidegate::proto::http::{OutgoingRequest, RequestFailure, ResponseHead, StreamVersion};
 use tidegate::proto::id::{ChannelId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
+use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
+use tidegate::proto::subscription::StreamStatus;
 
 use super::harness::{EPOCH_MS, World, batch, cursor_of, run_token, seeds, status};
 
@@ -14,7 +16,10 @@ fn what_is_read_is_what_was_written() {
             let parts = if seed % 50 == 0 { 2_000 } else { 60 };
             let simulation = Simulation::new(seed, version, parts).run();
             let expected: Vec<_> = (0..parts).map(part).collect();
-            assert_eq!(simulation.world.parts(simulation.reader), expected, "seed {seed}, {version:?}");
+            let (world, reader) = (&simulation.world, simulation.reader);
+            assert_eq!(world.parts(reader), expected, "seed {seed}, {version:?}");
+            let ends = world.statuses(reader).iter().filter(|status| *status == "ended").count();
+            assert_eq!(ends, 1, "seed {seed}, {version:?}");
         }
     }
 }
@@ -27,8 +32,8 @@ struct Simulation {
     version: StreamVersion,
     parts: u64,
     tokens_given: usize,
-    read: usize,
-    seen: usize,
+    /// When the run finishes. Everything is in the log by then.
+    finishes_ms: u64,
     refused: bool,
 }
 
@@ -37,25 +42,20 @@ impl Simulation {
         let mut world = World::new(seed);
         let principal = world.open_principal(true);
         let reader = world.subscribe(principal, "draft", None);
-        Self {
-            world,
-            dice: Random::new(seed ^ 0x5EED),
-            reader,
-            version,
-            parts,
-            tokens_given: 0,
-            read: 0,
-            seen: 0,
-            refused: false,
-        }
+        let mut dice = Random::new(seed ^ 0x5EED);
+        let finishes_ms = dice.below(200_000);
+        Self { world, finishes_ms, dice, reader, version, parts, tokens_given: 0, refused: false }
     }
 
     fn run(mut self) -> Self {
         let mut rounds = 0;
-        while self.parts_read() < self.parts as usize {
+        while !self.has_ended() {
             rounds += 1;
             assert!(rounds < 20_000, "it never comes to the end");
             self.give_tokens();
+            while let Some(request) = self.world.run_requests.pop_front() {
+                self.tell_run(&request);
+            }
             match self.world.requests.pop_front() {
                 Some(request) => self.serve(request.id, cursor_of(&request)),
                 None => assert!(self.world.jump(), "nothing is due and nothing is under way"),
@@ -64,17 +64,19 @@ impl Simulation {
         self
     }
 
-    /// Counts only what is new: the events grow with the stream.
-    fn parts_read(&mut self) -> usize {
-        use tidegate::proto::output::Event;
-        for event in &self.world.events[self.seen..] {
-            if let Event::Parts { json, .. } = event {
-                let batch: Vec<serde_json::Value> = serde_json::from_str(json).expect("a batch is a JSON array");
-                self.read += batch.len();
-            }
+    fn has_ended(&self) -> bool {
+        let ended = Event::Stream(self.reader, StreamStatus::Ended);
+        self.world.events.iter().rev().take(50).any(|event| *event == ended)
+    }
+
+    fn tell_run(&mut self, request: &OutgoingRequest) {
+        match self.dice.below(6) {
+            0 => self.world.answer(request.id, status(503), ""),
+            1 => self.world.fail(request.id),
+            2 => self.world.advance(30_000),
+            3 => self.world.answer(request.id, status(200), "<html>"),
+            _ => self.world.tell_run(request, self.finishes_ms <= self.world.now_ms()),
         }
-        self.seen = self.world.events.len();
-        self.read
     }
 
     fn give_tokens(&mut self) {
@@ -100,12 +102,18 @@ impl Simulation {
         self.refused = false;
         let head = ResponseHead { version: self.version, ..status(200) };
         self.world.input(Input::News(request, News::Head(head)));
-        let text = self.window(cursor);
+        let (text, is_whole) = self.window(cursor);
         self.feed(request, text.as_bytes());
         match self.dice.below(4) {
             0 => self.world.input(Input::News(request, News::Failed(RequestFailure::Network))),
             1 => self.world.advance(45_000),
-            2 => self.world.input(Input::News(request, News::End)),
+            2 => {
+                // A proxy that ends what it has cut.
+                let ms = self.dice.below(900);
+                self.world.advance(ms);
+                self.world.input(Input::News(request, News::End));
+            }
+            _ if !is_whole => self.world.input(Input::News(request, News::Failed(RequestFailure::Network))),
             _ => {
                 self.world.advance(1_000);
                 self.world.input(Input::News(request, News::End));
@@ -117,7 +125,8 @@ impl Simulation {
     }
 
     /// Up to a few hundred parts from behind the cursor, with pings, repeats and foreign records between them, cut off anywhere.
-    fn window(&mut self, cursor: Option<String>) -> String {
+    /// And whether it is all there is.
+    fn window(&mut self, cursor: Option<String>) -> (String, bool) {
         let from = cursor.map_or(0, |id| {
             let digits = id.split('-').next().unwrap_or_default();
             digits.parse::<u64>().expect("the cursor is one of ours") + 1
@@ -134,17 +143,31 @@ impl Simulation {
                 text.push_str(&self.event(at - count, at));
             }
             if self.dice.below(3) == 0 {
-                text.push_str(["event: ping\ndata: {\"timestamp\":1}\n\n", ": ping\n\n"][self.dice.below(2) as usize]);
+                let ping =
+                    ["event: ping\ndata: {\"timestamp\":1}\n\n".to_owned(), ": ping\n\n".to_owned(), self.ping()];
+                text.push_str(&ping[self.dice.below(3) as usize]);
             }
         }
-        if self.dice.below(2) == 0 {
+        let is_cut = self.dice.below(2) == 0;
+        if is_cut {
             let mut cut = self.dice.below(text.len() as u64 + 1) as usize;
             while !text.is_char_boundary(cut) {
                 cut -= 1;
             }
             text.truncate(cut);
+        } else if to == self.parts && self.dice.below(2) == 0 {
+            text.push_str(&self.ping());
         }
-        text
+        (text, !is_cut && to == self.parts)
+    }
+
+    fn ping(&self) -> String {
+        match self.version {
+            StreamVersion::V1 => ": ping\n\n".into(),
+            StreamVersion::V2 => {
+                format!("event: ping\ndata: {{\"timestamp\":1,\"tail\":{{\"seq_num\":{}}}}}\n\n", self.parts)
+            }
+        }
     }
 
     fn event(&self, from: u64, to: u64) -> String {
