@@ -165,12 +165,16 @@ fn scan_envelope(body: &str) -> Option<Body<'_>> {
     let (mut json, mut part_id) = ("null", None);
     scanner.begin_object()?;
     while let Some(key) = scanner.next_key()? {
+        if key == "id" {
+            part_id = None;
+            if scanner.peek() == Some(b'"') {
+                part_id = Some(scanner.string()?).filter(|id| !id.is_empty());
+                continue;
+            }
+        }
+        let value = scanner.value()?;
         if key == "data" {
-            json = scanner.value()?;
-        } else if key == "id" && scanner.peek() == Some(b'"') {
-            part_id = Some(scanner.string()?).filter(|id| !id.is_empty());
-        } else {
-            scanner.value()?;
+            json = value;
         }
     }
     scanner.end()?;
