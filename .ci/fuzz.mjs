@@ -1,6 +1,6 @@
 // Runs every fuzz target for SECONDS, each in turn, beginning with what is in its corpus.
 import { once } from "node:events";
-import { mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { cargoTarget, root, start } from "./processes.mjs";
 
@@ -11,8 +11,8 @@ const targets = ["sse", "json", "records", "token"];
 // What was made up stays here from run to run: the next one begins where this one ended. `cargo clean` forgets it.
 const folder = join(cargoTarget, "fuzz");
 
-async function run(program, parameters, env) {
-  const child = start(program, parameters, { env, stdio: ["ignore", "pipe", "pipe"] });
+async function run(program, parameters) {
+  const child = start(program, parameters, { env: { RUST_BACKTRACE: "0" }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text) => {
@@ -36,8 +36,8 @@ async function build() {
   ];
   const flags = ["-Cpasses=sancov-module", ...coverage.map((flag) => `-Cllvm-args=${flag}`)];
   // With `--target`, the flags are for the targets and not for what runs while they are built.
-  const build = ["build", "--profile=fuzz", `--target=${host}`, "--package=tidegate-fuzz", "--features=engine", "--bins"];
-  const child = start("cargo", [...build, "--quiet"], {
+  const chosen = ["--package=tidegate-fuzz", "--features=engine", "--bins"];
+  const child = start("cargo", ["build", "--quiet", "--profile=fuzz", `--target=${host}`, ...chosen], {
     env: { CARGO_ENCODED_RUSTFLAGS: flags.join("\x1f"), CARGO_TARGET_DIR: folder },
   });
   const [code] = await once(child, "close");
@@ -49,7 +49,7 @@ async function build() {
 async function minimised(program, input) {
   const smaller = `${input}-minimised`;
   await run(program, [input, "-minimize_crash=1", "-max_total_time=10", `-exact_artifact_path=${smaller}`]);
-  return run(program, [smaller]).then(({ code, output }) => (code && !/No such file/.test(output) ? smaller : input));
+  return existsSync(smaller) ? smaller : input;
 }
 
 async function fuzz(programs, target) {
@@ -75,11 +75,12 @@ async function fuzz(programs, target) {
   console.log(`${target.padEnd(8)} ${executions.padStart(10)} executions, ${reached} reached, ${inputs} inputs kept`);
   if (code === 0) return true;
 
-  console.log(output.slice(Math.max(0, output.search(/^(thread |==\d+==)/m))).slice(0, 4000));
+  const report = output.slice(Math.max(0, output.search(/^(thread |==\d+==)/m)));
+  console.log(report.split("artifact_prefix=")[0].slice(0, 4000));
   const input = last(/Test unit written to (.*)$/gm);
   if (input !== "?") {
     const shown = relative(root, await minimised(program, input));
-    console.log(`The input is in ${shown}. To see it fail again, and to keep it in the corpus under a name that tells what it is:`);
+    console.log(`The input is in ${shown}. To see it fail again, and to keep it under a name that says what it shows:`);
     console.log(`  cp ${shown} ${kept}/NAME && cargo test -p tidegate-fuzz ${target}`);
   }
   return false;
