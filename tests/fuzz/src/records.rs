@@ -37,9 +37,14 @@ pub fn check(data: &[u8]) {
     compare(version, event, &data);
 }
 
-fn batch_of(bodies: &str) -> String {
-    let record = |(number, body)| serde_json::json!({ "body": body, "seq_num": number, "headers": [["a", "b"]] });
-    serde_json::json!({ "records": bodies.split('\n').enumerate().map(record).collect::<Vec<_>>() }).to_string()
+/// A record for each line: its body or, around a tab, its headers as JSON and its body.
+fn batch_of(lines: &str) -> String {
+    let record = |(number, line): (usize, &str)| {
+        let (headers, body) = line.split_once('\t').unwrap_or(("[]", line));
+        let body = serde_json::to_string(body).expect("text can be written");
+        format!("{{\"body\":{body},\"seq_num\":{number},\"headers\":{headers}}}")
+    };
+    format!("{{\"records\":[{}]}}", lines.split('\n').enumerate().map(record).collect::<Vec<_>>().join(","))
 }
 
 fn compare(version: StreamVersion, event: &str, data: &str) {
