@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check sim faults contract size
+.PHONY: help setup build demo test check sim fuzz faults contract size
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -26,6 +26,10 @@ check: ## formats, lints, types, exports, licences, advisories, size
 
 sim: ## the simulations of the core over SEEDS=10000 seeds
 	@SEEDS=$(SEEDS) node .ci/parts.mjs sim
+
+fuzz: ## the decoders on bytes that libFuzzer makes up, each target for SECONDS=60
+	@.ci/setup fuzz
+	@SECONDS=$(SECONDS) node .ci/parts.mjs fuzz
 
 faults: ## what can happen to a send, over real sockets, in Node and in Chromium; SEED= for the thousand sends
 	@.ci/setup build browser

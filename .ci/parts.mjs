@@ -86,7 +86,10 @@ const sim = [
   },
 ];
 
-const suites = { test, check, sim, faults };
+// What it has found is in tests/fuzz/corpus, which `rust` replays.
+const fuzz = [{ name: "fuzz", counts: true, command: ["node", ".ci/fuzz.mjs"] }];
+
+const suites = { test, check, sim, fuzz, faults };
 const all = Object.values(suites).flat();
 const chosen = process.argv.slice(2).flatMap((name) => {
   const parts = suites[name] ?? all.filter((part) => part.name === name).slice(0, 1);

@@ -6,6 +6,7 @@ use core::fmt;
 use super::http::StreamVersion;
 use super::json::Scanner;
 use super::sse::Frame;
+use super::text::parse_digits;
 use super::time::UnixTime;
 
 /// What one record holds, once its envelope is off.
@@ -142,7 +143,7 @@ fn scan_record(scanner: &mut Scanner<'_>, on_record: OnRecord<'_>) -> Option<()>
     while let Some(key) = scanner.next_key()? {
         match key {
             "seq_num" => sequence = Some(scanner.unsigned()?),
-            "timestamp" => time = scanner.unsigned().map(UnixTime::from_millis),
+            "timestamp" => time = parse_digits(scanner.value()?.as_bytes()).map(UnixTime::from_millis),
             "body" => body = Some(scanner.string()?),
             "headers" => skipped = scan_headers(scanner.value()?)?,
             _ => {
@@ -174,6 +175,7 @@ fn scan_ping(data: &str) -> Option<Signal> {
             }
         }
     }
+    scanner.end()?;
     Some(Signal::Ping { time: UnixTime::from_millis(time?), tail })
 }
 
@@ -224,12 +226,16 @@ fn scan_envelope(body: &str) -> Option<Body<'_>> {
     let (mut json, mut part_id) = ("null", None);
     scanner.begin_object()?;
     while let Some(key) = scanner.next_key()? {
+        if key == "id" {
+            part_id = None;
+            if scanner.peek() == Some(b'"') {
+                part_id = Some(scanner.string()?).filter(|id| !id.is_empty());
+                continue;
+            }
+        }
+        let value = scanner.value()?;
         if key == "data" {
-            json = scanner.value()?;
-        } else if key == "id" && scanner.peek() == Some(b'"') {
-            part_id = Some(scanner.string()?).filter(|id| !id.is_empty());
-        } else {
-            scanner.value()?;
+            json = value;
         }
     }
     scanner.end()?;

@@ -122,13 +122,14 @@ impl SseDecoder {
     }
 
     fn take_line(&mut self, line: &[u8], on_frame: OnFrame<'_>) -> Result<(), FrameTooLong> {
+        // With its mark, as it is counted while it arrives: where a body is given up must not depend on how it was cut.
+        self.check_limit(line.len())?;
         let first = core::mem::take(&mut self.first_line);
         let line = if first { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
         if line.is_empty() {
             self.dispatch(on_frame);
             return Ok(());
         }
-        self.check_limit(line.len())?;
         let (name, value) = match memchr::memchr(b':', line) {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &b""[..]),

@@ -181,8 +181,10 @@ fn scan_scopes(value: &str) -> Vec<String> {
 
 /// Seconds since the epoch, possibly with a fraction. With an exponent, which no signer writes, it is as good as absent.
 fn seconds(value: &str) -> Option<UnixTime> {
-    let (whole, fraction) = split_once(value, b'.').unwrap_or((value, "0"));
-    parse_digits(fraction.as_bytes())?;
+    let (whole, fraction) = split_once(value, b'.').unwrap_or((value, ""));
+    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
     Some(UnixTime::from_millis(parse_digits(whole.as_bytes())?.saturating_mul(1000)))
 }
 

@@ -2,9 +2,9 @@
 
 mod generator;
 
-use serde_json::{Map, Value};
 use tidegate::proto::json::{Scanner, push_string};
 use tidegate::proto::random::Random;
+use tidegate_fuzz::json::{Verdict, judge, whole};
 
 const ROUNDS: usize = 4_000;
 
@@ -31,7 +31,7 @@ fn of_damaged_documents_exactly_those_are_taken_that_serde_json_takes() {
             verdicts.push(judge(&generator::damaged(&mut random, &text)));
         }
     }
-    for verdict in [Verdict::Taken, Verdict::Refused, Verdict::OutOfRange, Verdict::LoneSurrogate] {
+    for verdict in [Verdict::Taken, Verdict::Refused, Verdict::Unrepresentable] {
         let count = verdicts.iter().filter(|&&other| other == verdict).count();
         assert!(count >= 20, "{verdict:?} came up only {count} times: the damage is not varied enough");
     }
@@ -41,11 +41,11 @@ fn of_damaged_documents_exactly_those_are_taken_that_serde_json_takes() {
 #[test]
 fn what_only_rust_cannot_represent_is_taken() {
     for text in ["1e400", "-1E+999", "[1e309,2]", "123456789e1000000000000"] {
-        assert_eq!(judge(text), Verdict::OutOfRange, "{text}");
+        assert_eq!(judge(text), Verdict::Unrepresentable, "{text}");
         assert_eq!(whole(text), Some(text));
     }
     for text in [r#""\ud800""#, r#""\uDFFF""#, r#"{"\ud83d":"\ud83d\ud83d"}"#, r#""\udc00\ud800""#, r#""\ud800\n""#] {
-        assert_eq!(judge(text), Verdict::LoneSurrogate, "{text}");
+        assert_eq!(judge(text), Verdict::Unrepresentable, "{text}");
         assert_eq!(whole(text), Some(text));
     }
 }
@@ -104,75 +104,4 @@ fn another_shape_than_the_asked_one_is_none() {
     assert_eq!(Scanner::new("1").string(), None);
     assert_eq!(Scanner::new("").peek(), None);
     assert_eq!(Scanner::new("1 2").end(), None);
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Taken,
-    Refused,
-    OutOfRange,
-    LoneSurrogate,
-}
-
-/// Holds the scanner's two ways of reading against serde_json's verdict, and says which that was.
-#[track_caller]
-fn judge(text: &str) -> Verdict {
-    let skipped = whole(text);
-    match serde_json::from_str::<Value>(text) {
-        Ok(value) => {
-            assert_eq!(skipped, Some(text.trim_matches([' ', '\t', '\n', '\r'])), "serde_json takes {text:?}");
-            assert_eq!(descended(text), Some(value), "taken apart: {text:?}");
-            Verdict::Taken
-        }
-        // These two end its reading, so of the rest it says nothing.
-        Err(error) if error.to_string().starts_with("number out of range") => Verdict::OutOfRange,
-        Err(error) if error.to_string().contains("in hex escape") || error.to_string().contains("of hex escape") => {
-            Verdict::LoneSurrogate
-        }
-        Err(error) => {
-            assert_eq!(skipped, None, "serde_json says {error} of {text:?}");
-            assert_eq!(descended(text), None, "taken apart: serde_json says {error} of {text:?}");
-            Verdict::Refused
-        }
-    }
-}
-
-/// The text of a whole document, stepped over in one go.
-fn whole(text: &str) -> Option<&str> {
-    let mut scanner = Scanner::new(text);
-    let value = scanner.value()?;
-    scanner.end()?;
-    Some(value)
-}
-
-/// The same, but taken apart down to the leaves.
-fn descended(text: &str) -> Option<Value> {
-    let mut scanner = Scanner::new(text);
-    let value = descend(&mut scanner)?;
-    scanner.end()?;
-    Some(value)
-}
-
-fn descend(scanner: &mut Scanner<'_>) -> Option<Value> {
-    match scanner.peek()? {
-        b'[' => {
-            let mut items = Vec::new();
-            scanner.begin_array()?;
-            while scanner.next_element()? {
-                items.push(descend(scanner)?);
-            }
-            Some(Value::Array(items))
-        }
-        b'{' => {
-            let mut members = Map::new();
-            scanner.begin_object()?;
-            while let Some(name) = scanner.next_key()? {
-                let name = Scanner::new(&format!("\"{name}\"")).string()?.into_owned();
-                members.insert(name, descend(scanner)?);
-            }
-            Some(Value::Object(members))
-        }
-        b'"' => Some(Value::String(scanner.string()?.into_owned())),
-        _ => serde_json::from_str(scanner.value()?).ok(),
-    }
 }

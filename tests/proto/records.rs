@@ -71,7 +71,8 @@ fn a_batch_is_its_records_in_order() {
         record(10, r#"{"data":null,"id":""}"#),
         record(11, r#" { "later" : [{}] , "data" : [ 1 ] , "id" : 5 } "#),
         record(12, r#"{"data":1,"id":"ü\"\u00e9"}"#),
-    ], "tail": { "seq_num": 13, "timestamp": 1 } });
+        record(13, r#"{"data":1,"data":2,"id":"p3","id":5}"#),
+    ], "tail": { "seq_num": 14, "timestamp": 1 } });
     let expected = [
         "7: part {\"i\":0} as p0",
         "8: part \"\\\"inner\\\"\" as p1",
@@ -79,6 +80,8 @@ fn a_batch_is_its_records_in_order() {
         "10: part null",
         "11: part [ 1 ]",
         "12: part 1 as ü\"é",
+        // Of members of one name the last counts, as in `JSON.parse`.
+        "13: part 2",
     ];
     assert_eq!(batch(&data.to_string()), (expected.map(String::from).to_vec(), Signal::Records));
     let pretty = serde_json::to_string_pretty(&data).unwrap();

@@ -4,6 +4,7 @@ mod cases;
 
 use tidegate::proto::random::Random;
 use tidegate::proto::sse::{FRAME_LIMIT, FrameTooLong, SseDecoder};
+use tidegate_fuzz::sse::{self, Kept, cut_at_random, plainly};
 
 use cases::CASES;
 
@@ -15,7 +16,7 @@ fn every_case_of_the_standard_however_it_is_cut() {
         let (frames, retry_ms) = decode([case.bytes]);
         assert_eq!(frames, expected, "{}", told("whole"));
         assert_eq!(retry_ms, case.retry_ms, "{}", told("whole"));
-        assert_eq!(plainly(case.bytes), expected, "{}", told("read plainly"));
+        assert_eq!(plainly(case.bytes), (expected.clone(), retry_ms), "{}", told("read plainly"));
         assert_eq!(decode(case.bytes.chunks(1)), (expected.clone(), retry_ms), "{}", told("byte by byte"));
         for first in 0..=case.bytes.len() {
             for second in first..=case.bytes.len() {
@@ -58,10 +59,10 @@ fn random_bytes_are_read_as_the_plain_reading_reads_them() {
             bytes.extend_from_slice(pieces[random.below(pieces.len() as u64) as usize]);
         }
         let expected = plainly(&bytes);
-        frames_seen += expected.len();
-        assert_eq!(decode([&bytes[..]]).0, expected, "round {round}: {:?}", bytes.escape_ascii().to_string());
+        frames_seen += expected.0.len();
+        assert_eq!(decode([&bytes[..]]), expected, "round {round}: {:?}", bytes.escape_ascii().to_string());
         let cut = cut_at_random(&bytes, &mut random);
-        assert_eq!(decode(cut).0, expected, "round {round}, cut: {:?}", bytes.escape_ascii().to_string());
+        assert_eq!(decode(cut), expected, "round {round}, cut: {:?}", bytes.escape_ascii().to_string());
     }
     assert!(frames_seen > 1_000, "only {frames_seen} frames came up");
 }
@@ -82,8 +83,12 @@ fn broken_utf_8_becomes_replacement_characters() {
 fn a_frame_may_fill_its_limit_and_no_more() {
     let line = |length: usize| format!("data: {}", "x".repeat(length - "data: ".len()));
     let fits = format!("{}\n\n", line(64));
-    assert_eq!(feed_all(64, &[&fits.repeat(50)]), Ok(50), "the limit is for one frame, not for the connection");
-    assert_eq!(feed_all(64, &[&": ping\n\n".repeat(50), &fits]), Ok(1));
+    assert_eq!(
+        feed_all(64, [fits.repeat(50).as_bytes()]),
+        Ok(50),
+        "the limit is for one frame, not for the connection"
+    );
+    assert_eq!(feed_all(64, [": ping\n\n".repeat(50).as_bytes(), fits.as_bytes()]), Ok(1));
     let too_long = [
         ("one line", format!("{}\n\n", line(65))),
         ("a line without an end", line(65)),
@@ -91,12 +96,12 @@ fn a_frame_may_fill_its_limit_and_no_more() {
         ("lines without a value", "data\n".repeat(100)),
         ("a comment", format!(":{}\n", "x".repeat(64))),
         ("an id", format!("id:{}\n", "x".repeat(64))),
+        ("a line behind a byte order mark, which counts", format!("\u{feff}{}\n", line(62))),
     ];
     for (about, text) in too_long {
-        let bytes: Vec<_> = text.split("").collect();
-        assert_eq!(feed_all(64, &[&text]), Err(FrameTooLong), "{about}");
-        assert_eq!(feed_all(64, &bytes), Err(FrameTooLong), "{about}, byte by byte");
-        assert_eq!(feed_all(64, &[&fits, &text]), Err(FrameTooLong), "{about}, after a frame");
+        assert_eq!(feed_all(64, [text.as_bytes()]), Err(FrameTooLong), "{about}");
+        assert_eq!(feed_all(64, text.as_bytes().chunks(1)), Err(FrameTooLong), "{about}, byte by byte");
+        assert_eq!(feed_all(64, [fits.as_bytes(), text.as_bytes()]), Err(FrameTooLong), "{about}, after a frame");
     }
 }
 
@@ -118,70 +123,18 @@ fn the_largest_record_of_the_wire_fits() {
     assert_eq!(fed, Err(FrameTooLong));
 }
 
-/// A frame that outlives its decoder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Kept {
-    event: String,
-    id: Option<String>,
-    data: String,
-}
-
 fn frame(event: &str, id: Option<&str>, data: &str) -> Kept {
     Kept { event: event.into(), id: id.map(Into::into), data: data.into() }
 }
 
 fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Kept>, u64) {
-    let mut decoder = SseDecoder::default();
-    let mut frames = Vec::new();
-    for chunk in chunks {
-        let fed = decoder.feed(chunk, |found| frames.push(frame(found.event, found.id, found.data)));
-        assert_eq!(fed, Ok(()));
-    }
-    (frames, decoder.retry_ms())
+    let (frames, retry_ms, ended) = sse::decode(FRAME_LIMIT, chunks);
+    assert_eq!(ended, Ok(()));
+    (frames, retry_ms)
 }
 
 /// How many frames a decoder with this limit gives.
-fn feed_all(limit: usize, chunks: &[&str]) -> Result<usize, FrameTooLong> {
-    let mut decoder = SseDecoder::with_limit(limit);
-    let mut count = 0;
-    for chunk in chunks {
-        decoder.feed(chunk.as_bytes(), |_| count += 1)?;
-    }
-    Ok(count)
-}
-
-fn cut_at_random<'a>(mut bytes: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
-    let mut chunks = Vec::new();
-    while !bytes.is_empty() {
-        let (chunk, rest) = bytes.split_at(random.below(9).min(bytes.len() as u64) as usize);
-        chunks.push(chunk);
-        bytes = rest;
-    }
-    chunks
-}
-
-/// The standard's own way: the whole text first, then its lines. It has no use for a body that is still arriving.
-fn plainly(bytes: &[u8]) -> Vec<Kept> {
-    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let mut frames = Vec::new();
-    let (mut event, mut id, mut data) = (String::new(), None, String::new());
-    // What is behind the last line feed is no line yet.
-    for line in text.rsplit_once('\n').map_or("", |(lines, _)| lines).split('\n').take(text.matches('\n').count()) {
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match name {
-            "" if line.is_empty() => {
-                if let Some(data) = data.strip_suffix('\n') {
-                    frames.push(Kept { event, id, data: data.into() });
-                }
-                (event, id, data) = (String::new(), None, String::new());
-            }
-            "data" => data.extend([value, "\n"]),
-            "event" => event = value.into(),
-            "id" if !value.contains('\0') => id = Some(value.into()),
-            _ => {}
-        }
-    }
-    frames
+fn feed_all<'a>(limit: usize, chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<usize, FrameTooLong> {
+    let (frames, _, ended) = sse::decode(limit, chunks);
+    ended.map(|()| frames.len())
 }

@@ -187,6 +187,7 @@ fn a_lifetime_is_from_issue_to_expiry() {
         ("100", "100", Some(0)),
         ("100", "99", None),
         ("100.9", "101.1", Some(1_000)),
+        ("100.99999999999999999999", "101.18446744073709551616", Some(1_000)),
         ("0", "1", Some(1_000)),
     ] {
         let claims = Claims::parse(&jwt(&format!(r#"{{"pub":true,"iat":{iat},"exp":{exp}}}"#))).unwrap();
