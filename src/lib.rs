@@ -28,7 +28,7 @@
 //! let principal = client.next_principal();
 //! let send = client.next_send();
 //! for command in [
-//!     Command::OpenPrincipal { principal, base_url: "https://api.trigger.dev", branch: None, renewable: false },
+//!     Command::OpenPrincipal { principal, base_url: "https://api.trigger.dev", branch: None, renewable: false, scarce: false },
 //!     Command::SetToken(principal, "tr_dev_1234"),
 //!     Command::Send { send, principal, run: "run_1", stream: "approval", json: "{\"approved\":true}" },
 //! ] {

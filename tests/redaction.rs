@@ -136,7 +136,13 @@ fn a_client_prints_without_what_passes_through_it() {
 fn commands(client: &mut Client, token: &'static str) -> Vec<Command<'static>> {
     let principal = client.next_principal();
     let mut commands = vec![
-        Command::OpenPrincipal { principal, base_url: "https://api.example", branch: None, renewable: false },
+        Command::OpenPrincipal {
+            principal,
+            base_url: "https://api.example",
+            branch: None,
+            renewable: false,
+            scarce: false,
+        },
         Command::SetToken(principal, token),
     ];
     for stream in ["chat", "chat", "approval"] {

@@ -65,6 +65,8 @@ pub struct Principal {
     pub branch: Option<Rc<String>>,
     /// Its token.
     pub auth: Auth,
+    /// Its readers take turns.
+    pub scarce: bool,
     /// The endpoint has said that it drops repeated sends.
     pub drops_repeats: bool,
 }
@@ -100,6 +102,14 @@ impl Channel {
             Machine::Queue(queue) => queue.wants_request(now),
             Machine::Reader(reader) => reader.wants_request(now),
             Machine::Watch(watch) => watch.wants_request(now),
+        }
+    }
+
+    /// The reader, where it is one.
+    pub const fn reader(&self) -> Option<&Subscription> {
+        match &self.machine {
+            Machine::Reader(reader) => Some(reader),
+            Machine::Queue(_) | Machine::Watch(_) => None,
         }
     }
 

@@ -25,6 +25,13 @@ use super::table::{Queue, Table};
 use super::text::concat;
 use super::time::{Instant, Now};
 
+/// How many streams may be open at an endpoint whose connections are scarce: over HTTP/1.1 a browser has six to a server, for
+/// every page and for sends too.
+const STREAM_LIMIT: usize = 4;
+
+/// How long a reader keeps its connection when others wait for one.
+const TURN_MS: u64 = 2_000;
+
 /// Everything Tidegate does in one page, for any number of identities.
 #[derive(Debug)]
 pub struct Client {
@@ -39,6 +46,8 @@ pub struct Client {
     /// Whose a request is.
     requests: Table<RequestId, ChannelId>,
     outputs: Queue<Output>,
+    /// Readers wait for a connection until then.
+    turn_ends: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +71,7 @@ impl Client {
             sends: Table::default(),
             requests: Table::default(),
             outputs: Queue::default(),
+            turn_ends: None,
         }
     }
 
@@ -93,6 +103,7 @@ impl Client {
             Input::Wake => self.hurry(true),
             Input::Timeout => self.handle_timeout(),
         }
+        self.take_turns();
     }
 
     /// The next thing wanted; [`Output::Idle`] when there is none.
@@ -104,17 +115,18 @@ impl Client {
     fn poll_timeout(&self) -> Option<Instant> {
         let channels = self.channels.values().filter_map(Channel::poll_timeout);
         let tokens = self.principals.values().filter_map(|principal| principal.auth.poll_timeout());
-        channels.chain(tokens).filter(|&due| due > self.now.monotonic).min()
+        channels.chain(tokens).chain(self.turn_ends).filter(|&due| due > self.now.monotonic).min()
     }
 
     fn handle_command(&mut self, command: Command<'_>) {
         let now = self.now;
         match command {
-            Command::OpenPrincipal { principal, base_url, branch, renewable } => {
+            Command::OpenPrincipal { principal, base_url, branch, renewable, scarce } => {
                 let opened = Principal {
                     base_url: base_url.to_owned(),
                     branch: branch.map(|branch| Rc::new(branch.to_owned())),
                     auth: Auth::new(renewable),
+                    scarce,
                     drops_repeats: false,
                 };
                 self.principals.insert(principal, opened);
@@ -267,6 +279,11 @@ impl Client {
             channel.hold(Hold::Online);
             return false;
         }
+        if principal.scarce && channel.reader().is_some() && self.turn(id) != Turn::Now {
+            return false;
+        }
+        let Some(channel) = self.channels.get_mut(id) else { return false };
+        let Some(principal) = self.principals.get_mut(channel.principal) else { return false };
         let (token, generation) = match principal.auth.token(now) {
             Access::Granted(token, generation) => (token, generation),
             Access::Wait => {
@@ -317,6 +334,70 @@ impl Client {
             }
             self.advance(id);
         }
+    }
+
+    /// Whether it is that reader's turn: a connection is free, and nobody has waited for longer.
+    fn turn(&self, id: ChannelId) -> Turn {
+        let Some(mine) = self.channels.get(id) else { return Turn::Later };
+        let base_url = |channel: &Channel| self.principals.get(channel.principal).map(|owner| &owner.base_url);
+        let (mut open, mut oldest) = (0, None);
+        for (other, channel) in self.channels.iter() {
+            let Some(reader) = channel.reader().filter(|_| base_url(channel) == base_url(mine)) else { continue };
+            if reader.is_connected() {
+                open += 1;
+                let since = reader.last_turn();
+                if oldest.is_none_or(|(_, least)| since < least) {
+                    oldest = Some((other, since));
+                }
+            } else if reader.wants_request(self.now.monotonic)
+                && mine.reader().is_some_and(|mine| (reader.last_turn(), other) < (mine.last_turn(), id))
+            {
+                return Turn::Later;
+            }
+        }
+        match oldest {
+            Some((other, since)) if open >= STREAM_LIMIT => Turn::Behind(other, since.after(TURN_MS)),
+            _ => Turn::Now,
+        }
+    }
+
+    /// Where readers wait for a connection, those that have had theirs for long enough make room.
+    fn take_turns(&mut self) {
+        self.turn_ends = None;
+        while self.give_turn() {}
+    }
+
+    /// `true` when a reader that waited has a connection.
+    fn give_turn(&mut self) -> bool {
+        for id in self.every_channel() {
+            let scarce = |channel: &&Channel| self.principals.get(channel.principal).is_some_and(|owner| owner.scarce);
+            let wants =
+                |channel: &Channel| channel.reader().is_some_and(|reader| reader.wants_request(self.now.monotonic));
+            if !self.online || !self.channels.get(id).filter(scarce).is_some_and(wants) {
+                continue;
+            }
+            match self.turn(id) {
+                Turn::Now => {}
+                Turn::Later => continue,
+                Turn::Behind(_, until) if until > self.now.monotonic => {
+                    self.turn_ends = Some(until);
+                    continue;
+                }
+                Turn::Behind(other, _) => {
+                    self.give_up(other);
+                    if let Some(Machine::Reader(reader)) =
+                        self.channels.get_mut(other).map(|channel| &mut channel.machine)
+                    {
+                        reader.yield_turn(self.now.monotonic);
+                    }
+                }
+            }
+            self.advance(id);
+            if self.channels.get(id).and_then(Channel::reader).is_some_and(Subscription::is_connected) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Asks whether the run of that reader has finished: once for all readers of the run.
@@ -408,6 +489,16 @@ impl Client {
             self.outputs.push(Output::Abort(request));
         }
     }
+}
+
+/// What a reader gets that wants a scarce connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Now,
+    /// Another one has waited for longer.
+    Later,
+    /// All are taken. The one that has had its own for longest keeps it until then.
+    Behind(ChannelId, Instant),
 }
 
 /// What the server would refuse for certain. The record stores the value as a string, so its quotes count twice.

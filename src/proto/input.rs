@@ -71,6 +71,8 @@ pub enum Command<'a> {
         branch: Option<&'a str>,
         /// A provider can be asked for tokens.
         renewable: bool,
+        /// Connections to the endpoint are few, so that its readers have to take turns.
+        scarce: bool,
     },
     /// Ends its streams and takes back its queued sends.
     ClosePrincipal(PrincipalId),

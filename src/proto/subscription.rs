@@ -164,6 +164,21 @@ impl Subscription {
         matches!(self.state, State::Waiting { until } if until <= now)
     }
 
+    /// When it last made a connection. At first, never.
+    pub fn last_turn(&self) -> Instant {
+        self.last_connect.unwrap_or_default()
+    }
+
+    /// Whether it holds a connection, or is making one.
+    pub const fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connecting { .. } | State::Live(_))
+    }
+
+    /// Others want the connection. It comes back for another when it is its turn, and nothing has happened that a person should see.
+    pub fn yield_turn(&mut self, now: Instant) {
+        self.state = State::Waiting { until: self.earliest(now) };
+    }
+
     /// The device is offline: nothing will be tried until it is back.
     pub fn pause(&mut self) {
         self.live = false;

@@ -29,12 +29,13 @@ impl Engine {
         Self(Driver::new(sink))
     }
 
-    /// Registers an identity at an endpoint. `base_url` has no trailing slash; `renewable` says that `token-needed` will be answered.
+    /// Registers an identity at an endpoint. `base_url` has no trailing slash; `renewable` says that `token-needed` will be answered;
+    /// `scarce`, that readers have to take turns, since connections to the endpoint are few.
     #[wasm_bindgen(js_name = openPrincipal)]
-    pub fn open_principal(&self, base_url: &str, branch: Option<String>, renewable: bool) -> u32 {
+    pub fn open_principal(&self, base_url: &str, branch: Option<String>, renewable: bool, scarce: bool) -> u32 {
         let branch = branch.as_deref();
         let principal = self.0.next(Client::next_principal);
-        self.0.command(Command::OpenPrincipal { principal, base_url, branch, renewable });
+        self.0.command(Command::OpenPrincipal { principal, base_url, branch, renewable, scarce });
         principal.number()
     }
 

@@ -103,7 +103,7 @@ impl World {
 
     pub(crate) fn open_principal(&mut self, renewable: bool) -> PrincipalId {
         let principal = self.client.next_principal();
-        self.command(Command::OpenPrincipal { principal, base_url: BASE, branch: None, renewable });
+        self.command(Command::OpenPrincipal { principal, base_url: BASE, branch: None, renewable, scarce: false });
         principal
     }
 

@@ -18,3 +18,4 @@ mod subscription;
 mod table;
 mod text;
 mod token;
+mod turns;

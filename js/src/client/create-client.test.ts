@@ -37,7 +37,7 @@ describe("send", () => {
     const sent = client.send("run_1", "approval", { approved: true });
     await settle();
     expect(fakePage.loader.engine.calls).toEqual([
-      ["openPrincipal", "http://127.0.0.1:1", "b", false],
+      ["openPrincipal", "http://127.0.0.1:1", "b", false, false],
       ["setToken", 1, "t"],
       ["send", 1, "run_1", "approval", '{"approved":true}'],
     ]);

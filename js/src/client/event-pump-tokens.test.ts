@@ -19,7 +19,7 @@ describe("tokens", () => {
   it("asks a function when the engine needs a token, and says that it can", async () => {
     await ask(() => Promise.resolve("fresh"));
     await settle();
-    expect(harness.loader.engine.of("openPrincipal")).toEqual([["https://api.example.com", undefined, true]]);
+    expect(harness.loader.engine.of("openPrincipal")).toEqual([["https://api.example.com", undefined, true, false]]);
     expect(harness.loader.engine.of("setToken")).toEqual([[1, "fresh"]]);
   });
 

@@ -34,7 +34,7 @@ describe("starting", () => {
     harness.pump.send({ principal, runId: "run_1", streamId: "s", json: "1", listener: () => {} });
     await settle();
     expect(harness.loader.engine.calls).toEqual([
-      ["openPrincipal", "https://x.example", "feat", false],
+      ["openPrincipal", "https://x.example", "feat", false, false],
       ["setToken", 1, "token"],
       ["send", 1, "run_1", "s", "1"],
     ]);

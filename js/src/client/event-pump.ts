@@ -154,7 +154,9 @@ export class EventPump {
   #idOf(engine: Engine, principal: Principal): number {
     if (principal.id === undefined) {
       const { endpoint, provide, token } = principal;
-      principal.id = engine.openPrincipal(endpoint.baseURL, endpoint.branch, provide !== undefined);
+      const { baseURL, branch } = endpoint;
+      const scarce = this.#core?.hasFewConnections(baseURL) ?? false;
+      principal.id = engine.openPrincipal(baseURL, branch, provide !== undefined, scarce);
       this.#principalById.set(principal.id, principal);
       if (token) engine.setToken(principal.id, token);
     }

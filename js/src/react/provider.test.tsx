@@ -31,8 +31,8 @@ it("gives token, base URL and branch to the hooks below it; an inner one changes
   );
   await step();
   expect(engine().of("openPrincipal").slice().sort()).toEqual([
-    ["https://one.example.com", "b", false],
-    ["https://two.example.com", "b", false],
+    ["https://one.example.com", "b", false, false],
+    ["https://two.example.com", "b", false, false],
   ]);
 });
 

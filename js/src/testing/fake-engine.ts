@@ -2,7 +2,7 @@ import { askToken } from "../wasm/ask-token.js";
 import { crashed, describe, warn } from "../wasm/describe.js";
 import type { Engine, EngineEvent, SendChange, Sink, StreamChange } from "../wasm/interface.js";
 import type { Core } from "../wasm/load.js";
-import { isOnline, watchPage } from "../wasm/page-events.js";
+import { hasFewConnections, isOnline, watchPage } from "../wasm/page-events.js";
 
 /** Records what it is told and says what a test makes it say. Never shipped. */
 export class FakeEngine implements Engine {
@@ -88,7 +88,7 @@ export class FakeLoader {
       this.engines.push(engine);
       return engine;
     };
-    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline };
+    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline, hasFewConnections };
   };
 
   /** The newest engine. */

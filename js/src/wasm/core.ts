@@ -3,8 +3,8 @@ import { askToken } from "./ask-token.js";
 import { crashed, describe, warn } from "./describe.js";
 import { instantiate } from "./engine.js";
 import type { Core } from "./interface.js";
-import { isOnline, watchPage } from "./page-events.js";
+import { hasFewConnections, isOnline, watchPage } from "./page-events.js";
 
 export async function startCore(): Promise<Core> {
-  return { createEngine: await instantiate(), describe, crashed, warn, askToken, watchPage, isOnline };
+  return { createEngine: await instantiate(), describe, crashed, warn, askToken, watchPage, isOnline, hasFewConnections };
 }

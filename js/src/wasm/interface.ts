@@ -6,7 +6,7 @@
 /** One core per page. Every method returns at once; what happens later arrives through the {@link Sink}. */
 export interface Engine {
   free(): void;
-  openPrincipal(baseUrl: string, branch: string | undefined, renewable: boolean): number;
+  openPrincipal(baseUrl: string, branch: string | undefined, renewable: boolean, scarce: boolean): number;
   closePrincipal(principal: number): void;
   setRenewable(principal: number, renewable: boolean): void;
   setToken(principal: number, token: string): void;
@@ -120,4 +120,6 @@ export interface Core {
   watchPage(page: { wake(): void; setOnline(online: boolean): void }): void;
   /** False only where the host says so. */
   isOnline(): boolean;
+  /** Whether readers at that address have to take turns. */
+  hasFewConnections(baseURL: string): boolean;
 }

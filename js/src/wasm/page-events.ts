@@ -10,6 +10,18 @@ export function watchPage(page: { wake(): void; setOnline(online: boolean): void
   });
 }
 
+/**
+ * Whether connections to a server are few: over HTTP/1.1 a browser makes six at a time, for all pages together. Plain `http:` is
+ * always that. Otherwise the browser tells of requests that were made, to this page's own server and to those that allow it.
+ */
+export function hasFewConnections(baseURL: string): boolean {
+  if (!("document" in globalThis || "WorkerGlobalScope" in globalThis)) return false;
+  const { origin, protocol } = new URL(baseURL);
+  const isOld = (entry: PerformanceEntry) =>
+    entry.name.startsWith(`${origin}/`) && (entry as PerformanceResourceTiming).nextHopProtocol === "http/1.1";
+  return protocol === "http:" || performance.getEntries().some(isOld);
+}
+
 /** False only where the host says so: not every host knows. */
 export function isOnline(): boolean {
   return typeof navigator === "undefined" || navigator.onLine !== false;

@@ -1,0 +1,163 @@
+//! Where connections are few, readers take turns.
+
+use std::collections::BTreeMap;
+
+use tidegate::proto::http::RequestKind;
+use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
+use tidegate::proto::input::{Command, Input};
+use tidegate::proto::random::Random;
+
+use super::harness::{World, batch, cursor_of, secret_key, seeds};
+
+const LIMIT: usize = 4;
+
+struct Crowd {
+    world: World,
+    principal: PrincipalId,
+    readers: Vec<ChannelId>,
+    /// Open windows, by the key of their stream.
+    open: BTreeMap<String, RequestId>,
+    given_up: usize,
+}
+
+impl Crowd {
+    fn new(size: usize) -> Self {
+        let mut world = World::new(1);
+        let principal = open_scarce(&mut world, "http://localhost:3030");
+        let readers = (0..size).map(|n| world.subscribe(principal, &format!("s{n}"), None)).collect();
+        Self { world, principal, readers, open: BTreeMap::new(), given_up: 0 }
+    }
+
+    /// Opens every window that is asked for, and closes those that are given up.
+    fn step(&mut self) -> Vec<(String, Option<String>)> {
+        let mut opened = Vec::new();
+        let aborted = self.world.aborted.split_off(self.given_up.min(self.world.aborted.len()));
+        self.open.retain(|_, window| !aborted.contains(window));
+        self.world.aborted.extend(aborted);
+        self.given_up = self.world.aborted.len();
+        while let Some(request) = self.world.requests.pop_front() {
+            let key = request.url.rsplit('/').next().unwrap_or_default().to_owned();
+            opened.push((key.clone(), cursor_of(&request)));
+            self.world.open(request.id);
+            self.open.insert(key, request.id);
+        }
+        assert!(self.open.len() <= LIMIT, "{} windows are open", self.open.len());
+        opened
+    }
+}
+
+fn open_scarce(world: &mut World, base_url: &str) -> PrincipalId {
+    let principal = world.client.next_principal();
+    world.command(Command::OpenPrincipal { principal, base_url, branch: None, renewable: false, scarce: true });
+    world.command(Command::SetToken(principal, &secret_key()));
+    principal
+}
+
+#[test]
+fn four_are_open_and_the_others_come_round() {
+    let mut crowd = Crowd::new(10);
+    let mut served = Vec::new();
+    for _ in 0..8 {
+        served.push(crowd.step().into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(" "));
+        crowd.world.advance(1_000);
+    }
+    assert_eq!(served, ["s0 s1 s2 s3", "", "s4 s5 s6 s7", "", "s8 s9 s0 s1", "", "s2 s3 s4 s5", ""]);
+    let last = crowd.readers[9];
+    assert_eq!(crowd.world.statuses(last), ["connecting", "live"], "a turn is nothing that a person should see");
+}
+
+#[test]
+fn no_more_than_four_keep_what_they_have() {
+    let mut crowd = Crowd::new(LIMIT);
+    crowd.step();
+    for _ in 0..10 {
+        crowd.world.advance(10_000);
+        for window in crowd.open.values() {
+            crowd.world.chunk(*window, ": ping\n\n");
+        }
+    }
+    assert!(crowd.world.requests.is_empty());
+    let window = crowd.open["s3"];
+    assert!(!crowd.world.aborted.contains(&window));
+}
+
+#[test]
+fn a_connection_that_is_let_go_is_somebody_elses_at_once() {
+    let mut crowd = Crowd::new(6);
+    crowd.step();
+    let reader = crowd.readers[2];
+    crowd.world.command(Command::Unsubscribe(reader));
+    assert_eq!(crowd.step(), [("s4".to_owned(), None)]);
+    let window = crowd.open.remove("s0").expect("it is open");
+    crowd.world.fail(window);
+    assert_eq!(crowd.step(), [("s5".to_owned(), None)]);
+}
+
+#[test]
+fn sends_wait_for_nobody() {
+    let mut crowd = Crowd::new(20);
+    crowd.step();
+    let principal = crowd.principal;
+    crowd.world.send(principal, "approval", "true");
+    let request = crowd.world.next_request();
+    assert!(matches!(request.kind, RequestKind::Send { .. }));
+}
+
+#[test]
+fn every_server_has_its_own_connections() {
+    let mut crowd = Crowd::new(5);
+    let again = open_scarce(&mut crowd.world, "http://localhost:3030");
+    crowd.world.subscribe(again, "same", None);
+    let elsewhere = open_scarce(&mut crowd.world, "http://localhost:4040");
+    crowd.world.subscribe(elsewhere, "other", None);
+    let asked: Vec<_> = crowd.world.requests.iter().map(|request| request.url.clone()).collect();
+    assert_eq!(asked.len(), LIMIT + 1);
+    assert!(asked[LIMIT].starts_with("http://localhost:4040/"), "{asked:?}");
+}
+
+#[test]
+fn offline_nobody_has_a_turn() {
+    let mut crowd = Crowd::new(6);
+    crowd.step();
+    crowd.world.input(Input::Online(false));
+    for window in std::mem::take(&mut crowd.open).into_values() {
+        crowd.world.fail(window);
+    }
+    crowd.world.advance(60_000);
+    assert!(crowd.world.requests.is_empty());
+    crowd.world.input(Input::Online(true));
+    assert_eq!(crowd.step().len(), LIMIT);
+}
+
+#[test]
+fn all_is_read_that_was_written() {
+    for seed in seeds().take(100) {
+        let mut dice = Random::new(seed);
+        let mut crowd = Crowd::new(2 + dice.below(20) as usize);
+        let mut logs = vec![0_u64; crowd.readers.len()];
+        let mut told: BTreeMap<String, u64> = BTreeMap::new();
+        for round in 0..400 {
+            for (key, cursor) in crowd.step() {
+                told.insert(key, cursor.map_or(0, |id| id.parse::<u64>().expect("a number") + 1));
+            }
+            if round < 200 {
+                logs[dice.below(crowd.readers.len() as u64) as usize] += dice.below(3);
+            }
+            for (key, window) in crowd.open.clone() {
+                let number: usize = key[1..].parse().expect("a number");
+                let from = told[&key];
+                let records: Vec<_> = (from..logs[number]).map(|n| (n, n.to_string())).collect();
+                let records: Vec<_> = records.iter().map(|(n, text)| (*n, text.as_str())).collect();
+                let chunk = if records.is_empty() { ": ping\n\n".to_owned() } else { batch(&records) };
+                crowd.world.chunk(window, &chunk);
+                told.insert(key, logs[number]);
+            }
+            let ms = dice.below(1_500);
+            crowd.world.advance(ms);
+        }
+        for (number, &reader) in crowd.readers.iter().enumerate() {
+            let expected: Vec<_> = (0..logs[number]).map(|n| n.to_string()).collect();
+            assert_eq!(crowd.world.parts(reader), expected, "seed {seed}, stream {number}");
+        }
+    }
+}
