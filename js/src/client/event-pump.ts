@@ -1,3 +1,4 @@
+import { warnInDevelopment } from "../wasm/development.js";
 import type { Engine, EngineEvent, Problem, SendState, Sink } from "../wasm/interface.js";
 import { type Core, loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
@@ -277,6 +278,12 @@ export class EventPump {
   }
 
   #giveToken(principal: Principal, token: string): void {
+    warnInDevelopment(
+      () =>
+        typeof window !== "undefined" &&
+        /^tr_(dev|stg|prod|preview)_/.test(token) &&
+        "accessToken is a secret key, and this is a browser, where everybody can read it. Keep it on your server, and pass a public access token.",
+    );
     principal.token = token;
     const { id } = principal;
     if (id !== undefined) this.#call((engine) => engine.setToken(id, token));

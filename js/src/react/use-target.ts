@@ -3,6 +3,7 @@ import { invalidOptions, TidegateError } from "../client/errors.js";
 import { type ConnectionOptions, checkToken, type OutboxOptions, toEndpoint } from "../client/options.js";
 import { pageRegistry } from "../store/registry.js";
 import { principalKey, type SharedPrincipal, type Target } from "../store/target.js";
+import { warnInDevelopment } from "../wasm/development.js";
 import { TriggerAuthContext } from "./provider.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
@@ -26,6 +27,15 @@ export function useTarget(options: ConnectionOptions & OutboxOptions): TargetRes
       return { error: error instanceof TidegateError ? error : invalidOptions(String(error)) };
     }
   }, [accessToken, baseURL, previewBranch]);
+
+  useEffect(() =>
+    warnInDevelopment(
+      () =>
+        !context &&
+        !("accessToken" in options) &&
+        "A hook has neither a provider above it nor the option accessToken, so it never becomes ready. Put a <TidegateProvider accessToken={…}> around your page.",
+    ),
+  );
 
   const { target } = result;
   const previous = useRef<Target>(undefined);
