@@ -96,6 +96,16 @@ describe("tokens", () => {
     expect(String(warned.mock.calls)).not.toMatch(/tr_|three/);
   });
 
+  it("tells who has to know before the engine gets a token", async () => {
+    const principal = await ask(() => "fresh");
+    const given = () => harness.loader.engine.of("setToken").length;
+    const before: number[] = [];
+    principal.beforeToken.add(() => before.push(given()));
+    await settle();
+    harness.pump.setToken(principal, "a string");
+    expect([before, given()]).toEqual([[0, 1], 2]);
+  });
+
   it("asks once while an answer is pending", async () => {
     const provide = vi.fn(() => new Promise<string>(() => {}));
     await ask(provide);

@@ -173,6 +173,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
       ...address,
       identity: identityOf(accessToken),
       hand: this.#hand,
+      beforeToken: (this.#shared as SharedPrincipal).principal.beforeToken,
       restored: (json, connect) => {
         const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 });
         entry.handle = connect((update) => this.#update(entry, update));
