@@ -165,7 +165,7 @@ export const rows = [
     hosts: ["chromium"],
     expect: "accepted 1/1",
   },
-  { name: "no run id", run: "missing", expect: "refused invalid-options 0/0" },
+  { name: "no run id", run: "missing", expect: "rejected invalid-options 0/0" },
   {
     name: "no run id, in the hook",
     run: "missing",

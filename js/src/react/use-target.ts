@@ -28,13 +28,11 @@ export function useTarget(options: ConnectionOptions & OutboxOptions): TargetRes
     }
   }, [accessToken, baseURL, previewBranch]);
 
-  useEffect(() =>
-    warnInDevelopment(
-      () =>
-        !context &&
-        !("accessToken" in options) &&
-        "A hook has neither a provider above it nor the option accessToken, so it never becomes ready. Put a <TidegateProvider accessToken={…}> around your page.",
-    ),
+  warnInDevelopment(
+    () =>
+      !context &&
+      !("accessToken" in options) &&
+      "A hook has neither a provider above it nor the option accessToken, so it never becomes ready. Put a <TidegateProvider accessToken={…}> around your page.",
   );
 
   const { target } = result;
@@ -56,5 +54,5 @@ export function useTarget(options: ConnectionOptions & OutboxOptions): TargetRes
 
 function missingToken(): TidegateError {
   const message = "There is no access token yet, so nothing was sent. Keep the control disabled until isReady is true.";
-  return new TidegateError(message, { code: "token-missing", retryable: false });
+  return new TidegateError(message, { code: "token-missing", retryable: false, outcome: "rejected" });
 }

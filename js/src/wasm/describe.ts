@@ -5,7 +5,7 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
   // An API says in its own words what it has not found; another server shows a page.
   "not-found": ({ status, serverMessage }) =>
     status && !serverMessage
-      ? "The base URL may be wrong: what answered there does not look like a Trigger.dev API. Check it, and the run id."
+      ? "The base URL may be wrong: what answered is no Trigger.dev API. Check it and the run id."
       : "There is no such run in this environment. Check the run id, the base URL, and that the token was minted for the same environment.",
   forbidden: ({ missingScope }) =>
     missingScope

@@ -4,8 +4,8 @@ import type { OutboxOptions } from "../options.js";
 import { Custody, isSameRun, type Kept, type LaneAddress } from "./custody.js";
 import { openStorage } from "./storage.js";
 
-/** Sends JSON to the stream; the listener hears what becomes of it. */
-export type Hand = (json: string, listener: Listener) => SendHandle;
+/** Sends JSON to the stream; the listener hears what becomes of it. An expiry of its own counts before the outbox's. */
+export type Hand = (json: string, listener: Listener, expiresInMs?: number) => SendHandle;
 type Listener = (update: SendUpdate) => void;
 
 /** One stream of one run, and what the outbox needs of its page: it is a chunk of its own, and imports nothing of it. */
@@ -21,6 +21,7 @@ export interface LaneOptions extends LaneAddress, OutboxOptions, Pick<Principal,
 
 interface Held {
   kept: Kept;
+  expiresInMs: number;
   listener: Listener;
   /** While the engine has it. */
   handle?: SendHandle | undefined;
@@ -43,7 +44,7 @@ export async function openLane(options: LaneOptions): Promise<Hand | undefined> 
     if (options.closed.aborted) return undefined;
     const lane = new Lane(options, new Custody(storage, options, options.outbox === "session"));
     await lane.restore();
-    return (json, listener) => lane.send(json, listener);
+    return (json, listener, expiresInMs) => lane.send(json, listener, expiresInMs);
   } catch (cause) {
     console.warn(`Tidegate: sends will not survive a reload of this page: ${cause}`);
     return undefined;
@@ -75,8 +76,8 @@ export class Lane {
     globalThis.addEventListener?.("offline", () => this.#tellWaiting(), { signal });
   }
 
-  send(json: string, listener: Listener): SendHandle {
-    const held: Held = { kept: this.#custody.create(json, this.#expiresInMs), listener };
+  send(json: string, listener: Listener, expiresInMs = this.#expiresInMs): SendHandle {
+    const held: Held = { kept: this.#custody.create(json, expiresInMs), expiresInMs, listener };
     this.#queue(held);
     return this.#handleOf(held);
   }
@@ -104,7 +105,7 @@ export class Lane {
       retry: () => {
         if (this.#line.includes(held)) return;
         const before = held.kept;
-        held.kept = this.#custody.create(before.item.json, this.#expiresInMs);
+        held.kept = this.#custody.create(before.item.json, held.expiresInMs);
         before.drop();
         this.#queue(held);
       },
@@ -120,7 +121,7 @@ export class Lane {
       kept.drop();
       return;
     }
-    const held: Held = { kept, listener: () => {} };
+    const held: Held = { kept, expiresInMs: this.#expiresInMs, listener: () => {} };
     this.#options.restored(kept.item.json, (listener) => {
       held.listener = listener;
       return this.#handleOf(held);
