@@ -105,6 +105,21 @@ describe("useInputStreamSend", () => {
     useInputStreamSend<Approval>("approval", "run_1", { schema: other });
   });
 
+  it("takes the arguments of @trigger.dev/react-hooks and gives its fields", () => {
+    type Official = (
+      streamId: string,
+      runId?: string,
+      options?: {
+        accessToken?: string;
+        baseURL?: string;
+        previewBranch?: string;
+        requestOptions?: { retry?: { maxAttempts?: number } };
+        enabled?: boolean;
+      },
+    ) => { send: (data: Approval) => void; isLoading: boolean; error: Error | undefined; isReady: boolean };
+    expectTypeOf(useInputStreamSend<Approval>).toExtend<Official>();
+  });
+
   it("can stand where a function without a result is wanted", () => {
     const { send } = useInputStreamSend<Approval>("approval");
     expectTypeOf(send).toExtend<(data: Approval) => void>();

@@ -21,6 +21,10 @@ export interface Send<T> {
   readonly attempt: number;
   /** What went wrong, unless it was accepted. */
   readonly error: TidegateError | undefined;
+  /** When it was first sent for, in milliseconds since 1970; of one from before a reload, then. */
+  readonly createdAtMs: number;
+  /** When its outcome was known; undefined while it is under way. */
+  readonly settledAtMs: number | undefined;
 }
 
 /** What a component sees of its sends. */
@@ -96,8 +100,8 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     const { target, ...rest } = address;
     const { pump, principal } = acquirePrincipal(target);
     const { accessToken } = target;
-    this.#line = new SendLine(pump, principal, { ...rest, accessToken }, (json, connect) => {
-      const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 });
+    this.#line = new SendLine(pump, principal, { ...rest, accessToken }, (json, connect, createdAt) => {
+      const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 }, createdAt);
       entry.handle = connect((update) => this.#update(entry, update));
     });
   }
@@ -158,9 +162,9 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     if (this.#address) releasePrincipal(this.#address.target);
   }
 
-  #add(data: T, json: string | undefined, update: SendUpdate): Entry<T> {
+  #add(data: T, json: string | undefined, update: SendUpdate, createdAtMs = Date.now()): Entry<T> {
     lastId += 1;
-    const send = withUpdate(lastId, data, update);
+    const send = withUpdate({ id: lastId, data, createdAtMs }, update);
     const entry: Entry<T> = { send, json, wanted: 0, settled: [] };
     this.#entries.push(entry);
     this.#publish();
@@ -189,7 +193,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 
   #update(entry: Entry<T>, update: SendUpdate): void {
-    entry.send = withUpdate(entry.send.id, entry.send.data, update);
+    entry.send = withUpdate(entry.send, update);
     if (!isPending(entry.send)) {
       entry.wanted = 0;
       for (const settled of entry.settled.splice(0)) settled(entry.send);
@@ -220,15 +224,19 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 }
 
-function withUpdate<T>(id: number, data: T, { state, waitingFor, attempt, error }: SendUpdate): Send<T> {
-  return { id, data, state, waitingFor, attempt, error: error ?? (state === "cancelled" ? cancelled() : undefined) };
+function withUpdate<T>(
+  { id, data, createdAtMs }: Pick<Send<T>, "id" | "data" | "createdAtMs">,
+  { state, waitingFor, attempt, error = state === "cancelled" ? cancelled() : undefined }: SendUpdate,
+): Send<T> {
+  const settledAtMs = isPending({ state }) ? undefined : Date.now();
+  return { id, data, createdAtMs, settledAtMs, state, waitingFor, attempt, error };
 }
 
 function settlementOf<T>({ send, settled }: Entry<T>): Promise<Send<T>> {
   return isPending(send) ? new Promise((resolve) => settled.push(resolve)) : Promise.resolve(send);
 }
 
-function isPending({ state }: Send<unknown>): boolean {
+function isPending({ state }: Pick<Send<unknown>, "state">): boolean {
   return state === "queued" || state === "sending";
 }
 

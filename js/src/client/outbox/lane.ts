@@ -13,7 +13,7 @@ export interface LaneOptions extends LaneAddress, OutboxOptions, Pick<Principal,
   /** Sends without an outbox. */
   readonly hand: Hand;
   /** Is told of a send from before a reload, and connects to it as if it had made it. */
-  readonly restored: (json: string, connect: (listener: Listener) => SendHandle) => void;
+  readonly restored: (json: string, connect: (listener: Listener) => SendHandle, createdAt: number) => void;
   readonly Failure: typeof TidegateError;
   /** Aborted: what has not left is left to the next page. */
   readonly closed: AbortSignal;
@@ -116,16 +116,17 @@ export class Lane {
   }
 
   #adopt(kept: Kept): void {
-    const { state, expiresAt } = kept.item;
+    const { state, json, createdAt, expiresAt } = kept.item;
     if (state === "leaving" && expiresAt <= Date.now()) {
       kept.drop();
       return;
     }
     const held: Held = { kept, expiresInMs: this.#expiresInMs, listener: () => {} };
-    this.#options.restored(kept.item.json, (listener) => {
+    const connect = (listener: Listener) => {
       held.listener = listener;
       return this.#handleOf(held);
-    });
+    };
+    this.#options.restored(json, connect, createdAt);
     if (state === "queued") this.#queue(held);
     else held.listener(this.#failed("unknown", "aborted", LEFT));
   }
