@@ -16,26 +16,18 @@ use crate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseH
 use crate::proto::id::RequestId;
 use crate::proto::input::{Command, Input, News};
 use crate::proto::output::Output;
-use crate::proto::time::Instant;
 
 pub(super) struct Driver {
     client: RefCell<Client>,
     host: Host,
     draining: Cell<bool>,
-    /// When the core wants to be called back.
-    due: Cell<Option<Instant>>,
 }
 
 impl Driver {
     pub(super) fn new(sink: Sink) -> Rc<Self> {
         Rc::new_cyclic(|driver| {
             let host = connect(sink, driver);
-            Self {
-                client: RefCell::new(Client::new(clock::seed())),
-                host,
-                draining: Cell::new(false),
-                due: Cell::new(None),
-            }
+            Self { client: RefCell::new(Client::new(clock::seed())), host, draining: Cell::new(false) }
         })
     }
 
@@ -50,7 +42,6 @@ impl Driver {
 
     /// A listener that calls the engine adds to the drain that is under way.
     pub(super) fn feed(&self, input: Input<'_>) {
-        let is_timeout = matches!(input, Input::Timeout);
         self.client.borrow_mut().handle_input(clock::now(), input);
         if self.draining.replace(true) {
             return;
@@ -65,12 +56,8 @@ impl Driver {
             }
         };
         self.draining.set(false);
-        let now = clock::now().monotonic;
-        // The core names a time once. One that passes while something else happens still wants its timeout.
-        let missed = self.due.get().filter(|&due| due <= now && !is_timeout);
-        self.due.set(missed.or(due));
         // One more, since the clock's fraction was cut off: never before the time.
-        self.host.arm(self.due.get().map(|due| due.since(now) as f64 + 1.0));
+        self.host.arm(due.map(|due| due.since(clock::now().monotonic) as f64 + 1.0));
     }
 
     fn start(&self, request: &OutgoingRequest) {

@@ -84,24 +84,20 @@ export function createClient(options: ConnectionOptions = {}): Client {
     if (closed) throw invalidOptions("This client has been closed. Make a new one with createClient().");
   };
 
-  const lineTo = (runId: string, streamId: string, { schema, outbox }: ClientSendOptions) => {
-    const key = JSON.stringify([runId, streamId, outbox]);
-    const address = { runId, streamId, outbox, accessToken: accessToken ?? "" };
-    // What an outbox brings back is nobody's call any more.
-    const line = lines.get(key) ?? new SendLine(pump, principal, address, (_, connect) => connect(() => {}));
-    // Any other has nothing to remember between two sends.
-    if (schema || outbox) lines.set(key, line);
-    return line;
-  };
-
   return {
     async send<T>(runId: string, streamId: string, data: T, options: ClientSendOptions<T> = {}) {
-      const { signal, schema, outboxExpiresInMs: expiresInMs } = options;
+      const { signal, schema, outbox } = options;
       checkOpen();
       checkName("run id", runId, "Pass the id of the run, such as run_1234.");
       checkName("stream id", streamId, "Pass the id of the input stream that the task defines.");
       const json = encode(data);
       if (signal?.aborted) throw cancelled();
+      const key = JSON.stringify([runId, streamId, outbox]);
+      const address = { runId, streamId, outbox, accessToken: accessToken ?? "" };
+      // What an outbox brings back is nobody's call any more.
+      const line = lines.get(key) ?? new SendLine(principal, address, (_, connect) => connect(() => {}));
+      // Any other has nothing to remember between two sends.
+      if (schema || outbox) lines.set(key, line);
       return new Promise<Receipt>((resolve, reject) => {
         let handle: SendHandle | undefined;
         let onItsWay = false;
@@ -120,7 +116,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
         };
         signal?.addEventListener("abort", cancel);
         closers.add(cancelQueued);
-        handle = lineTo(runId, streamId, options).send({ data, json, schema, expiresInMs, listener });
+        handle = line.send({ ...options, data, json, listener });
       });
     },
     stream<T>(runId: string, key = "default", options: StreamOptions = {}) {

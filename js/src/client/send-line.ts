@@ -1,6 +1,6 @@
 import type { Principal, SendHandle, SendRequest } from "./entries.js";
 import { TidegateError } from "./errors.js";
-import type { EventPump } from "./event-pump.js";
+import { pagePump } from "./event-pump.js";
 import type { OutboxOptions } from "./options.js";
 import type { Hand, LaneOptions } from "./outbox/lane.js";
 import { type StandardSchema, validate } from "./schema.js";
@@ -12,11 +12,9 @@ export interface LineAddress extends OutboxOptions, Pick<SendRequest, "runId" | 
 }
 
 /** What goes through a line. */
-export interface LineItem extends Pick<SendRequest, "json" | "listener"> {
+export interface LineItem extends Pick<SendRequest, "json" | "listener">, Pick<OutboxOptions, "outboxExpiresInMs"> {
   readonly data: unknown;
   readonly schema?: StandardSchema | undefined;
-  /** In the outbox; default: that of the address. */
-  readonly expiresInMs?: number | undefined;
 }
 
 /**
@@ -29,25 +27,22 @@ export class SendLine {
   /** To the pump, or to the outbox in front of it. */
   #hand: Hand;
 
-  constructor(pump: EventPump, principal: Principal, address: LineAddress, restored: LaneOptions["restored"]) {
+  constructor(principal: Principal, address: LineAddress, restored: LaneOptions["restored"]) {
     const { runId, streamId } = address;
-    this.#hand = (json, listener) => pump.send({ principal, runId, streamId, json, listener });
+    this.#hand = (json, listener) => pagePump().send({ principal, runId, streamId, json, listener });
     if (address.outbox) this.#lastTurn = this.#openOutbox(principal, address, restored).catch(console.warn);
   }
 
-  send({ data, json, schema, expiresInMs, listener }: LineItem): SendHandle {
+  send({ data, json, schema, outboxExpiresInMs, listener }: LineItem): SendHandle {
     let handle: SendHandle | undefined;
     let own: object | undefined;
     const handOver = () => {
       if (handle) handle.retry();
-      else handle = this.#hand(json, listener, expiresInMs);
+      else handle = this.#hand(json, listener, outboxExpiresInMs);
     };
     const start = () => {
       const validated = schema && validate(schema, data);
-      if (!validated && !this.#lastTurn) {
-        handOver();
-        return;
-      }
+      if (!validated && !this.#lastTurn) return handOver();
       const turn = Promise.all([validated, this.#lastTurn]).then(([error]) => {
         if (this.#lastTurn === turn) this.#lastTurn = undefined;
         if (own !== turn) return;
@@ -56,6 +51,7 @@ export class SendLine {
         else handOver();
       });
       own = this.#lastTurn = turn;
+      listener({ state: "queued", attempt: 0 });
     };
     start();
     return {
@@ -65,10 +61,7 @@ export class SendLine {
           listener({ state: "cancelled", attempt: 0 });
         } else handle?.cancel();
       },
-      retry: () => {
-        listener({ state: "queued", attempt: 0 });
-        start();
-      },
+      retry: start,
       forget: () => handle?.forget(),
     };
   }
@@ -78,12 +71,12 @@ export class SendLine {
     this.#closed.abort();
   }
 
-  async #openOutbox(principal: Principal, { accessToken, ...address }: LineAddress, restored: LaneOptions["restored"]) {
+  async #openOutbox(principal: Principal, address: LineAddress, restored: LaneOptions["restored"]) {
     const { openLane } = await import("./outbox/lane.js");
     const lane = await openLane({
       ...principal.endpoint,
       ...address,
-      identity: identityOf(accessToken),
+      identity: identityOf(address.accessToken),
       beforeToken: principal.beforeToken,
       hand: this.#hand,
       restored,

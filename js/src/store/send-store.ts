@@ -97,10 +97,8 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     super(IDLE_SENDS);
     this.#address = address;
     if (!address) return;
-    const { target, ...rest } = address;
-    const { pump, principal } = acquirePrincipal(target);
-    const { accessToken } = target;
-    this.#line = new SendLine(pump, principal, { ...rest, accessToken }, (json, connect, createdAt) => {
+    const { principal } = acquirePrincipal(address.target);
+    this.#line = new SendLine(principal, { ...address, ...address.target }, (json, connect, createdAt) => {
       const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 }, createdAt);
       entry.handle = connect((update) => this.#update(entry, update));
     });
