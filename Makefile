@@ -16,7 +16,7 @@ demo: ## server and example page until Ctrl-C; CHECK=1 drives the page in headle
 	@node js/scripts/build.mjs
 	@node .ci/demo.mjs $(if $(CHECK),--check)
 
-test: ## every test: Rust, wasm in a browser, hooks, contract, the example end to end
+test: ## every test: Rust, wasm in a browser, hooks, contract, faults, the example end to end
 	@.ci/setup build browser test
 	@node .ci/parts.mjs test
 

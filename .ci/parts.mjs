@@ -34,6 +34,7 @@ const test = [
   pkg,
   { name: "vitest", counts: true, command: ["npm", "run", "--silent", "test", "--workspace=js"] },
   { name: "contract", counts: true, command: ["node", "tests/contract/run.mjs"] },
+  { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] },
   {
     name: "e2e",
     counts: true,
@@ -41,9 +42,6 @@ const test = [
     env: { TIDEGATE_DEV: join(cargoTarget, "debug/tidegate-dev") },
   },
 ];
-
-// Not among the tests: whether Chromium posts again by itself depends on which socket it picks, so a cell may differ from run to run.
-const faults = [{ name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] }];
 
 const check = [
   { name: "format", command: ["cargo", "fmt", "--all", "--check"] },
@@ -89,7 +87,7 @@ const sim = [
 // What it has found is in tests/fuzz/corpus, which `rust` replays.
 const fuzz = [{ name: "fuzz", counts: true, command: ["node", ".ci/fuzz.mjs"] }];
 
-const suites = { test, check, sim, fuzz, faults };
+const suites = { test, check, sim, fuzz };
 const all = Object.values(suites).flat();
 const chosen = process.argv.slice(2).flatMap((name) => {
   const parts = suites[name] ?? all.filter((part) => part.name === name).slice(0, 1);

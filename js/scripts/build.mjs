@@ -21,7 +21,12 @@ async function bundle() {
     target: "es2022",
     supported: { "import-meta": false, "top-level-await": false }, // what bundlers disagree on
     // The glue's clean-up after objects that nobody holds: the one there is lives as long as its page.
-    define: { FinalizationRegistry: "undefined", "Symbol.dispose": "undefined" },
+    // And what says for whom the application is built stays for its own bundler to fill in.
+    define: {
+      "process.env.NODE_ENV": "process.env.NODE_ENV",
+      FinalizationRegistry: "undefined",
+      "Symbol.dispose": "undefined",
+    },
     external: ["react", "react/*", "tidegate"],
     logLevel: "warning",
   });

@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { SendUpdate } from "./client/entries.js";
+import { pagePump } from "./client/event-pump.js";
 import { createClient, TidegateError } from "./index.js";
 import { answerJson, batch, startServer } from "./testing/tiny-server.js";
 import { fakeJwt } from "./testing/tokens.js";
@@ -52,6 +54,35 @@ describe.skipIf(!built)("the real core", () => {
     });
     await Promise.all([1, 2, 3, 4, 5].map((n) => client.send("run_1", "chat", n)));
     expect(server.requests.map(({ body }) => JSON.parse(body).data)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("repeats a send whose time comes just as something else happens", async () => {
+    const passed = { ms: 0 };
+    const { now } = performance;
+    vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) + passed.ms);
+    let refused = false;
+    let answerOther = () => {};
+    const { client, server } = await connect(({ path }, response) => {
+      if (path.endsWith("/other")) {
+        answerOther = () => answerJson(response, 200, { ok: true });
+        return;
+      }
+      answerJson(response, refused ? 200 : 429, { ok: refused });
+      refused = true;
+    });
+    const other = client.send("run_1", "other", 1);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    const pump = pagePump();
+    const principal = pump.openPrincipal({ baseURL: server.baseURL, branch: undefined }, writeToken());
+    const updates: SendUpdate[] = [];
+    const listener = (update: SendUpdate) => updates.push(update);
+    pump.send({ principal, runId: "run_1", streamId: "busy", json: "1", listener });
+    await vi.waitFor(() => expect(updates.at(-1)).toMatchObject({ state: "queued", waitingFor: "backoff" }));
+    passed.ms = 5_000;
+    answerOther();
+    await other;
+    await vi.waitFor(() => expect(updates.at(-1)).toMatchObject({ state: "accepted", attempt: 2 }));
+    pump.release(principal);
   });
 
   it("names the scope that a token lacks, without asking the server", async () => {

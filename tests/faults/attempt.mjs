@@ -16,7 +16,7 @@ async function settle(client, job, signal) {
   const started = performance.now();
   const outcome = await client.send(job.runId, job.streamId, dataOf(job), { signal }).then(
     () => ({ state: "accepted" }),
-    ({ outcome = "refused", code }) => ({ state: outcome, code }),
+    ({ outcome, code }) => ({ state: outcome, code }),
   );
   return { ...outcome, ms: performance.now() - started };
 }

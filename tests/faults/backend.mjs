@@ -6,6 +6,24 @@ import { readEvents, recordsOf } from "../contract/events.mjs";
 const secret = "tr_dev_faults";
 const authorization = `Bearer ${secret}`;
 
+/**
+ * A preflight's connection ends with it, so that the send behind it has one of its own. Otherwise it depends on the moment whether
+ * Chromium takes the used one, and on that whether it posts again by itself when the connection is reset.
+ */
+export const closingPreflights = {
+  match: { method: "OPTIONS" },
+  fault: {
+    kind: "answer",
+    status: 200,
+    headers: {
+      connection: "close",
+      "access-control-allow-methods": "GET,POST",
+      "access-control-allow-headers": "authorization,content-type,x-trigger-request-idempotency-key",
+      "access-control-max-age": "300",
+    },
+  },
+};
+
 export class Backend {
   static async start(...flags) {
     const { address, stop } = await serveApi(0, { TIDEGATE_SECRET_KEY: secret }, ["--faults", ...flags]);

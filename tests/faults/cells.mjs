@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inputPath } from "./backend.mjs";
 
 const streamId = "chat";
-/** Longer than the core's patience with an answer, which is a minute, and a repeat. */
-const patienceMs = 90_000;
+/** Longer than the core's patience with an answer, which is a sixth of a minute here, and a repeat. */
+const patienceMs = 30_000;
 
 export function cellsOf(rows, hosts, backends) {
   const cells = [];
@@ -41,12 +41,14 @@ export async function prepare(cell) {
     hangsOnce: row.token === "hangs once",
     hook: ["hook", "unmount", "offline"].includes(row.act),
     behind: row.act === "abort queued",
-    // A client knows that a server drops repeats once it has seen any of its answers to a send. Such a send also leaves its
-    // connection open for the next.
-    warm: row.warm ?? (server === "announcing" && !row.token && !row.run),
+    // A client knows that a server drops repeats once it has seen any of its answers to a send.
+    warm: row.used || (row.warm ?? (server === "announcing" && !row.token && !row.run)),
   };
-  const match = { method: "POST", path: inputPath(cell.runId, streamId) };
-  return (row.rules ?? []).map((rule) => ({ match, ...rule }));
+  const path = inputPath(cell.runId, streamId);
+  const rules = (row.rules ?? []).map((rule) => ({ match: { method: "POST", path }, ...rule }));
+  if (!row.used) return rules;
+  const kept = inputPath(cell.runId, "*");
+  return [...rules, { match: { method: "OPTIONS", path: kept }, fault: { kind: "pass" } }];
 }
 
 function tokensOf(kind, backend, runId) {
@@ -92,7 +94,7 @@ async function compare(cell) {
     await host.control(id, row.act === "unmount" ? "unmount" : "abort");
   }
   const { state, code, ms } = await ended;
-  const sinceBack = performance.now() - cell.backAt;
+  const sinceBack = Date.now() - cell.backAt;
   const posts = await backend.posts(runId, streamId);
   const records = await backend.records(runId, streamId);
   const came = `${[state, code].filter(Boolean).join(" ")} ${posts}/${records.length}`;

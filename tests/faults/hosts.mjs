@@ -1,28 +1,35 @@
-// Where sends are made: this process, and a page in headless Chromium. Both tell of everything that nobody caught.
+// Where sends are made: a thread of Node, and a page in headless Chromium. Both tell of everything that nobody caught.
 
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import "../../.ci/processes.mjs"; // finds Chromium
-import { attempt, attemptMany } from "./attempt.mjs";
 
 export function startNode() {
+  const worker = new Worker(new URL("worker.mjs", import.meta.url));
   const uncaught = [];
-  process.on("unhandledRejection", (reason) => uncaught.push(`unhandled rejection: ${reason}`));
-  process.on("uncaughtException", (error) => uncaught.push(`uncaught: ${error}`));
-  const controls = new Map();
+  const calls = [];
+  worker.on("error", (error) => uncaught.push(`the thread ended: ${error}`));
+  worker.on("message", ({ call, value, error, uncaught: text }) => {
+    if (text) uncaught.push(text);
+    else if (error) calls[call].reject(error);
+    else calls[call].resolve(value);
+  });
+  const ask = (name, ...parameters) =>
+    new Promise((resolve, reject) => {
+      const call = calls.push({ resolve, reject }) - 1;
+      worker.postMessage({ call, name, parameters });
+    });
   return {
     name: "node",
     uncaught,
     baseURL: ({ address }) => address,
-    attempt(id, job) {
-      controls.set(id, {});
-      return attempt(job, controls.get(id));
-    },
-    control: (id, name) => controls.get(id)[name](),
-    attemptMany,
-    stop() {},
+    attempt: (id, job) => ask("attempt", id, job),
+    control: (id, name) => ask("control", id, name),
+    attemptMany: (job) => ask("attemptMany", job),
+    stop: () => worker.terminate(),
   };
 }
 

@@ -1,14 +1,6 @@
-// What the page in Chromium offers to the test.
-import { attempt, attemptMany } from "./attempt.mjs";
+// The page in Chromium.
+import "./fast-clock.mjs";
 import { attemptInHook } from "./hook-attempt.mjs";
+import { offersOf } from "./offers.mjs";
 
-const controls = new Map();
-
-window.tidegateFaults = {
-  attempt(id, job) {
-    controls.set(id, {});
-    return (job.hook ? attemptInHook : attempt)(job, controls.get(id));
-  },
-  control: (id, name) => controls.get(id)[name](),
-  attemptMany,
-};
+window.tidegateFaults = offersOf({ hook: attemptInHook });

@@ -5,6 +5,7 @@
 //   silent      as Trigger.dev: a repeated send is a second record
 //   announcing  as the development server: repeats are dropped, and the client has been told so by an earlier answer
 // A row with `awaits` says what shall be and is not yet: it fails as soon as it is, so that it is not forgotten.
+// A row with `used` sends once before, and leaves that connection open for the send that counts; every other send has a fresh one.
 // `rules` are faults for the posts of this send. The token is good unless `token` says otherwise; a provider gives that one first
 // and then good ones.
 
@@ -100,7 +101,7 @@ export const rows = [
   {
     name: "committed, then dropped, on a used connection",
     rules: once({ kind: "drop", committed: true }),
-    warm: true,
+    used: true,
     expect: {
       chromium: { silent: "accepted 2/2", announcing: "accepted 2/1" },
       silent: "unknown blocked 1/1",
@@ -110,7 +111,7 @@ export const rows = [
   {
     name: "dropped before the commit, on a used connection",
     rules: once({ kind: "drop" }),
-    warm: true,
+    used: true,
     expect: { chromium: "accepted 2/1", silent: "unknown blocked 1/0", announcing: "accepted 2/1" },
   },
   {
@@ -169,7 +170,7 @@ export const rows = [
     hosts: ["chromium"],
     expect: "accepted 1/1",
   },
-  { name: "no run id", run: "missing", expect: "refused invalid-options 0/0" },
+  { name: "no run id", run: "missing", expect: "rejected invalid-options 0/0" },
   {
     name: "no run id, in the hook",
     run: "missing",

@@ -1,6 +1,6 @@
 // The outcome table of sends, over real sockets: every fault of rows.mjs in Node and in Chromium.
 //   node tests/faults/run.mjs [WORDS]     only the rows whose name holds these words
-import { Backend } from "./backend.mjs";
+import { Backend, closingPreflights } from "./backend.mjs";
 import { cellsOf, judge, prepare } from "./cells.mjs";
 import { startChromium, startNode } from "./hosts.mjs";
 import { judgeMany, prepareMany } from "./many.mjs";
@@ -10,7 +10,7 @@ import { printTable } from "./table.mjs";
 const words = process.argv.slice(2).join(" ");
 const wanted = rows.filter(({ name }) => name.includes(words));
 const seed = Number(process.env.SEED || 20_261);
-const started = performance.now();
+const started = Date.now();
 
 const backends = { silent: await Backend.start("--no-idempotence"), announcing: await Backend.start() };
 const hosts = [startNode(), await startChromium()];
@@ -36,7 +36,7 @@ const failed = checks.filter(({ problem }) => problem);
 if (failed.length > 0) console.log(`\n${failed.map((check) => `${nameOf(check)}: ${check.problem}`).join("\n")}`);
 const skipped = checks.filter(({ awaited }) => awaited).length;
 const counts = `${checks.length - failed.length - skipped} passed, ${failed.length} failed`;
-console.log(`\n${((performance.now() - started) / 1000).toFixed(1)} s`);
+console.log(`\n${((Date.now() - started) / 1000).toFixed(1)} s`);
 console.log(`faults: ${counts}${skipped ? `, ${skipped} skipped` : ""}`);
 await Promise.all([...hosts, ...Object.values(backends)].map(({ stop }) => stop()));
 process.exit(failed.length > 0 ? 1 : 0);
@@ -59,7 +59,7 @@ async function setAllFaults() {
       Object.assign(lot, await prepareMany(backend, seed + many.indexOf(lot)));
       rules.push(...lot.rules);
     }
-    await backend.setFaults(rules);
+    await backend.setFaults([...rules, closingPreflights]);
   }
 }
 
@@ -81,7 +81,7 @@ async function runOffline(cells) {
   const runs = Promise.all(cells.map((cell) => run(Object.assign(cell, { host: { ...browser, ...page } }))));
   // One that settles without having been held has no such time, and fails by it.
   await Promise.race([Promise.all(cells.map(({ id }) => page.control(id, "held"))), runs]);
-  for (const cell of cells) cell.backAt = performance.now();
+  for (const cell of cells) cell.backAt = Date.now();
   await page.setOffline(false);
   await runs;
 }

@@ -1,8 +1,9 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { settle } from "../testing/fake-engine.js";
 import { fakePage } from "../testing/fake-page.js";
 import { createClient } from "./create-client.js";
 import { TidegateError } from "./errors.js";
+import type { SchemaResult, StandardSchema } from "./schema.js";
 
 vi.mock("../wasm/load.js", async (original) => ({
   ...(await original<object>()),
@@ -63,8 +64,15 @@ describe("send", () => {
     ["run_1", "s", 5n, "invalid-data", /BigInt/],
   ])("rejects (%o, %o, %o) before anything is loaded", async (run, stream, data, code, words) => {
     const sent = createClient({ accessToken: "t" }).send(run, stream, data);
-    await expect(sent).rejects.toMatchObject({ code, message: expect.stringMatching(words) });
+    const outcome = "rejected";
+    await expect(sent).rejects.toMatchObject({ code, outcome, message: expect.stringMatching(words) });
     expect(fakePage.loader.loads).toBe(0);
+  });
+
+  it("rejects with an outcome after its client was closed", async () => {
+    const client = createClient({ accessToken: "t" });
+    client.close();
+    await expect(client.send("run_1", "s", 1)).rejects.toMatchObject({ code: "invalid-options", outcome: "rejected" });
   });
 
   it("is cancelled by its signal", async () => {
@@ -100,6 +108,117 @@ describe("send", () => {
     client.close();
     expect(fakePage.loader.engine.of("cancelSend")).toEqual([]);
     expect(fakePage.loader.engine.of("closePrincipal")).toEqual([[1]]);
+  });
+});
+
+const sentData = () => fakePage.loader.engine.of("send").map(([, , , json]) => json);
+
+describe("a schema", () => {
+  const schemaOf = (check: StandardSchema["~standard"]["validate"]): StandardSchema => ({
+    "~standard": { version: 1, vendor: "test", validate: check },
+  });
+
+  it("lets nothing out that does not fit, and names what does not", async () => {
+    const schema = schemaOf(() => ({ issues: [{ message: "must be a boolean", path: ["approved"] }] }));
+    const sent = createClient({ accessToken: "t" }).send("run_1", "s", { approved: "yes" }, { schema });
+    await expect(sent).rejects.toMatchObject({
+      code: "invalid-data",
+      outcome: "rejected",
+      message: expect.stringContaining("approved: must be a boolean"),
+    });
+    expect(fakePage.loader.loads).toBe(0);
+  });
+
+  it("that takes its time keeps the order of its stream, also against calls without one, and of no other", async () => {
+    let answer = (_: SchemaResult) => {};
+    const schema = schemaOf(() => new Promise<SchemaResult>((resolve) => (answer = resolve)));
+    const client = createClient({ accessToken: "t" });
+    const slow = client.send("run_1", "s", "slow", { schema });
+    const behind = client.send("run_1", "s", "behind");
+    const other = client.send("run_1", "other", "other");
+    const controller = new AbortController();
+    const taken = client.send("run_1", "s", "taken back", { signal: controller.signal });
+    controller.abort();
+    await expect(taken).rejects.toMatchObject({ outcome: "cancelled" });
+    await settle();
+    expect(sentData()).toEqual(['"other"']);
+    answer({});
+    await settle();
+    expect(sentData()).toEqual(['"other"', '"slow"', '"behind"']);
+    for (const id of fakePage.loader.engine.idsOf("send")) fakePage.loader.engine.changeSend(id, { state: "accepted" });
+    for (const sent of [slow, behind, other]) await expect(sent).resolves.toMatchObject({ attempts: 1 });
+  });
+});
+
+describe("an outbox", () => {
+  const kept = new Map<string, string>();
+  let online: boolean;
+  let events: EventTarget;
+
+  beforeEach(() => {
+    kept.clear();
+    online = false;
+    const storage = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem(key: string, value: string) {
+        kept.set(key, value);
+        Object.assign(storage, { [key]: value });
+      },
+      removeItem(key: string) {
+        kept.delete(key);
+        delete (storage as Record<string, unknown>)[key];
+      },
+    };
+    vi.stubGlobal("sessionStorage", storage);
+    vi.stubGlobal("navigator", {
+      get onLine() {
+        return online;
+      },
+    });
+    enterPage();
+  });
+  afterEach(() => vi.unstubAllGlobals());
+
+  /** A page of which nothing has been heard before. */
+  function enterPage() {
+    events = new EventTarget();
+    vi.stubGlobal("addEventListener", events.addEventListener.bind(events));
+    fakePage.reset();
+  }
+  const items = () => [...kept.keys()].filter((key) => key.startsWith("tidegate-outbox:"));
+  const goOnline = () => {
+    online = true;
+    events.dispatchEvent(new Event("online"));
+  };
+
+  it("keeps over a reload what was queued, and sends it before what is sent next", async () => {
+    const before = createClient({ accessToken: "t" });
+    before.send("run_1", "s", "before", { outbox: "session" }).catch(() => expect.unreachable());
+    await vi.waitFor(() => expect(items()).toHaveLength(1));
+    enterPage();
+
+    const client = createClient({ accessToken: "t" });
+    const after = client.send("run_1", "s", "after", { outbox: "session" });
+    await vi.waitFor(() => expect(items()).toHaveLength(2));
+    goOnline();
+    for (const data of ['"before"', '"after"']) {
+      await vi.waitFor(() => expect(sentData().at(-1)).toBe(data));
+      fakePage.loader.engine.changeSend(newestSend(), { state: "accepted" });
+    }
+    await expect(after).resolves.toMatchObject({ attempts: 1 });
+    await vi.waitFor(() => expect(items()).toEqual([]));
+  });
+
+  it("rejects what has expired, and what is queued when its client closes", async () => {
+    const client = createClient({ accessToken: "t" });
+    const late = client.send("run_1", "s", 1, { outbox: "session", outboxExpiresInMs: 1 });
+    await expect(late).rejects.toMatchObject({ code: "expired", outcome: "rejected" });
+    const queued = client.send("run_1", "s", 2, { outbox: "session" });
+    await vi.waitFor(() => expect(items()).toHaveLength(1));
+    client.close();
+    await expect(queued).rejects.toMatchObject({ code: "aborted", outcome: "cancelled" });
+    await vi.waitFor(() => expect(items()).toEqual([]));
+    expect(fakePage.loader.loads).toBe(0);
   });
 });
 

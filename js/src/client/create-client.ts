@@ -2,8 +2,10 @@ import { encode } from "./encode.js";
 import type { SendHandle, SendUpdate } from "./entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { pagePump } from "./event-pump.js";
-import { type ConnectionOptions, checkName, checkToken, toEndpoint } from "./options.js";
+import { type ConnectionOptions, checkName, checkToken, type OutboxOptions, toEndpoint } from "./options.js";
 import { PartStream } from "./part-stream.js";
+import type { StandardSchema } from "./schema.js";
+import { SendLine } from "./send-line.js";
 import { type StreamStart, startOf } from "./stream-start.js";
 import type { AccessToken } from "./token-source.js";
 
@@ -17,10 +19,19 @@ export interface Receipt {
   readonly attempts: number;
 }
 
-/** Options of {@link Client.send}. */
+/** Options of every send. */
 export interface SendOptions {
   /** Cancels a send that is still queued; one on its way is given up and ends as `aborted` with outcome `unknown`. */
   signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link Client.send}. */
+export interface ClientSendOptions<T = unknown> extends SendOptions, OutboxOptions {
+  /**
+   * Checks the data before anything is loaded or sent, at once or later; sends to one stream keep their order meanwhile. What
+   * does not fit ends with the code `invalid-data` and a message that names each issue. The data leave as they were given.
+   */
+  schema?: StandardSchema<T> | undefined;
 }
 
 /** Options of {@link Client.stream}. */
@@ -40,9 +51,11 @@ export interface Client {
    * Sends `data` to an input stream of a run. Sends to one stream leave in call order, one at a time. Resolves when
    * the server has taken it; rejects with a {@link TidegateError} whose `outcome` says whether it can have arrived.
    *
+   * With an `outbox`, what an earlier page has left in it goes first.
+   *
    * @param data Anything `JSON.stringify` takes, at most 1 MiB as JSON.
    */
-  send(runId: string, streamId: string, data: unknown, options?: SendOptions): Promise<Receipt>;
+  send<T>(runId: string, streamId: string, data: T, options?: ClientSendOptions<T>): Promise<Receipt>;
   /**
    * Reads a stream of a run: an output stream by its key, or an input stream as `input/<id>`. Reconnects by itself,
    * without gaps or repeats. Throws a {@link TidegateError} when an argument is wrong.
@@ -50,7 +63,7 @@ export interface Client {
   stream<T = unknown>(runId: string, key?: string, options?: StreamOptions): PartStream<T>;
   /** Uses another token from now on; what waits for one goes on. */
   setAccessToken(accessToken: AccessToken): void;
-  /** Ends all streams and cancels queued sends. A send that is on its way is left to finish. */
+  /** Ends all streams and cancels queued sends, those in an outbox too. A send that is on its way is left to finish. */
   close(): void;
 }
 
@@ -60,9 +73,11 @@ export interface Client {
  * @throws TidegateError `invalid-options` when an option is not what it should be.
  */
 export function createClient(options: ConnectionOptions = {}): Client {
-  checkToken(options.accessToken);
+  let { accessToken } = options;
+  checkToken(accessToken);
   const pump = pagePump();
-  const principal = pump.openPrincipal(toEndpoint(options), options.accessToken);
+  const principal = pump.openPrincipal(toEndpoint(options), accessToken);
+  const lines = new Map<string, SendLine>();
   const closers = new Set<() => void>();
   let closed = false;
   const checkOpen = () => {
@@ -70,12 +85,19 @@ export function createClient(options: ConnectionOptions = {}): Client {
   };
 
   return {
-    async send(runId, streamId, data, { signal } = {}) {
+    async send<T>(runId: string, streamId: string, data: T, options: ClientSendOptions<T> = {}) {
+      const { signal, schema, outbox } = options;
       checkOpen();
       checkName("run id", runId, "Pass the id of the run, such as run_1234.");
       checkName("stream id", streamId, "Pass the id of the input stream that the task defines.");
       const json = encode(data);
       if (signal?.aborted) throw cancelled();
+      const key = JSON.stringify([runId, streamId, outbox]);
+      const address = { runId, streamId, outbox, accessToken: accessToken ?? "" };
+      // What an outbox brings back is nobody's call any more.
+      const line = lines.get(key) ?? new SendLine(principal, address, (_, connect) => connect(() => {}));
+      // Any other has nothing to remember between two sends.
+      if (schema || outbox) lines.set(key, line);
       return new Promise<Receipt>((resolve, reject) => {
         let handle: SendHandle | undefined;
         let onItsWay = false;
@@ -94,7 +116,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
         };
         signal?.addEventListener("abort", cancel);
         closers.add(cancelQueued);
-        handle = pump.send({ principal, runId, streamId, json, listener });
+        handle = line.send({ ...options, data, json, listener });
       });
     },
     stream<T>(runId: string, key = "default", options: StreamOptions = {}) {
@@ -117,15 +139,17 @@ export function createClient(options: ConnectionOptions = {}): Client {
       if (signal?.aborted) close();
       return stream;
     },
-    setAccessToken(accessToken) {
+    setAccessToken(given) {
       checkOpen();
-      checkToken(accessToken);
+      checkToken(given);
+      accessToken = given;
       pump.setToken(principal, accessToken);
     },
     close() {
       if (closed) return;
       closed = true;
       for (const close of [...closers]) close();
+      for (const line of lines.values()) line.close();
       pump.release(principal);
     },
   };

@@ -15,6 +15,7 @@ it.each([
   ["undefined", undefined, /it is undefined/],
   ["a function", () => {}, /it is a function/],
   ["a symbol", Symbol("s"), /it is a symbol/],
+  ["a BigInt on its own", 5n, /BigInt \(the value itself\)/],
   ["a BigInt", { order: { amount: 5n } }, /BigInt \(at "amount"\)/],
   ["a cycle", cycle, /circular.*\(at "self"\)/],
   [
@@ -26,7 +27,7 @@ it.each([
         },
       },
     },
-    /mine \(at/,
+    /mine\. Send/,
   ],
 ])("refuses %s with the reason and the place", (_, data, expected) => {
   let error: unknown;

@@ -6,7 +6,7 @@ export function encode(data: unknown): string {
   try {
     json = JSON.stringify(data);
   } catch (cause) {
-    throw notJson(`${messageOf(cause).split("\n")[0]} (at "${lastKeyOf(data)}")`, cause);
+    throw notJson(`${messageOf(cause).split("\n")[0]}${placeIn(data)}`, cause);
   }
   if (json === undefined) throw notJson(`it is ${data === undefined ? "undefined" : `a ${typeof data}`}`);
   return json;
@@ -22,8 +22,8 @@ export function invalidData(what: string, reason: string, cause?: unknown): Tide
   return new TidegateError(message, { code: "invalid-data", retryable: false, outcome: "rejected", cause });
 }
 
-/** The key at which `JSON.stringify` gives up: the last one it asks a replacer about. */
-function lastKeyOf(data: unknown): string {
+/** Where `JSON.stringify` gives up: at the last key it asks a replacer about, which for the whole is an empty one. */
+function placeIn(data: unknown): string {
   let last = "";
   try {
     JSON.stringify(data, (key, value) => {
@@ -31,5 +31,6 @@ function lastKeyOf(data: unknown): string {
       return value;
     });
   } catch {}
-  return last;
+  if (last) return ` (at "${last}")`;
+  return typeof data === "object" ? "" : " (the value itself)";
 }

@@ -22,6 +22,8 @@ export interface Principal {
   /** The question to the token function that is still open. */
   question?: object | undefined;
   holds: number;
+  /** Called before the engine gets a token: after that, what waited for one has left. */
+  readonly beforeToken: Set<() => void>;
 }
 
 /** What to send, and who hears of it. */

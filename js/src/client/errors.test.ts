@@ -5,7 +5,7 @@ import { TidegateError } from "./errors.js";
 
 const cases: Record<ProblemCode, [Partial<Problem>, RegExp]> = {
   "run-finished": [{ status: 400 }, /run has finished.*Start a new run/],
-  "not-found": [{ status: 404 }, /no such run.*Check the run id/],
+  "not-found": [{ status: 404, serverMessage: "Resource not found" }, /^There is no such run.*Check the run id/],
   forbidden: [{ missingScope: "read:runs:run_1" }, /lacks the scope "read:runs:run_1".*Mint one/],
   unauthorized: [{ status: 401 }, /refused the access token.*pass a new one/],
   "token-missing": [{}, /no access token.*Pass accessToken/],
@@ -36,6 +36,11 @@ it("says less where less is known", () => {
   expect(bare("too-large")).toMatch(/^The data is too large\. /);
   expect(bare("server")).toMatch(/^The server failed\. /);
   expect(words({ code: "token-expired", retryable: false, expiredAtMs: 1e300 })).toMatch(/expired\. /);
+});
+
+it("doubts the base URL where a 404 has no words of an API", () => {
+  expect(words({ code: "not-found", retryable: false, status: 404 })).toMatch(/^The base URL may be wrong/);
+  expect(words({ code: "not-found", retryable: false })).toMatch(/^There is no such run/);
 });
 
 it("adds that an unknown outcome is unknown, and the words of the server or of the token function", () => {

@@ -60,7 +60,7 @@ export class TidegateError extends Error {
 
 /** A wrong or missing argument: nothing was sent. */
 export function invalidOptions(message: string): TidegateError {
-  return new TidegateError(message, { code: "invalid-options", retryable: false });
+  return new TidegateError(message, { code: "invalid-options", retryable: false, outcome: "rejected" });
 }
 
 /** A send that was taken back. */

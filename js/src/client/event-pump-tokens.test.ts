@@ -1,11 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { settle } from "../testing/fake-engine.js";
 import { pumpHarness } from "../testing/pump-harness.js";
+import { fakeJwt } from "../testing/tokens.js";
 
 let harness: ReturnType<typeof pumpHarness>;
 
 beforeEach(() => {
   harness = pumpHarness();
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+});
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 describe("tokens", () => {
@@ -53,6 +58,52 @@ describe("tokens", () => {
     expect(harness.loader.engine.of("failToken")[0]?.[1]).toBe(
       "The accessToken function failed: GET /me with <token> failed.",
     );
+  });
+
+  it("tells the developer of a function that fails, in its own words: once, and again after it has worked", async () => {
+    const warned = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const outcomes = ["down", "down", undefined, "down again with tr_prod_1234"];
+    const provide = () => {
+      const words = outcomes.shift();
+      if (words) throw new Error(words);
+      return "token";
+    };
+    await ask(provide);
+    for (let n = 0; n < 3; n += 1) {
+      await settle();
+      harness.loader.engine.emit({ type: "token-needed", principal: 1 });
+    }
+    await settle();
+    expect(warned.mock.calls).toEqual([
+      [expect.stringMatching(/^Tidegate: The accessToken function failed: down\. /)],
+      [expect.stringMatching(/failed: down again with <token>\. /)],
+    ]);
+    expect(outcomes).toEqual([]);
+  });
+
+  it("tells the developer once of a secret key in a browser, and never repeats it", async () => {
+    const warned = vi.spyOn(console, "warn").mockImplementation(() => {});
+    harness.send("tr_dev_on_a_server");
+    vi.stubGlobal("window", globalThis);
+    harness.send(fakeJwt({}));
+    expect(warned).not.toHaveBeenCalled();
+    harness = pumpHarness();
+    await ask(() => "tr_dev_one");
+    await settle();
+    for (const key of ["tr_prod_two", "tr_stg_sk_three", "tr_preview_four"]) harness.send(key);
+    vi.unstubAllGlobals();
+    expect(warned.mock.calls).toEqual([[expect.stringMatching(/secret key.*server.*public access token/)]]);
+    expect(String(warned.mock.calls)).not.toMatch(/tr_|three/);
+  });
+
+  it("tells who has to know before the engine gets a token", async () => {
+    const principal = await ask(() => "fresh");
+    const given = () => harness.loader.engine.of("setToken").length;
+    const before: number[] = [];
+    principal.beforeToken.add(() => before.push(given()));
+    await settle();
+    harness.pump.setToken(principal, "a string");
+    expect([before, given()]).toEqual([[0, 1], 2]);
   });
 
   it("asks once while an answer is pending", async () => {

@@ -1,3 +1,4 @@
+import { warnInDevelopment } from "../wasm/development.js";
 import type { Engine, EngineEvent, Problem, SendState, Sink } from "../wasm/interface.js";
 import { type Core, loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
@@ -55,7 +56,7 @@ export class EventPump {
 
   /** Opens a principal with one hold on it; nothing is loaded or sent yet. */
   openPrincipal(endpoint: Endpoint, accessToken: AccessToken | undefined): Principal {
-    const principal: Principal = { endpoint, holds: 1 };
+    const principal: Principal = { endpoint, holds: 1, beforeToken: new Set() };
     this.setToken(principal, accessToken);
     return principal;
   }
@@ -279,6 +280,13 @@ export class EventPump {
   }
 
   #giveToken(principal: Principal, token: string): void {
+    warnInDevelopment(
+      () =>
+        typeof window !== "undefined" &&
+        /^tr_(dev|stg|prod|preview)_/.test(token) &&
+        "accessToken is a secret key, and this is a browser, where everybody can read it. Keep it on your server, and pass a public access token.",
+    );
+    for (const call of principal.beforeToken) call();
     principal.token = token;
     const { id } = principal;
     if (id !== undefined) this.#call((engine) => engine.setToken(id, token));

@@ -1,6 +1,17 @@
 import { describe, expectTypeOf, it } from "vitest";
-import type { Receipt, SendOptions, TidegateError } from "../react.js";
-import { type InputData, type PartOf, useInputStreamSend, useRealtimeStream } from "../react.js";
+import type { Client } from "../index.js";
+import type { Receipt, SendOptions, StandardSchema, TidegateError } from "../react.js";
+import {
+  type ApprovalAnswer,
+  type CancelRequest,
+  type InputData,
+  type PartOf,
+  useApproval,
+  useCancel,
+  useInputStreamSend,
+  useRealtimeStream,
+} from "../react.js";
+import type * as task from "../testing/task-streams.js";
 
 interface Approval {
   approved: boolean;
@@ -47,6 +58,21 @@ describe("useInputStreamSend", () => {
     send({ note: "x" });
   });
 
+  it("takes a definition of which nothing but the type is imported", () => {
+    const { send, sendAsync, sends } = useInputStreamSend<typeof task.approval>("approval", "run_1");
+    expectTypeOf(send).parameter(0).toEqualTypeOf<{ approved: boolean; note?: string }>();
+    expectTypeOf(sendAsync).parameter(0).toEqualTypeOf<{ approved: boolean; note?: string }>();
+    expectTypeOf(sends[0]?.data.approved).toEqualTypeOf<boolean | undefined>();
+    // @ts-expect-error a string is no boolean
+    send({ approved: "yes" });
+    expectTypeOf(useInputStreamSend<typeof task.message>("message").send).parameter(0).toEqualTypeOf<string>();
+    const control = useInputStreamSend<typeof task.control>("control", "run_1");
+    control.send({ kind: "seek", to: 3 });
+    // @ts-expect-error where to?
+    control.send({ kind: "seek" });
+    expectTypeOf<PartOf<typeof task.steps>>().toEqualTypeOf<{ step: number }>();
+  });
+
   it("leaves unions, and what is only similar to a definition, alone", () => {
     expectTypeOf<InputData<"stop" | 1 | null>>().toEqualTypeOf<"stop" | 1 | null>();
     expectTypeOf<InputData<boolean>>().toEqualTypeOf<boolean>();
@@ -79,9 +105,47 @@ describe("useInputStreamSend", () => {
     useInputStreamSend<Approval>("approval", "run_1", { schema: other });
   });
 
+  it("takes the arguments of @trigger.dev/react-hooks and gives its fields", () => {
+    type Official = (
+      streamId: string,
+      runId?: string,
+      options?: {
+        accessToken?: string;
+        baseURL?: string;
+        previewBranch?: string;
+        requestOptions?: { retry?: { maxAttempts?: number } };
+        enabled?: boolean;
+      },
+    ) => { send: (data: Approval) => void; isLoading: boolean; error: Error | undefined; isReady: boolean };
+    expectTypeOf(useInputStreamSend<Approval>).toExtend<Official>();
+  });
+
   it("can stand where a function without a result is wanted", () => {
     const { send } = useInputStreamSend<Approval>("approval");
     expectTypeOf(send).toExtend<(data: Approval) => void>();
+  });
+});
+
+describe("useApproval and useCancel", () => {
+  it("say what they send", () => {
+    const approval = useApproval("run_1", { streamId: "approval", outbox: "session" });
+    expectTypeOf(approval.answer).toEqualTypeOf<ApprovalAnswer | undefined>();
+    expectTypeOf(approval.answered).toEqualTypeOf<"here" | "elsewhere" | undefined>();
+    expectTypeOf(useCancel(undefined).cancel).returns.resolves.toHaveProperty("data").toEqualTypeOf<CancelRequest>();
+    // @ts-expect-error one answer is what they are for
+    useApproval("run_1", { dedupe: "none" });
+  });
+});
+
+describe("createClient().send", () => {
+  const client = {} as Client;
+
+  it("takes any data, and with a schema those it is for", () => {
+    const schema = {} as StandardSchema<Approval>;
+    expectTypeOf(client.send("run_1", "approval", { anything: 1 })).toEqualTypeOf<Promise<Receipt>>();
+    client.send("run_1", "approval", { approved: true }, { schema, outbox: "indexeddb", outboxExpiresInMs: 1000 });
+    // @ts-expect-error a string is no boolean
+    client.send("run_1", "approval", { approved: "yes" }, { schema });
   });
 });
 

@@ -50,6 +50,7 @@ function reload(page: { unmount(): void }) {
   fakePage.reset();
 }
 
+type Sent = ReturnType<typeof mount>["result"]["current"]["sends"][number];
 const stored = () => Object.keys(sessionStorage).filter((key) => key.startsWith("tidegate-outbox:"));
 
 async function goOnline() {
@@ -66,11 +67,16 @@ it("shows what was queued before a reload, in order, and sends it once when the 
     { data: "second", state: "queued", waitingFor: "online" },
   ]);
   expect(JSON.stringify({ ...sessionStorage })).not.toContain(token.split(".")[1]);
+  const beforeReload = Date.now();
   reload(before);
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(beforeReload));
 
   const after = mount();
   await vi.waitFor(() => expect(after.result.current.sends).toHaveLength(2));
   expect(after.result.current).toMatchObject({ status: "sending", sends: [{ data: "first" }, { data: "second" }] });
+  const [{ createdAtMs }, restored] = [before, after].map(({ result }) => result.current.sends[0]) as [Sent, Sent];
+  expect(restored.createdAtMs - createdAtMs).toBeGreaterThanOrEqual(0);
+  expect(restored.createdAtMs).toBeLessThanOrEqual(beforeReload);
   await step(() => void after.result.current.send("third"));
   expect(fakePage.loader.loads).toBe(0);
   await goOnline();

@@ -3,6 +3,7 @@ import { invalidOptions, TidegateError } from "../client/errors.js";
 import { type ConnectionOptions, checkToken, type OutboxOptions, toEndpoint } from "../client/options.js";
 import { pageRegistry } from "../store/registry.js";
 import { principalKey, type SharedPrincipal, type Target } from "../store/target.js";
+import { warnInDevelopment } from "../wasm/development.js";
 import { TriggerAuthContext } from "./provider.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
@@ -27,6 +28,13 @@ export function useTarget(options: ConnectionOptions & OutboxOptions): TargetRes
     }
   }, [accessToken, baseURL, previewBranch]);
 
+  warnInDevelopment(
+    () =>
+      !context &&
+      !("accessToken" in options) &&
+      "A hook has neither a provider above it nor the option accessToken, so it never becomes ready. Put a <TidegateProvider accessToken={…}> around your page.",
+  );
+
   const { target } = result;
   const previous = useRef<Target>(undefined);
   useEffect(() => {
@@ -46,5 +54,5 @@ export function useTarget(options: ConnectionOptions & OutboxOptions): TargetRes
 
 function missingToken(): TidegateError {
   const message = "There is no access token yet, so nothing was sent. Keep the control disabled until isReady is true.";
-  return new TidegateError(message, { code: "token-missing", retryable: false });
+  return new TidegateError(message, { code: "token-missing", retryable: false, outcome: "rejected" });
 }

@@ -38,6 +38,18 @@ it("shows a send from the call on, through its states, and resolves with the out
   await expect(outcome).resolves.toMatchObject({ state: "accepted", attempt: 1 });
 });
 
+it("keeps when each was sent for and settled, over a retry too", async () => {
+  vi.setSystemTime(1_000);
+  store.send(1, "none");
+  await settle();
+  expect(store.getSnapshot().sends[0]).toMatchObject({ createdAtMs: 1_000, settledAtMs: undefined });
+  vi.setSystemTime(3_000);
+  engine().changeSend(idOf(0), { state: "unknown" });
+  expect(store.getSnapshot().sends[0]).toMatchObject({ createdAtMs: 1_000, settledAtMs: 3_000 });
+  store.retry();
+  expect(store.getSnapshot().sends[0]).toMatchObject({ createdAtMs: 1_000, settledAtMs: undefined });
+});
+
 it("keeps the error of each send while status and error are the newest one's", async () => {
   store.send(1, "none");
   store.send(2, "none");

@@ -1,13 +1,12 @@
 import { encode } from "../client/encode.js";
 import type { SendHandle, SendUpdate } from "../client/entries.js";
-import { cancelled, TidegateError } from "../client/errors.js";
+import { cancelled, type TidegateError } from "../client/errors.js";
 import type { OutboxOptions } from "../client/options.js";
-import type { Hand } from "../client/outbox/lane.js";
-import { type StandardSchema, validate } from "../client/schema.js";
-import { identityOf } from "../client/token-source.js";
+import type { StandardSchema } from "../client/schema.js";
+import { SendLine } from "../client/send-line.js";
 import type { SendState, WaitingFor } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
-import { acquirePrincipal, principalKey, releasePrincipal, type SharedPrincipal, type Target } from "./target.js";
+import { acquirePrincipal, principalKey, releasePrincipal, type Target } from "./target.js";
 
 /** One send, as a component sees it. A new object with each change. */
 export interface Send<T> {
@@ -22,6 +21,10 @@ export interface Send<T> {
   readonly attempt: number;
   /** What went wrong, unless it was accepted. */
   readonly error: TidegateError | undefined;
+  /** When it was first sent for, in milliseconds since 1970; of one from before a reload, then. */
+  readonly createdAtMs: number;
+  /** When its outcome was known; undefined while it is under way. */
+  readonly settledAtMs: number | undefined;
 }
 
 /** What a component sees of its sends. */
@@ -76,9 +79,6 @@ const SETTLED_KEPT = 50;
 interface Entry<T> {
   send: Send<T>;
   readonly json: string | undefined;
-  readonly schema: StandardSchema | undefined;
-  /** While it is being validated or is behind one that is. */
-  turn?: object | undefined;
   handle?: SendHandle | undefined;
   /** Calls that have not given it up. */
   wanted: number;
@@ -90,22 +90,18 @@ let lastId = 0;
 /** The sends to one input stream of one run. Without an address it can only refuse. */
 export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   readonly #address: SendAddress | undefined;
-  readonly #shared: SharedPrincipal | undefined;
   #entries: Entry<T>[] = [];
-  #lastTurn: Promise<void> | undefined;
-  readonly #closed = new AbortController();
-  /** To the pump, or to the outbox in front of it. */
-  #hand: Hand = (json, listener) => {
-    const { runId, streamId } = this.#address as SendAddress;
-    const { pump, principal } = this.#shared as SharedPrincipal;
-    return pump.send({ principal, runId, streamId, json, listener });
-  };
+  readonly #line: SendLine | undefined;
 
   constructor(address: SendAddress | undefined) {
     super(IDLE_SENDS);
     this.#address = address;
-    this.#shared = address && acquirePrincipal(address.target);
-    if (address?.outbox) this.#lastTurn = this.#openOutbox(address).catch(console.warn);
+    if (!address) return;
+    const { principal } = acquirePrincipal(address.target);
+    this.#line = new SendLine(principal, { ...address, ...address.target }, (json, connect, createdAt) => {
+      const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 }, createdAt);
+      entry.handle = connect((update) => this.#update(entry, update));
+    });
   }
 
   /**
@@ -124,9 +120,9 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
       dedupe === "once" ? isConclusive(send) : dedupe === "while-pending" && isPending(send) && other === json,
     );
     if (same) return this.#want(same, wishes);
-    const entry = this.#add(data, json, { state: "queued", attempt: 0 }, wishes.schema);
+    const entry = this.#add(data, json, { state: "queued", attempt: 0 });
     const outcome = this.#want(entry, wishes);
-    this.#start(entry);
+    this.#start(entry, wishes.schema);
     return outcome;
   }
 
@@ -148,7 +144,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
 
   /** Cancels a send that is under way: the given one, or all. */
   cancel(id?: number): void {
-    for (const entry of [...this.#entries]) if (id === undefined || entry.send.id === id) this.#cancel(entry);
+    for (const entry of [...this.#entries]) if (id === undefined || entry.send.id === id) entry.handle?.cancel();
   }
 
   /** Forgets what is settled. */
@@ -160,67 +156,24 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
 
   dispose(): void {
     for (const { handle } of this.#entries) handle?.forget();
-    this.#closed.abort();
+    this.#line?.close();
     if (this.#address) releasePrincipal(this.#address.target);
   }
 
-  /** Until it is open, sends wait; where there can be none, they go without. */
-  async #openOutbox({ target, ...address }: SendAddress): Promise<void> {
-    const { accessToken, ...endpoint } = target;
-    const { openLane } = await import("../client/outbox/lane.js");
-    const lane = await openLane({
-      ...endpoint,
-      ...address,
-      identity: identityOf(accessToken),
-      hand: this.#hand,
-      restored: (json, connect) => {
-        const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 });
-        entry.handle = connect((update) => this.#update(entry, update));
-      },
-      Failure: TidegateError,
-      closed: this.#closed.signal,
-    });
-    if (lane) this.#hand = lane;
-  }
-
-  #add(data: T, json: string | undefined, update: SendUpdate, schema?: StandardSchema): Entry<T> {
+  #add(data: T, json: string | undefined, update: SendUpdate, createdAtMs = Date.now()): Entry<T> {
     lastId += 1;
-    const send = withUpdate(lastId, data, update);
-    const entry: Entry<T> = { send, json, schema, wanted: 0, settled: [] };
+    const send = withUpdate({ id: lastId, data, createdAtMs }, update);
+    const entry: Entry<T> = { send, json, wanted: 0, settled: [] };
     this.#entries.push(entry);
     this.#publish();
     return entry;
   }
 
-  /** In call order, also where one has to be validated first. */
-  #start(entry: Entry<T>): void {
-    const { schema, send } = entry;
-    if (!isPending(send)) this.#update(entry, { state: "queued", attempt: 0 });
-    const validated = schema && validate(schema, send.data);
-    if (!validated && !this.#lastTurn) {
-      this.#handOver(entry);
-      return;
-    }
-    const turn = Promise.all([validated, this.#lastTurn]).then(([error]) => {
-      if (this.#lastTurn === turn) this.#lastTurn = undefined;
-      if (entry.turn !== turn) return;
-      entry.turn = undefined;
-      if (error) this.#update(entry, { state: "rejected", attempt: 0, error });
-      else this.#handOver(entry);
-    });
-    entry.turn = this.#lastTurn = turn;
-  }
-
-  #handOver(entry: Entry<T>): void {
-    if (entry.handle) entry.handle.retry();
-    else entry.handle = this.#hand(entry.json as string, (update) => this.#update(entry, update));
-  }
-
-  #cancel(entry: Entry<T>): void {
-    if (entry.turn) {
-      entry.turn = undefined;
-      this.#update(entry, { state: "cancelled", attempt: 0 });
-    } else entry.handle?.cancel();
+  #start(entry: Entry<T>, schema?: StandardSchema): void {
+    const { handle, send, json } = entry;
+    const listener = (update: SendUpdate) => this.#update(entry, update);
+    if (handle) handle.retry();
+    else entry.handle = this.#line?.send({ data: send.data, json: json as string, schema, listener });
   }
 
   #want(entry: Entry<T>, { signal, queuedSignal }: SendSignals): Promise<Send<T>> {
@@ -230,7 +183,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
       if (target !== signal && entry.send.state !== "queued") return;
       settled.abort();
       entry.wanted -= 1;
-      if (entry.wanted === 0) this.#cancel(entry);
+      if (entry.wanted === 0) entry.handle?.cancel();
     };
     for (const heard of [signal, queuedSignal]) heard?.addEventListener("abort", giveUp, { signal: settled.signal });
     entry.settled.push(() => settled.abort());
@@ -238,7 +191,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 
   #update(entry: Entry<T>, update: SendUpdate): void {
-    entry.send = withUpdate(entry.send.id, entry.send.data, update);
+    entry.send = withUpdate(entry.send, update);
     if (!isPending(entry.send)) {
       entry.wanted = 0;
       for (const settled of entry.settled.splice(0)) settled(entry.send);
@@ -269,15 +222,19 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   }
 }
 
-function withUpdate<T>(id: number, data: T, { state, waitingFor, attempt, error }: SendUpdate): Send<T> {
-  return { id, data, state, waitingFor, attempt, error: error ?? (state === "cancelled" ? cancelled() : undefined) };
+function withUpdate<T>(
+  { id, data, createdAtMs }: Pick<Send<T>, "id" | "data" | "createdAtMs">,
+  { state, waitingFor, attempt, error = state === "cancelled" ? cancelled() : undefined }: SendUpdate,
+): Send<T> {
+  const settledAtMs = isPending({ state }) ? undefined : Date.now();
+  return { id, data, createdAtMs, settledAtMs, state, waitingFor, attempt, error };
 }
 
 function settlementOf<T>({ send, settled }: Entry<T>): Promise<Send<T>> {
   return isPending(send) ? new Promise((resolve) => settled.push(resolve)) : Promise.resolve(send);
 }
 
-function isPending({ state }: Send<unknown>): boolean {
+function isPending({ state }: Pick<Send<unknown>, "state">): boolean {
   return state === "queued" || state === "sending";
 }
 

@@ -2,8 +2,9 @@ import type { Problem, ProblemCode, SendState } from "./interface.js";
 
 const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = {
   "run-finished": "The run has finished and takes no more input. Start a new run to go on.",
-  "not-found":
-    "There is no such run in this environment. Check the run id, the base URL, and that the token was minted for the same environment.",
+  // An API says in its own words what it has not found; another server shows a page.
+  "not-found": ({ status, serverMessage }) =>
+    `${status && !serverMessage ? "The base URL may be wrong. " : ""}There is no such run in this environment. Check the run id, the base URL, and that the token was minted for the same environment.`,
   forbidden: ({ missingScope }) =>
     missingScope
       ? `The access token lacks the scope "${missingScope}". Mint one that has it, or check the run id.`

@@ -31,6 +31,7 @@ async function page() {
   const handed: { json: string; listener: Listener; cancel: ReturnType<typeof vi.fn> }[] = [];
   const restored: { json: string; updates: SendUpdate[]; handle: SendHandle }[] = [];
   const closed = new AbortController();
+  const beforeToken = new Set<() => void>();
   setMaxListeners(0, closed.signal);
   const enter = () =>
     vi.stubGlobal("navigator", {
@@ -48,6 +49,7 @@ async function page() {
       outboxExpiresInMs: expiresInMs,
       closed: closed.signal,
       Failure: TidegateError,
+      beforeToken,
       hand: (json, listener) => {
         const cancel = vi.fn(() => listener({ state: "cancelled", attempt: 0 }));
         handed.push({ json, listener, cancel });
@@ -71,7 +73,13 @@ async function page() {
     closed.abort();
     own.leave();
   };
-  return { enter, open, send, leave, handed, restored };
+  /** The same, and not even the components get to know. */
+  const die = () => own.leave();
+  /** A token comes: what happens before the engine has it. */
+  const giveToken = () => {
+    for (const call of beforeToken) call();
+  };
+  return { enter, open, send, leave, die, closed, giveToken, handed, restored };
 }
 
 const stored = async (kind: OutboxKind) => (await openStorage(kind)).all();
@@ -193,6 +201,74 @@ describe.each(["session", "indexeddb"] as const)("an outbox of the kind %s", (ki
     await goOnline();
     await vi.waitFor(() => expect(before.handed).toHaveLength(2));
     expect(updates.every(({ state }) => state === "queued")).toBe(true);
+  });
+
+  it("sends what waited for a token at a reload: it had never left", async () => {
+    const before = await page();
+    before.send(await before.open(kind), "1");
+    await vi.waitFor(() => expect(before.handed).toHaveLength(1));
+    before.handed[0]?.listener({ state: "queued", waitingFor: "token", attempt: 0 });
+    await vi.waitFor(async () => expect(await stored(kind)).toMatchObject([{ state: "queued" }]));
+    before.die();
+
+    const after = await page();
+    await after.open(kind);
+    expect(last(after.restored[0]?.updates ?? [])).toMatchObject({ state: "queued" });
+    await vi.waitFor(() => expect(after.handed.map(({ json }) => json)).toEqual(["1"]));
+    expect(before.handed).toHaveLength(1);
+  });
+
+  it("takes it back before a token comes, and lets it leave only once it is marked again", async () => {
+    const { open, send, giveToken, handed } = await page();
+    const { updates } = send(await open(kind), "1");
+    await vi.waitFor(() => expect(handed).toHaveLength(1));
+    handed[0]?.listener({ state: "queued", waitingFor: "token", attempt: 0 });
+    await vi.waitFor(async () => expect(await stored(kind)).toMatchObject([{ state: "queued" }]));
+    giveToken();
+    expect(handed[0]?.cancel).toHaveBeenCalledOnce();
+    await vi.waitFor(() => expect(handed).toHaveLength(2));
+    expect(await stored(kind)).toMatchObject([{ state: "leaving" }]);
+    handed[1]?.listener({ state: "sending", attempt: 1 });
+    giveToken();
+    expect(handed[1]?.cancel).not.toHaveBeenCalled();
+    handed[1]?.listener({ state: "accepted", attempt: 1 });
+    expect(updates.map(({ state }) => state)).not.toContain("cancelled");
+    expect(last(updates)).toMatchObject({ state: "accepted" });
+    await vi.waitFor(async () => expect(await stored(kind)).toEqual([]));
+  });
+
+  it("keeps what has left before for unknown, whatever it waits for now", async () => {
+    const before = await page();
+    before.send(await before.open(kind), "1");
+    await vi.waitFor(() => expect(before.handed).toHaveLength(1));
+    for (const waitingFor of ["token", "backoff"] as const) {
+      before.handed[0]?.listener({ state: "sending", attempt: 1 });
+      before.handed[0]?.listener({ state: "queued", waitingFor, attempt: 1 });
+    }
+    before.giveToken();
+    expect(before.handed[0]?.cancel).not.toHaveBeenCalled();
+    await settle();
+    expect(await stored(kind)).toMatchObject([{ state: "leaving" }]);
+    before.die();
+    const after = await page();
+    await after.open(kind);
+    expect(after.restored[0]?.updates).toMatchObject([{ state: "unknown" }]);
+  });
+
+  it("leaves to the engine what waits for a token when its components are gone, marked as leaving", async () => {
+    const { open, send, closed, giveToken, handed } = await page();
+    const { updates } = send(await open(kind), "1");
+    await vi.waitFor(() => expect(handed).toHaveLength(1));
+    handed[0]?.listener({ state: "queued", waitingFor: "token", attempt: 0 });
+    await vi.waitFor(async () => expect(await stored(kind)).toMatchObject([{ state: "queued" }]));
+    closed.abort();
+    await vi.waitFor(async () => expect(await stored(kind)).toMatchObject([{ state: "leaving" }]));
+    giveToken();
+    expect(handed[0]?.cancel).not.toHaveBeenCalled();
+    handed[0]?.listener({ state: "sending", attempt: 1 });
+    handed[0]?.listener({ state: "accepted", attempt: 1 });
+    expect(last(updates)).toMatchObject({ state: "accepted" });
+    await vi.waitFor(async () => expect(await stored(kind)).toEqual([]));
   });
 
   it("can be cancelled while queued, also after a reload", async () => {

@@ -1,19 +1,19 @@
-import type { SendHandle, SendUpdate } from "../entries.js";
+import type { Principal, SendHandle, SendUpdate } from "../entries.js";
 import type { TidegateError } from "../errors.js";
 import type { OutboxOptions } from "../options.js";
 import { Custody, isSameRun, type Kept, type LaneAddress } from "./custody.js";
 import { openStorage } from "./storage.js";
 
-/** Sends JSON to the stream; the listener hears what becomes of it. */
-export type Hand = (json: string, listener: Listener) => SendHandle;
+/** Sends JSON to the stream; the listener hears what becomes of it. An expiry of its own counts before the outbox's. */
+export type Hand = (json: string, listener: Listener, expiresInMs?: number) => SendHandle;
 type Listener = (update: SendUpdate) => void;
 
 /** One stream of one run, and what the outbox needs of its page: it is a chunk of its own, and imports nothing of it. */
-export interface LaneOptions extends LaneAddress, OutboxOptions {
+export interface LaneOptions extends LaneAddress, OutboxOptions, Pick<Principal, "beforeToken"> {
   /** Sends without an outbox. */
   readonly hand: Hand;
   /** Is told of a send from before a reload, and connects to it as if it had made it. */
-  readonly restored: (json: string, connect: (listener: Listener) => SendHandle) => void;
+  readonly restored: (json: string, connect: (listener: Listener) => SendHandle, createdAt: number) => void;
   readonly Failure: typeof TidegateError;
   /** Aborted: what has not left is left to the next page. */
   readonly closed: AbortSignal;
@@ -21,11 +21,14 @@ export interface LaneOptions extends LaneAddress, OutboxOptions {
 
 interface Held {
   kept: Kept;
+  expiresInMs: number;
   listener: Listener;
   /** While the engine has it. */
   handle?: SendHandle | undefined;
   /** The engine has let it go. */
   hasLeft?: boolean;
+  /** The engine has it, has never let it go, and cannot before a token comes: its mark says queued. */
+  needsToken?: boolean;
   /** What it becomes when the engine has taken it back. */
   final?: SendUpdate | undefined;
   timer?: ReturnType<typeof setTimeout> | undefined;
@@ -41,7 +44,7 @@ export async function openLane(options: LaneOptions): Promise<Hand | undefined> 
     if (options.closed.aborted) return undefined;
     const lane = new Lane(options, new Custody(storage, options, options.outbox === "session"));
     await lane.restore();
-    return (json, listener) => lane.send(json, listener);
+    return (json, listener, expiresInMs) => lane.send(json, listener, expiresInMs);
   } catch (cause) {
     console.warn(`Tidegate: sends will not survive a reload of this page: ${cause}`);
     return undefined;
@@ -51,7 +54,8 @@ export async function openLane(options: LaneOptions): Promise<Hand | undefined> 
 /**
  * Sends that outlive their page until they have an outcome. The engine gets them one at a time and only while the page is
  * online, for what it has may leave at any moment: each is marked as leaving before, and a mark that is found after a
- * reload says that nobody knows. What the engine has for want of a network comes back here.
+ * reload says that nobody knows. What the engine has for want of a network comes back here; what it has for want of a token
+ * is marked as queued meanwhile, and comes back, to be marked anew, before the engine gets one.
  */
 export class Lane {
   readonly #options: LaneOptions;
@@ -72,8 +76,8 @@ export class Lane {
     globalThis.addEventListener?.("offline", () => this.#tellWaiting(), { signal });
   }
 
-  send(json: string, listener: Listener): SendHandle {
-    const held: Held = { kept: this.#custody.create(json, this.#expiresInMs), listener };
+  send(json: string, listener: Listener, expiresInMs = this.#expiresInMs): SendHandle {
+    const held: Held = { kept: this.#custody.create(json, expiresInMs), expiresInMs, listener };
     this.#queue(held);
     return this.#handleOf(held);
   }
@@ -85,10 +89,13 @@ export class Lane {
 
   #close(): void {
     lanes.delete(this);
-    this.#line.forEach(({ timer, handle, kept }, place) => {
+    this.#line.forEach((held, place) => {
+      const { timer, handle, kept } = held;
       clearTimeout(timer);
       const isBusy = handle || (this.#running && place === 0);
       if (!isBusy) kept.release();
+      // It goes on without this component, and nobody is left who would hand it over again.
+      if (held.needsToken) kept.mark("leaving").then(() => (held.needsToken = false));
     });
   }
 
@@ -98,7 +105,7 @@ export class Lane {
       retry: () => {
         if (this.#line.includes(held)) return;
         const before = held.kept;
-        held.kept = this.#custody.create(before.item.json, this.#expiresInMs);
+        held.kept = this.#custody.create(before.item.json, held.expiresInMs);
         before.drop();
         this.#queue(held);
       },
@@ -109,16 +116,17 @@ export class Lane {
   }
 
   #adopt(kept: Kept): void {
-    const { state, expiresAt } = kept.item;
+    const { state, json, createdAt, expiresAt } = kept.item;
     if (state === "leaving" && expiresAt <= Date.now()) {
       kept.drop();
       return;
     }
-    const held: Held = { kept, listener: () => {} };
-    this.#options.restored(kept.item.json, (listener) => {
+    const held: Held = { kept, expiresInMs: this.#expiresInMs, listener: () => {} };
+    const connect = (listener: Listener) => {
       held.listener = listener;
       return this.#handleOf(held);
-    });
+    };
+    this.#options.restored(json, connect, createdAt);
     if (state === "queued") this.#queue(held);
     else held.listener(this.#failed("unknown", "aborted", LEFT));
   }
@@ -126,7 +134,7 @@ export class Lane {
   #queue(held: Held): void {
     const { createdAt, expiresAt } = held.kept.item;
     held.final = held.handle = undefined;
-    held.hasLeft = false;
+    held.hasLeft = held.needsToken = false;
     const later = this.#line.findIndex(({ handle, kept }) => !handle && kept.item.createdAt > createdAt);
     this.#line.splice(later < 0 ? this.#line.length : later, 0, held);
     const expire = () => held.hasLeft || this.#takeBack(held, this.#failed("rejected", "expired", EXPIRED));
@@ -159,14 +167,25 @@ export class Lane {
   /** Resolves when the engine is done with it: it has settled, or is first in line again. */
   #send(held: Held): Promise<void> {
     return new Promise((resolve) => {
-      const handle = this.#options.hand(held.kept.item.json, (update) => {
-        const { state, waitingFor } = update;
+      const { beforeToken, closed, hand } = this.#options;
+      const takeBack = () => {
+        if (held.needsToken) handle.cancel();
+      };
+      beforeToken.add(takeBack);
+      const handle = hand(held.kept.item.json, (update) => {
+        const { state, waitingFor, attempt } = update;
+        const wasMarked = held.needsToken;
         held.hasLeft = state === "sending";
+        held.needsToken = waitingFor === "token" && attempt === 0 && !closed.aborted;
         if (state === "queued" || state === "sending") {
           held.listener(update);
-          if (waitingFor === "online" && !isOnline()) queueMicrotask(() => held.hasLeft || handle.cancel());
+          if (held.needsToken) held.kept.mark("queued");
+          else if (wasMarked && held.hasLeft) held.kept.mark("leaving");
+          else if (wasMarked || (waitingFor === "online" && !isOnline()))
+            queueMicrotask(() => held.hasLeft || handle.cancel());
           return;
         }
+        beforeToken.delete(takeBack);
         held.handle = undefined;
         queueMicrotask(() => handle.forget());
         if (state !== "cancelled") this.#settle(held, update);

@@ -1,0 +1,14 @@
+// What a host offers to the test.
+import { attempt, attemptMany } from "./attempt.mjs";
+
+export function offersOf({ hook = attempt } = {}) {
+  const controls = new Map();
+  return {
+    attempt(id, job) {
+      controls.set(id, {});
+      return (job.hook ? hook : attempt)(job, controls.get(id));
+    },
+    control: (id, name) => controls.get(id)[name](),
+    attemptMany,
+  };
+}
