@@ -37,7 +37,7 @@
 //!     loop {
 //!         match client.poll_output() {
 //!             Output::Request(request) => assert!(request.url.ends_with("/run_1/input/approval")),
-//!             Output::Abort(_) | Output::Event(_) => {}
+//!             Output::Abort(_) | Output::SetReading(..) | Output::Event(_) => {}
 //!             Output::Idle(_due) => break,
 //!         }
 //!     }

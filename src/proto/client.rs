@@ -176,6 +176,13 @@ impl Client {
                 self.give_up(subscription);
                 self.channels.remove(subscription);
             }
+            Command::SetReading(subscription, wanted) => {
+                let channel = self.channels.get_mut(subscription);
+                if let Some(request) = channel.and_then(|channel| channel.set_reading(now.monotonic, wanted)) {
+                    self.outputs.push(Output::SetReading(request, wanted));
+                }
+                self.advance(subscription);
+            }
         }
     }
 

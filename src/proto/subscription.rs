@@ -120,6 +120,8 @@ pub struct Subscription {
     retry_floor_ms: u64,
     paused: bool,
     live: bool,
+    /// Nobody wants more for now: what comes is left unread, so silence means nothing, and nothing is connected.
+    held: bool,
     effects: Queue<Effect>,
 }
 
@@ -137,13 +139,22 @@ impl Subscription {
             retry_floor_ms: 0,
             paused: false,
             live: false,
+            held: false,
             effects,
         }
     }
 
     /// Whether a connection should be made now.
     pub fn wants_request(&self, now: Instant) -> bool {
-        matches!(self.state, State::Waiting { until } if until <= now)
+        !self.held && matches!(self.state, State::Waiting { until } if until <= now)
+    }
+
+    /// Whether more parts are wanted.
+    pub fn set_reading(&mut self, now: Instant, wanted: bool) {
+        self.held = !wanted;
+        if let State::Live(connection) = &mut self.state {
+            connection.heard = now;
+        }
     }
 
     /// The device is offline: nothing will be tried until it is back.
@@ -245,7 +256,7 @@ impl Subscription {
                 *until = earliest.min(*until);
                 false
             }
-            State::Live(connection) if now.since(connection.heard) > STALL_MS / 3 => {
+            State::Live(connection) if !self.held && now.since(connection.heard) > STALL_MS / 3 => {
                 self.state = State::Waiting { until: earliest };
                 true
             }
@@ -278,8 +289,8 @@ impl Subscription {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Connecting { since } => Some(since.after(CONNECT_PATIENCE_MS)),
-            State::Live(connection) => Some(connection.heard.after(STALL_MS)),
-            State::Waiting { .. } | State::Failed { .. } => None,
+            State::Live(connection) if !self.held => Some(connection.heard.after(STALL_MS)),
+            State::Waiting { .. } | State::Live(_) | State::Failed { .. } => None,
         }
     }
 

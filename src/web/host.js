@@ -48,9 +48,22 @@ export class Host {
   }
 
   abort(id) {
+    this.setReading(id, true);
     const controller = this.#inFlight.get(id);
     this.#inFlight.delete(id);
     controller?.abort();
+  }
+
+  /** While a body is not wanted it stays in the socket, which fills, so that the server has to wait. */
+  setReading(id, wanted) {
+    const controller = this.#inFlight.get(id);
+    if (!controller) return;
+    controller.release?.();
+    controller.released = wanted
+      ? undefined
+      : new Promise((release) => {
+          controller.release = release;
+        });
   }
 
   async #perform(id, url, token, branch, headers, init) {
@@ -79,11 +92,12 @@ export class Host {
       }
       // No `for await`: Safari's streams are not iterable.
       const reader = response.body?.getReader();
-      let read = await reader?.read();
-      while (read && !read.done) {
+      while (reader) {
+        while (controller.released) await controller.released;
+        const { done, value } = await reader.read();
+        if (done) break;
         if (!wanted()) return;
-        this.#news.onChunk(id, read.value);
-        read = await reader.read();
+        this.#news.onChunk(id, value);
       }
       kind = 0;
     } catch {

@@ -25,6 +25,8 @@ pub(crate) struct World {
     /// Requests that nobody has answered yet.
     pub(crate) requests: VecDeque<OutgoingRequest>,
     pub(crate) aborted: Vec<RequestId>,
+    /// Whose body is to be left unread, or read on.
+    pub(crate) readings: Vec<(RequestId, bool)>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -36,6 +38,7 @@ impl World {
             due: None,
             requests: VecDeque::new(),
             aborted: Vec::new(),
+            readings: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -63,6 +66,7 @@ impl World {
                     self.requests.retain(|request| request.id != id);
                     self.aborted.push(id);
                 }
+                Output::SetReading(id, wanted) => self.readings.push((id, wanted)),
                 Output::Event(event) => self.events.push(event),
                 Output::Idle(due) => {
                     self.due = due;
