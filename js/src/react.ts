@@ -1,4 +1,5 @@
 "use client";
+export type { ResumeStorage } from "./client/bookmark.js";
 /**
  * React hooks for sending into running tasks and reading what comes back.
  *

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useInsertionEffect, useRef, useState, useSyncExternalStore } from "react";
+import type { ResumeStorage } from "../client/bookmark.js";
 import { invalidOptions, type TidegateError } from "../client/errors.js";
 import { guard } from "../client/guard.js";
 import { type StreamStart, startOf } from "../client/stream-start.js";
@@ -43,7 +44,13 @@ export interface UseRealtimeStreamOptions<T, V = undefined> extends TriggerAuth 
   onData?: ((part: T) => void) | undefined;
   /** Called once when the run has finished and everything it wrote is here. */
   onComplete?: ((stream: StreamSnapshot<T, V>) => void) | undefined;
-  /** Accepted so that existing code compiles; state is shared by address, not by id. */
+  /**
+   * Goes on after a reload where this page was: in this tab (`session`), in every tab of the origin (`local`), or wherever a storage
+   * of your own keeps it. With `reduce` the value goes on, which has to be plain JSON; without it, only later parts come. Nothing is
+   * kept of a stream that has ended, and never a token. The code for it loads when it is first used. Default: a reload reads anew.
+   */
+  resume?: "session" | "local" | ResumeStorage | undefined;
+  /** With `resume`: tells apart what several components make of one stream. State is shared by address, not by id. */
   id?: string | undefined;
 }
 
@@ -81,7 +88,9 @@ export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]):
   const { start, error: startError } = readStart(options);
   const wrong =
     streamKey === "" ? emptyKey() : (startError ?? (targetError?.code === "invalid-options" ? targetError : undefined));
-  const address = target && runId && !wrong ? { target, runId, key: streamKey, lastEventId: start } : undefined;
+  const reduces = !!reduce;
+  const resume = options.resume && { storage: options.resume, id: options.id, reduces };
+  const address = target && runId && !wrong ? { target, runId, key: streamKey, lastEventId: start, resume } : undefined;
   const key = address && streamStoreKey(address);
 
   const viewOptions = { throttleInMs, timeoutInSeconds, limit, reduce, initial: options.initial as V, onData };
@@ -94,7 +103,6 @@ export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]):
     view.options = viewOptions;
   });
 
-  const reduces = !!reduce;
   // biome-ignore lint/correctness/useExhaustiveDependencies: what the view reads from its options is a reason to join anew.
   const subscribe = useCallback(
     (listener: () => void) => {
@@ -106,11 +114,8 @@ export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]):
   const [getIdle] = useState(() => () => view.getSnapshot(undefined));
   const live = useSyncExternalStore(subscribe, () => view.getSnapshot(active), getIdle);
 
-  const kept = useRef<{ key: string; snapshot: StreamSnapshot<T, V> }>(undefined);
   const completed = useRef<string>(undefined);
   useEffect(() => {
-    if (active === undefined) return;
-    kept.current = { key: active, snapshot: live };
     if (live.endReason !== "run-finished" || completed.current === active) return;
     completed.current = active;
     guard(() => latest.current.onComplete?.(live));
@@ -122,13 +127,10 @@ export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]):
     setStopped({ key, snapshot: { ...view.commit(), status: "ended", endReason: "stopped" } });
   });
 
-  const idle = view.getSnapshot(undefined);
-  if (wrong) return { ...idle, status: "failed", error: wrong, stop };
+  if (wrong) return { ...live, status: "failed", error: wrong, stop };
   if (active !== undefined) return { ...live, stop };
   if (stopped) return { ...stopped.snapshot, stop };
-  if (key !== undefined && kept.current?.key === key)
-    return { ...kept.current.snapshot, status: "idle", error: undefined, stop };
-  return { ...idle, stop };
+  return { ...view.kept(key), status: "idle", error: undefined, stop };
 }
 
 function readArguments<T, V>([first, second, third]: [unknown, unknown?, unknown?]) {

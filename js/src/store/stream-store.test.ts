@@ -23,7 +23,8 @@ afterEach(() => {
 const everything = Number.POSITIVE_INFINITY;
 
 function readerOf(wishes: Partial<Reader<number>> = {}) {
-  return { throttleInMs: 16, timeoutInSeconds: undefined, limit: everything, take: vi.fn(), ...wishes };
+  const wants = { throttleInMs: 16, timeoutInSeconds: undefined, limit: everything };
+  return { ...wants, value: undefined, take: vi.fn(), restore: vi.fn(), ...wishes };
 }
 
 async function open(throttleInMs = 16) {

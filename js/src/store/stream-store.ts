@@ -1,5 +1,7 @@
+import type { Bookmark, Resume } from "../client/bookmark.js";
 import type { StopReading, StreamListener, StreamUpdate, UnreadableRecord } from "../client/entries.js";
 import type { TidegateError } from "../client/errors.js";
+import { identityOf } from "../client/token-source.js";
 import type { EndReason, StreamStatus } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
 import { schedule } from "./scheduler.js";
@@ -29,11 +31,13 @@ export interface StreamAddress {
   readonly runId: string;
   readonly key: string;
   readonly lastEventId: string | undefined;
+  readonly resume?: Resume | undefined;
 }
 
 /** Two components with the same key read through one connection. */
-export function streamStoreKey({ target, runId, key, lastEventId }: StreamAddress): string {
-  return JSON.stringify(["stream", principalKey(target), runId, key, lastEventId]);
+export function streamStoreKey({ target, runId, key, lastEventId, resume }: StreamAddress): string {
+  const place = resume && { ...resume, storage: String(resume.storage) };
+  return JSON.stringify(["stream", principalKey(target), runId, key, lastEventId, place]);
 }
 
 /** Of a stream that nobody reads. */
@@ -63,8 +67,12 @@ export interface Reader<T> {
   readonly timeoutInSeconds: number | undefined;
   /** How many of the newest parts it shows. */
   readonly limit: number;
+  /** What it has made of the parts, where the address says that it makes something. */
+  readonly value: unknown;
   /** Gets every part once, in order, as it arrives. */
   take(part: T): void;
+  /** Gets the value of an earlier page, which stands for the parts before the first. */
+  restore(value: unknown): void;
 }
 
 /** The newest parts up to a limit, as of the last commit, and how many there were before them. */
@@ -89,7 +97,10 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
   #committedAt = Number.NEGATIVE_INFINITY;
   #cancelCommit: (() => void) | undefined;
   #timeoutInSeconds: number | undefined;
-  #stop: StopReading;
+  /** Undefined until it is known from where to read, and when it is disposed of. */
+  #stop: StopReading | undefined;
+  #isDisposed = false;
+  #bookmark: Bookmark | undefined;
 
   /** With `keepsAll` no part is ever dropped, whatever the readers want, so that everybody who comes can be served. */
   constructor(address: StreamAddress, timeoutInSeconds: number | undefined, keepsAll = false) {
@@ -98,7 +109,8 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
     this.#shared = acquirePrincipal(address.target);
     this.#timeoutInSeconds = timeoutInSeconds;
     this.#keepsAll = keepsAll;
-    this.#stop = this.#open();
+    if (address.resume) this.#resume();
+    else this.#stop = this.#open();
   }
 
   get hasReaders(): boolean {
@@ -117,10 +129,12 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
 
   /** Hands a reader what has arrived from number `next` on and is still here, then everything that arrives. */
   join(reader: Reader<T>, next: number): () => void {
+    if (next === 0) this.#restore(reader);
     for (const part of this.#parts.slice(Math.max(0, next - this.#dropped))) reader.take(part);
     this.#readers.add(reader);
     this.#keepTimeout();
     return () => {
+      this.#bookmark?.store();
       this.#readers.delete(reader);
     };
   }
@@ -148,12 +162,14 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
       for (const { limit } of this.#readers) this.window(limit);
     }
     this.publish(this.#latest);
+    this.#bookmark?.move();
   }
 
   changed({ status, attempt, retryInMs, endReason, error }: StreamUpdate): void {
     const nextRetryAt = retryInMs === undefined ? undefined : Date.now() + retryInMs;
     this.#latest = { ...this.#latest, status, attempt, nextRetryAt, endReason, error };
     this.commit();
+    if (status === "ended" || endReason === "not-found" || endReason === "gone") this.#bookmark?.remove();
   }
 
   unreadable({ id, reason }: UnreadableRecord): void {
@@ -172,7 +188,9 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
 
   dispose(): void {
     this.#cancelCommit?.();
-    this.#stop();
+    this.#isDisposed = true;
+    this.#bookmark?.close();
+    this.#stop?.();
     releasePrincipal(this.#address.target);
     this.#parts = [];
     this.#windows.clear();
@@ -191,13 +209,36 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
     });
   }
 
+  /** Reads on where an earlier page stood. Without its chunk or a storage it reads as if there had been none. */
+  async #resume(): Promise<void> {
+    const address = this.#address;
+    try {
+      const { openBookmark } = await import("../client/bookmark.js");
+      this.#bookmark = await openBookmark(address, identityOf(address.target.accessToken), () => {
+        const [reader] = this.#readers;
+        const cursor = this.#latest.lastEventId;
+        return reader && cursor ? { cursor, value: reader.value } : undefined;
+      });
+      this.#latest = { ...this.#latest, lastEventId: this.#bookmark.found?.cursor };
+      for (const reader of this.#readers) this.#restore(reader);
+    } catch {}
+    if (this.#isDisposed) return this.#bookmark?.close();
+    this.publish(this.#latest);
+    this.#stop = this.#open();
+  }
+
+  #restore(reader: Reader<T>): void {
+    const found = this.#bookmark?.found;
+    if (found) reader.restore(found.value);
+  }
+
   /** The shortest wish holds. Another one is told to the server by a new request, which goes on where this one stands. */
   #keepTimeout(): void {
     const wishes = this.#wishes("timeoutInSeconds");
     const timeoutInSeconds = wishes.length > 0 ? Math.min(...wishes) : undefined;
     if (timeoutInSeconds === this.#timeoutInSeconds) return;
     this.#timeoutInSeconds = timeoutInSeconds;
-    if (this.#latest.endReason) return;
+    if (!this.#stop || this.#latest.endReason) return;
     this.#stop();
     this.#stop = this.#open();
   }

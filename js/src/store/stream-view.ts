@@ -23,7 +23,7 @@ export interface ViewOptions<T, V> {
 }
 
 /** What a component that holds only a value hears of. Its resume position stays that of its value. */
-const NEWS = ["status", "attempt", "nextRetryAt", "endReason", "error", "unreadable"] as const;
+const NEWS = Object.keys(IDLE).filter((name) => name !== "lastEventId") as (keyof StreamState)[];
 
 /** One component's way of looking at a stream. What it has made of the parts lives as long as the component. */
 export class StreamView<T, V> implements Reader<T> {
@@ -31,6 +31,8 @@ export class StreamView<T, V> implements Reader<T> {
   options: ViewOptions<T, V>;
   #key: string | undefined;
   #name: string | undefined;
+  /** Which stream the snapshot shows. */
+  #seen: string | undefined;
   #reduces = false;
   #store: StreamStore<T> | undefined;
   /** How many parts of the store it has taken. */
@@ -58,6 +60,15 @@ export class StreamView<T, V> implements Reader<T> {
     return this.options.limit;
   }
 
+  get value(): V {
+    return this.#value;
+  }
+
+  restore(value: unknown): void {
+    this.#value = value as V;
+    this.#state = undefined;
+  }
+
   take(part: T): void {
     this.#taken += 1;
     const { onData, reduce } = this.options;
@@ -75,6 +86,7 @@ export class StreamView<T, V> implements Reader<T> {
     // Before it has joined, a view that reduces has nothing to show; any other shows what others have.
     const store = ours ? this.#store : this.options.reduce ? undefined : peek<T>(key);
     if (!store) return this.#idle;
+    this.#seen = key;
     const state = store.getSnapshot();
     const { limit } = this;
     const { parts, dropped } = store.window(limit);
@@ -90,6 +102,11 @@ export class StreamView<T, V> implements Reader<T> {
   /** Whether it reads the stream with this key, or has until a moment ago. */
   isOpen(key: string | undefined): boolean {
     return key === this.#key && peek<T>(this.#name) === this.#store;
+  }
+
+  /** What was last seen of it. */
+  kept(key: string | undefined): StreamSnapshot<T, V> {
+    return key !== undefined && key === this.#seen ? this.#snapshot : this.#idle;
   }
 
   /** Publishes what has arrived, and shows it. */
