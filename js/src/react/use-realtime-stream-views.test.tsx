@@ -101,6 +101,11 @@ describe("reduce", () => {
     });
     for (const { result } of [early, late, ...later.slice(0, 1)]) expect(result.current.value).toBe("abc");
     expect(later[1]?.result.current.parts).toEqual(["a", "b", "c"]);
+    early.unmount();
+    await released();
+    late.rerender({ ...joined, timeoutInSeconds: undefined, throttleInMs: 1 });
+    await step();
+    expect(late.result.current.value).toBe("abc");
     expect(subscriptions()).toHaveLength(2);
   });
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { settle } from "../testing/fake-engine.js";
 import { fakePage } from "../testing/fake-page.js";
 import { fakeJwt } from "../testing/tokens.js";
-import { type Reader, type StreamAddress, StreamStore, streamStoreKey } from "./stream-store.js";
+import { type Reader, type StreamAddress, StreamStore, streamStoreKey, type Wishes } from "./stream-store.js";
 
 vi.mock("../wasm/load.js", async (original) => ({
   ...(await original<object>()),
@@ -22,9 +22,9 @@ afterEach(() => {
 
 const everything = Number.POSITIVE_INFINITY;
 
-function readerOf(wishes: Partial<Reader<number>> = {}) {
-  const wants = { throttleInMs: 16, timeoutInSeconds: undefined, limit: everything };
-  return { ...wants, value: undefined, take: vi.fn(), restore: vi.fn(), ...wishes };
+function readerOf(wishes: Partial<Wishes> = {}): Reader<number> {
+  const options = { throttleInMs: 16, timeoutInSeconds: undefined, limit: everything, ...wishes };
+  return { options, value: undefined, take: vi.fn(), restore: vi.fn() };
 }
 
 async function open(throttleInMs = 16) {

@@ -59,14 +59,19 @@ const NOTHING: unknown[] = [];
 /** Records that could not be read and are remembered. */
 const MAX_UNREADABLE = 100;
 
-/** Who reads, and what it wants of its store. */
-export interface Reader<T> {
+/** What a reader wants of its store. */
+export interface Wishes {
   /** Milliseconds between two commits at least. */
   readonly throttleInMs: number;
   /** After how many seconds of silence the server is to end a response. */
   readonly timeoutInSeconds: number | undefined;
   /** How many of the newest parts it shows. */
   readonly limit: number;
+}
+
+/** Who reads. */
+export interface Reader<T> {
+  readonly options: Wishes;
   /** What it has made of the parts, where the address says that it makes something. */
   readonly value: unknown;
   /** Gets every part once, in order, as it arrives. */
@@ -159,7 +164,7 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
       this.#committedAt = performance.now();
       this.#windows = new Map();
       // Now, and not when they are asked for: more may have arrived by then.
-      for (const { limit } of this.#readers) this.window(limit);
+      for (const { options } of this.#readers) this.window(options.limit);
     }
     this.publish(this.#latest);
     this.#bookmark?.move();
@@ -243,8 +248,8 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
     this.#stop = this.#open();
   }
 
-  #wishes(name: "throttleInMs" | "timeoutInSeconds" | "limit"): number[] {
-    return [...this.#readers].map((reader) => reader[name]).filter((wish) => wish !== undefined);
+  #wishes(name: keyof Wishes): number[] {
+    return [...this.#readers].map(({ options }) => options[name]).filter((wish) => wish !== undefined);
   }
 
   #commitSoon(): void {

@@ -1,6 +1,6 @@
 import { guard } from "../client/guard.js";
 import { pageRegistry } from "./registry.js";
-import { IDLE, type Reader, type StreamAddress, type StreamState, StreamStore } from "./stream-store.js";
+import { IDLE, type Reader, type StreamAddress, type StreamState, StreamStore, type Wishes } from "./stream-store.js";
 
 /** A stream as a component sees it. A new object, with a new `parts` array if there are new parts, per commit. */
 export interface StreamSnapshot<T, V = undefined> extends StreamState {
@@ -13,10 +13,7 @@ export interface StreamSnapshot<T, V = undefined> extends StreamState {
 }
 
 /** What a component wants to see of a stream, and how often. */
-export interface ViewOptions<T, V> {
-  readonly throttleInMs: number;
-  readonly timeoutInSeconds: number | undefined;
-  readonly limit: number;
+export interface ViewOptions<T, V> extends Wishes {
   readonly reduce: ((value: V, part: T) => V) | undefined;
   readonly initial: V;
   readonly onData: ((part: T) => void) | undefined;
@@ -48,18 +45,6 @@ export class StreamView<T, V> implements Reader<T> {
     this.#idle = this.#snapshot = { ...IDLE, parts: [], dropped: 0, value: options.initial };
   }
 
-  get throttleInMs(): number {
-    return this.options.throttleInMs;
-  }
-
-  get timeoutInSeconds(): number | undefined {
-    return this.options.timeoutInSeconds;
-  }
-
-  get limit(): number {
-    return this.options.limit;
-  }
-
   get value(): V {
     return this.#value;
   }
@@ -88,7 +73,7 @@ export class StreamView<T, V> implements Reader<T> {
     if (!store) return this.#idle;
     this.#seen = key;
     const state = store.getSnapshot();
-    const { limit } = this;
+    const { limit } = this.options;
     const { parts, dropped } = store.window(limit);
     const before = this.#snapshot;
     if (state === this.#state && parts === before.parts) return before;
@@ -117,13 +102,13 @@ export class StreamView<T, V> implements Reader<T> {
 
   /** Starts reading, or goes on where it was; `listener` is called when there is something new to see. */
   open(key: string, address: StreamAddress, listener: () => void): () => void {
-    const { reduce, timeoutInSeconds } = this.options;
+    const { reduce, timeoutInSeconds, limit } = this.options;
     if (this.#key !== key || this.#reduces !== !!reduce) this.#restart(key);
     const registry = pageRegistry();
-    let name = key;
-    const first = peek<T>(key);
+    let name = this.isOpen(key) ? (this.#name as string) : key;
+    const first = peek<T>(name);
     const taken = first === this.#store ? this.#taken : 0;
-    const isMissed = first && !first.keeps(reduce ? taken : Math.max(taken, first.count - this.limit));
+    const isMissed = first && !first.keeps(reduce ? taken : Math.max(taken, first.count - limit));
     // What others have let go of is read again from the beginning, and all of it is kept: there are never more than two.
     if (isMissed && first.hasReaders) name = `${key}+`;
     else if (isMissed) registry.drop(key);
@@ -146,6 +131,7 @@ export class StreamView<T, V> implements Reader<T> {
   #restart(key: string): void {
     const { reduce, initial } = this.options;
     this.#key = key;
+    this.#name = key;
     this.#reduces = !!reduce;
     this.#store = this.#state = undefined;
     this.#taken = 0;
