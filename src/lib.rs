@@ -57,6 +57,9 @@
 //! [cursor](proto::cursor), which drops what has been read before. What is left is one JSON text for the whole chunk: it crosses
 //! to JavaScript once and is parsed there.
 //!
+//! **A slow consumer.** The host leaves the body of a held reader unread, the socket fills, and the server waits. Meanwhile silence is
+//! no stall, and a connection that is lost is made again on release.
+//!
 //! **A reconnect.** The end of a body is the end of a window, not of the stream: the reader comes back with its cursor, at once
 //! after a window, later and later after failures. It never ends by itself; a refusal ends it, and a new token revives it.
 //!

@@ -24,9 +24,7 @@ export class PartStream<T> implements AsyncIterableIterator<T> {
   #lastEventId: string | undefined;
   #cursor: string | undefined;
   #error: TidegateError | undefined;
-  /** Those before `#first` have been taken. */
-  #batches: Batch<T>[] = [];
-  #first = 0;
+  readonly #batches: Batch<T>[] = [];
   /** Characters of JSON in the batches that are not taken as a whole. */
   #size = 0;
   #held = false;
@@ -78,7 +76,7 @@ export class PartStream<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    const batch = this.#batches[this.#first];
+    const [batch] = this.#batches;
     if (batch) return Promise.resolve({ done: false, value: this.#shift(batch) });
     if (this.#status === "failed") return Promise.reject(this.#error);
     if (this.#status === "ended") return Promise.resolve({ done: true, value: undefined });
@@ -119,11 +117,7 @@ export class PartStream<T> implements AsyncIterableIterator<T> {
     if (batch.next === batch.parts.length) {
       this.#cursor = batch.lastEventId || this.#cursor;
       this.#size -= batch.size;
-      this.#first += 1;
-      if (this.#first * 2 >= this.#batches.length) {
-        this.#batches = this.#batches.slice(this.#first);
-        this.#first = 0;
-      }
+      this.#batches.shift();
       if (this.#size * 2 < HOLD_ABOVE) this.#hold(false);
     }
     return part;

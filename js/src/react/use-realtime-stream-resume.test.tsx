@@ -171,6 +171,13 @@ describe("what is kept", () => {
   });
 });
 
+it("a component that goes in the middle of a batch leaves a place from which nothing is missing", async () => {
+  const hook = await mount({ ...joined, onData: (part) => part === "b" && hook.unmount() });
+  await bring(["a"], "0");
+  await bring(["b", "c"], "2");
+  expect(Object.values(sessionStorage)).toEqual(['{"cursor":"0","value":"a"}']);
+});
+
 describe("a storage", () => {
   it("of one's own may answer with promises", async () => {
     const kept = new Map<string, string>();

@@ -148,7 +148,7 @@ function readStart(options: StreamStart & { maxParts?: number | undefined }): {
 } {
   const { maxParts = 0 } = options;
   try {
-    if (!(maxParts >= 0)) throw invalidOptions(`maxParts must be a number from 0 up, not ${maxParts}.`);
+    if (!(maxParts >= 0)) throw invalidOptions(`maxParts must be 0 or more, not ${maxParts}.`);
     return { start: startOf(options) };
   } catch (error) {
     return { error: error as TidegateError };

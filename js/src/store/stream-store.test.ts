@@ -85,6 +85,23 @@ describe("snapshots", () => {
   });
 });
 
+it("a commit that a reader asks for while it takes parts does not say that they have all been taken", async () => {
+  const { store, engine, id } = await open();
+  const seen: unknown[] = [];
+  const reader = readerOf();
+  reader.take = () => {
+    store.commit();
+    seen.push(store.getSnapshot().lastEventId);
+  };
+  store.join(reader, 0);
+  engine.parts(id, [1, 2], "1");
+  const during = store.getSnapshot();
+  await vi.runAllTimersAsync();
+  expect(seen).toEqual([undefined, undefined]);
+  expect(store.getSnapshot()).not.toBe(during);
+  expect(store.getSnapshot().lastEventId).toBe("1");
+});
+
 describe("commits", () => {
   it("come once for a burst, and tell of each arrival before", async () => {
     const { reader, commits, engine, id } = await open();

@@ -51,6 +51,8 @@ export const IDLE: StreamState = {
   unreadable: [],
 };
 
+const CONNECTING: StreamState = { ...IDLE, status: "connecting" };
+
 /** Parts copied per millisecond at most: what keeps the price of new arrays linear in time (see `#dueInMs`). */
 const COPIES_PER_MS = 2000;
 
@@ -98,18 +100,20 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
   /** How many parts the last commit has shown. */
   #committed = 0;
   #windows = new Map<number, Window<T>>();
-  #latest: StreamState = { ...IDLE, status: "connecting" };
+  #latest = CONNECTING;
   #committedAt = Number.NEGATIVE_INFINITY;
   #cancelCommit: (() => void) | undefined;
   #timeoutInSeconds: number | undefined;
   /** Undefined until it is known from where to read, and when it is disposed of. */
   #stop: StopReading | undefined;
   #isDisposed = false;
+  /** Parts are being taken: no value belongs to a cursor until all are. */
+  #isHanding = false;
   #bookmark: Bookmark | undefined;
 
   /** With `keepsAll` no part is ever dropped, whatever the readers want, so that everybody who comes can be served. */
   constructor(address: StreamAddress, timeoutInSeconds: number | undefined, keepsAll = false) {
-    super({ ...IDLE, status: "connecting" });
+    super(CONNECTING);
     this.#address = address;
     this.#shared = acquirePrincipal(address.target);
     this.#timeoutInSeconds = timeoutInSeconds;
@@ -185,8 +189,10 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
 
   parts(parts: unknown[], lastEventId: string): void {
     for (const part of parts as T[]) this.#parts.push(part);
-    this.#latest = { ...this.#latest, lastEventId: lastEventId || this.#latest.lastEventId };
+    this.#isHanding = true;
     for (const reader of [...this.#readers]) for (const part of parts as T[]) reader.take(part);
+    this.#isHanding = false;
+    this.#latest = { ...this.#latest, lastEventId: lastEventId || this.#latest.lastEventId };
     this.#commitSoon();
     this.#trim();
   }
@@ -222,7 +228,7 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
       this.#bookmark = await openBookmark(address, identityOf(address.target.accessToken), () => {
         const [reader] = this.#readers;
         const cursor = this.#latest.lastEventId;
-        return reader && cursor ? { cursor, value: reader.value } : undefined;
+        return reader && cursor && !this.#isHanding ? { cursor, value: reader.value } : undefined;
       });
       this.#latest = { ...this.#latest, lastEventId: this.#bookmark.found?.cursor };
       for (const reader of this.#readers) this.#restore(reader);
