@@ -171,11 +171,19 @@ describe("what is kept", () => {
   });
 });
 
-it("a component that goes in the middle of a batch leaves a place from which nothing is missing", async () => {
-  const hook = await mount({ ...joined, onData: (part) => part === "b" && hook.unmount() });
+it("a page that is left in the middle of a batch leaves a place from which nothing is missing or repeated", async () => {
+  const kept: string[] = [];
+  const onData = (part: string) => {
+    if (part !== "d") return;
+    dispatchEvent(new Event("pagehide"));
+    kept.push(...Object.values(sessionStorage));
+  };
+  await mount({ ...joined, throttleInMs: 10_000, onData });
   await bring(["a"], "0");
-  await bring(["b", "c"], "2");
-  expect(Object.values(sessionStorage)).toEqual(['{"cursor":"0","value":"a"}']);
+  await pass(100);
+  await bring(["b"], "1");
+  await bring(["c", "d"], "3");
+  expect(kept).toEqual(['{"cursor":"0","value":"a"}']);
 });
 
 describe("a storage", () => {
