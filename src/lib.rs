@@ -37,7 +37,7 @@
 //!     loop {
 //!         match client.poll_output() {
 //!             Output::Request(request) => assert!(request.url.ends_with("/run_1/input/approval")),
-//!             Output::Abort(_) | Output::Event(_) => {}
+//!             Output::Abort(_) | Output::SetReading(..) | Output::Event(_) => {}
 //!             Output::Idle(_due) => break,
 //!         }
 //!     }
@@ -56,6 +56,9 @@
 //! connection's [decoder](proto::sse), every frame to the [records](proto::records), every record past the
 //! [cursor](proto::cursor), which drops what has been read before. What is left is one JSON text for the whole chunk: it crosses
 //! to JavaScript once and is parsed there.
+//!
+//! **A slow consumer.** The host leaves the body of a held reader unread, the socket fills, and the server waits. Meanwhile silence is
+//! no stall, and a connection that is lost is made again on release.
 //!
 //! **A reconnect.** The end of a body is the end of a window, not of the stream: the reader comes back with its cursor, at once
 //! after a window, later and later after failures. It never ends by itself; a refusal ends it, and a new token revives it.

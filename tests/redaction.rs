@@ -163,7 +163,7 @@ fn drain(client: &mut Client, requests: &mut Vec<OutgoingRequest>) {
         keeps_quiet(client);
         match output {
             Output::Request(request) => requests.push(request),
-            Output::Abort(_) | Output::Event(_) => {}
+            Output::Abort(_) | Output::SetReading(..) | Output::Event(_) => {}
             Output::Idle(_) => return,
         }
     }

@@ -10,6 +10,15 @@ const applications = {
   send: 'export { useInputStreamSend } from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
 };
+const rowNames = {
+  eager: "loads at once",
+  lazy: "the core, lazily",
+  whole: "the whole",
+  outbox: "an outbox adds",
+  resume: "resuming adds",
+};
+/** What loads only where an option asks for it, by the files it is made of. */
+const options = { outbox: /\/(lane|indexed-db)-/, resume: /\/bookmark-/ };
 
 async function measure(contents) {
   const { outputFiles, metafile } = await build({
@@ -27,14 +36,15 @@ async function measure(contents) {
     logLevel: "error",
   });
   const eager = reachable(metafile.outputs, "out/stdin.js");
-  const sizes = { eager: [0, 0, 0], lazy: [0, 0, 0], whole: [0, 0, 0], outbox: [0, 0, 0] };
+  const sizes = Object.fromEntries(Object.keys(rowNames).map((row) => [row, [0, 0, 0]]));
   for (const { path, contents } of outputFiles) {
     const name = path.slice(root.length + 1);
     const brotli = brotliCompressSync(contents, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
     const bytes = [contents.length, gzipSync(contents, { level: 9 }).length, brotli.length];
-    const isOutbox = Object.keys(metafile.outputs[name].inputs).some((input) => /\/(lane|indexed-db)-/.test(input));
-    // Not part of the whole: only pages that ask for an outbox ever load it.
-    for (const row of isOutbox ? ["outbox"] : [eager.has(name) ? "eager" : "lazy", "whole"]) {
+    const inputs = Object.keys(metafile.outputs[name].inputs).join();
+    // Not part of the whole: only pages that ask for it ever load it.
+    const option = Object.keys(options).find((row) => options[row].test(inputs));
+    for (const row of option ? [option] : [eager.has(name) ? "eager" : "lazy", "whole"]) {
       sizes[row] = sizes[row].map((sum, index) => sum + bytes[index]);
     }
   }
@@ -50,7 +60,6 @@ function reachable(outputs, entry, found = new Set()) {
   return found;
 }
 
-const rowNames = { eager: "loads at once", lazy: "the core, lazily", whole: "the whole", outbox: "an outbox adds" };
 const column = (value) => value.toLocaleString("en").padStart(12);
 const over = [];
 console.log(`${"".padEnd(32)}${["raw", "gzip -9", "brotli 11", "budget"].map(column).join("")}`);

@@ -11,6 +11,7 @@ export {
   type SendOptions,
   type StreamOptions,
 } from "./client/create-client.js";
+export type { UnreadableRecord } from "./client/entries.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
 export type { ConnectionOptions, OutboxOptions } from "./client/options.js";
 export type { PartStream } from "./client/part-stream.js";

@@ -142,6 +142,38 @@ describe.skipIf(!built)("the real core", () => {
     expect(server.requests[0]).toMatchObject({ method: "GET", path: "/realtime/v1/streams/run_1/draft" });
   });
 
+  it("lets the server wait for a slow loop, through a cut while it is held, and loses nothing", async () => {
+    const COUNT = 800;
+    const filler = "x".repeat(2 ** 16);
+    let cut = () => {};
+    const { client, server } = await connect(({ headers }, response) => {
+      cut = () => response.destroy();
+      response.writeHead(200, { "content-type": "text/event-stream", "x-stream-version": "v2" });
+      let n = headers["last-event-id"] === undefined ? 0 : Number(headers["last-event-id"]) + 1;
+      const write = () => {
+        while (n < COUNT && !response.destroyed) {
+          n += 1;
+          if (!response.write(batch(n - 1, [{ n: n - 1, filler }]))) return response.once("drain", write);
+        }
+      };
+      write();
+    });
+    const stream = client.stream<{ n: number }>("run_1", "draft");
+    const seen: number[] = [];
+    let most = 0;
+    for await (const { n } of stream) {
+      seen.push(n);
+      // What the loop does for each part: enough turns of the event loop for anything that has come to be read.
+      for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      most = Math.max(most, Number(stream.lastEventId) - n);
+      if (n === COUNT / 2) cut();
+      if (n === COUNT - 1) break;
+    }
+    expect(seen).toEqual(Array.from({ length: COUNT }, (_, n) => n));
+    expect(most * filler.length).toBeLessThan(3 * 2 ** 20);
+    expect(server.requests).toHaveLength(2);
+  });
+
   it("ends a loop over a run that is not there with not-found", async () => {
     const { client } = await connect((_, response) => answerJson(response, 404, { error: "Not found" }));
     await expect(client.stream("run_1", "draft").next()).rejects.toMatchObject({ code: "not-found", status: 404 });

@@ -1,10 +1,12 @@
 "use client";
+export type { ResumeStorage } from "./client/bookmark.js";
 /**
  * React hooks for sending into running tasks and reading what comes back.
  *
  * @packageDocumentation
  */
 export type { Receipt, SendOptions } from "./client/create-client.js";
+export type { UnreadableRecord } from "./client/entries.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./client/schema.js";
 export type { AccessToken } from "./client/token-source.js";
@@ -24,9 +26,11 @@ export {
 } from "./react/use-input-stream-send.js";
 export {
   type RealtimeStream,
+  type StreamReduction,
   type UseRealtimeStreamOptions,
   useRealtimeStream,
 } from "./react/use-realtime-stream.js";
 export type { SingleSend, UseSingleSendOptions } from "./react/use-single-send.js";
 export type { Dedupe, Send } from "./store/send-store.js";
+export type { StreamSnapshot } from "./store/stream-view.js";
 export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";

@@ -158,6 +158,13 @@ impl Channel {
         self.request.take().map(|request| request.id)
     }
 
+    /// Whether more parts are wanted. Names the request whose body that concerns.
+    pub fn set_reading(&mut self, now: Instant, wanted: bool) -> Option<RequestId> {
+        let Machine::Reader(reader) = &mut self.machine else { return None };
+        reader.set_reading(now, wanted);
+        self.request.as_ref().map(|request| request.id)
+    }
+
     /// Something came of the request under way. `true` when it is to be given up.
     pub fn handle_news(
         &mut self,

@@ -46,6 +46,8 @@ pub struct Client {
     /// Whose a request is.
     requests: Table<RequestId, ChannelId>,
     outputs: Queue<Output>,
+    /// What was last told as due.
+    due: Option<Instant>,
     /// Readers wait for a connection until then.
     turn_ends: Option<Instant>,
 }
@@ -71,6 +73,7 @@ impl Client {
             sends: Table::default(),
             requests: Table::default(),
             outputs: Queue::default(),
+            due: None,
             turn_ends: None,
         }
     }
@@ -101,14 +104,22 @@ impl Client {
                 self.hurry(online);
             }
             Input::Wake => self.hurry(true),
-            Input::Timeout => self.handle_timeout(),
+            Input::Timeout => {}
+        }
+        // Whatever came, and after it: what is due may pass between two looks at the clock.
+        if self.due.take_if(|due| *due <= now.monotonic).is_some() {
+            self.handle_timeout();
         }
         self.take_turns();
     }
 
     /// The next thing wanted; [`Output::Idle`] when there is none.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs.pop().unwrap_or_else(|| Output::Idle(self.poll_timeout()))
+        if let Some(output) = self.outputs.pop() {
+            return output;
+        }
+        self.due = self.poll_timeout();
+        Output::Idle(self.due)
     }
 
     /// Deadlines that have passed are not repeated: what they allowed waits for something else now.
@@ -190,6 +201,13 @@ impl Client {
                 if let Some(channel) = self.channels.remove(subscription) {
                     self.close_watch(&channel);
                 }
+            }
+            Command::SetReading(subscription, wanted) => {
+                let channel = self.channels.get_mut(subscription);
+                if let Some(request) = channel.and_then(|channel| channel.set_reading(now.monotonic, wanted)) {
+                    self.outputs.push(Output::SetReading(request, wanted));
+                }
+                self.advance(subscription);
             }
         }
     }

@@ -118,6 +118,8 @@ pub enum Command<'a> {
     },
     /// Stops reading.
     Unsubscribe(ChannelId),
+    /// Says whether more parts are wanted: while they are not, the connection is left unread.
+    SetReading(ChannelId, bool),
 }
 
 /// Tells which command, and nothing of what it carries: tokens and payloads stay out of logs.
@@ -135,6 +137,7 @@ impl fmt::Debug for Command<'_> {
             Self::ForgetSend(send) => write!(f, "ForgetSend({send:?})"),
             Self::Subscribe { subscription, .. } => write!(f, "Subscribe({subscription:?})"),
             Self::Unsubscribe(subscription) => write!(f, "Unsubscribe({subscription:?})"),
+            Self::SetReading(subscription, wanted) => write!(f, "SetReading({subscription:?}, {wanted})"),
         }
     }
 }

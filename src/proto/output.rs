@@ -16,6 +16,8 @@ pub enum Output {
     Request(OutgoingRequest),
     /// Give that request up; nothing more of it is wanted.
     Abort(RequestId),
+    /// Leave the body of that request unread, or read on.
+    SetReading(RequestId, bool),
     /// Tell the application.
     Event(Event),
     /// Nothing more for now: come back with [`Input::Timeout`](super::input::Input::Timeout) then.

@@ -134,6 +134,8 @@ pub struct Subscription {
     has_caught_up: bool,
     /// The run has finished: what the next window does not bring will never come.
     run_finished: bool,
+    /// Nobody wants more for now: what comes is left unread, so silence means nothing, and nothing is connected.
+    held: bool,
     effects: Queue<Effect>,
 }
 
@@ -155,13 +157,22 @@ impl Subscription {
             idle_ms: IDLE_MS,
             has_caught_up: false,
             run_finished: false,
+            held: false,
             effects,
         }
     }
 
     /// Whether a connection should be made now.
     pub fn wants_request(&self, now: Instant) -> bool {
-        matches!(self.state, State::Waiting { until } if until <= now)
+        !self.held && matches!(self.state, State::Waiting { until } if until <= now)
+    }
+
+    /// Whether more parts are wanted.
+    pub fn set_reading(&mut self, now: Instant, wanted: bool) {
+        self.held = !wanted;
+        if let State::Live(connection) = &mut self.state {
+            connection.heard = now;
+        }
     }
 
     /// When it last made a connection. At first, never.
@@ -265,7 +276,7 @@ impl Subscription {
 
     /// Whether it wants to know now if the run has finished. `true` once per question.
     pub fn poll_run_wanted(&mut self, now: Instant) -> bool {
-        let wanted = self.ask_at <= now && !self.run_finished && self.live;
+        let wanted = self.ask_at <= now && !self.run_finished && self.live && !self.held;
         if wanted {
             self.ask_at = now.after(self.idle_ms);
             self.idle_ms = (self.idle_ms * 2).min(IDLE_CAP_MS);
@@ -324,7 +335,7 @@ impl Subscription {
                 *until = earliest.min(*until);
                 false
             }
-            State::Live(connection) if now.since(connection.heard) > STALL_MS / 3 => {
+            State::Live(connection) if !self.held && now.since(connection.heard) > STALL_MS / 3 => {
                 self.state = State::Waiting { until: earliest };
                 true
             }
@@ -358,8 +369,8 @@ impl Subscription {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Connecting { since } => Some(since.after(CONNECT_PATIENCE_MS)),
-            State::Live(connection) => Some(connection.heard.after(STALL_MS)),
-            State::Waiting { .. } | State::Ended | State::Failed { .. } => None,
+            State::Live(connection) if !self.held => Some(connection.heard.after(STALL_MS)),
+            State::Waiting { .. } | State::Live(_) | State::Ended | State::Failed { .. } => None,
         }
     }
 

@@ -115,6 +115,12 @@ impl Engine {
         self.0.command(Command::Unsubscribe(ChannelId::new(subscription)));
     }
 
+    /// Says whether more parts of a stream are wanted. While they are not, its connection is left unread.
+    #[wasm_bindgen(js_name = setReading)]
+    pub fn set_reading(&self, subscription: u32, wanted: bool) {
+        self.0.command(Command::SetReading(ChannelId::new(subscription), wanted));
+    }
+
     /// The device woke up or the page is seen again: try now what waits.
     pub fn wake(&self) {
         self.0.feed(Input::Wake);

@@ -51,6 +51,7 @@ impl Driver {
             match output {
                 Output::Request(request) => self.start(&request),
                 Output::Abort(id) => self.host.abort(id.number()),
+                Output::SetReading(id, wanted) => self.host.set_reading(id.number(), wanted),
                 Output::Event(event) => convert::deliver(&self.host, &event),
                 Output::Idle(due) => break due,
             }

@@ -52,9 +52,22 @@ export class Host {
   }
 
   abort(id) {
+    this.setReading(id, true);
     const controller = this.#inFlight.get(id);
     this.#inFlight.delete(id);
     controller?.abort();
+  }
+
+  /** While a body is not wanted it stays in the socket, which fills, so that the server has to wait. */
+  setReading(id, wanted) {
+    const controller = this.#inFlight.get(id);
+    if (!controller) return;
+    controller.release?.();
+    controller.released = wanted
+      ? undefined
+      : new Promise((release) => {
+          controller.release = release;
+        });
   }
 
   async #perform(id, url, token, branch, headers, init) {
@@ -83,11 +96,12 @@ export class Host {
       }
       // No `for await`: Safari's streams are not iterable.
       const reader = response.body?.getReader();
-      let read = await reader?.read();
-      while (read && !read.done) {
+      while (reader) {
+        while (controller.released) await controller.released;
+        const { done, value } = await reader.read();
+        if (done) break;
         if (!wanted()) return;
-        this.#news.onChunk(id, read.value);
-        read = await reader.read();
+        this.#news.onChunk(id, value);
       }
       kind = 0;
     } catch {
@@ -115,10 +129,8 @@ export class Host {
    * stall deadline, and a call back that comes too early costs less than setting the clock for each.
    */
   arm(ms) {
-    const now = performance.now();
-    // The core names a time once: one that passed while something else happened, by its clock of whole milliseconds, still counts.
-    if (ms === undefined) return this.#due > now + 2 && this.#disarm();
-    const due = now + ms;
+    if (ms === undefined) return this.#disarm();
+    const due = performance.now() + ms;
     if (this.#due <= due) return;
     this.#disarm();
     this.#due = due;

@@ -49,6 +49,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn abort(this: &Host, id: u32);
 
+    #[wasm_bindgen(method, js_name = setReading)]
+    pub(super) fn set_reading(this: &Host, id: u32, wanted: bool);
+
     #[wasm_bindgen(method)]
     pub(super) fn arm(this: &Host, ms: Option<f64>);
 

@@ -29,6 +29,8 @@ pub(crate) struct World {
     /// Questions about the run that nobody has answered yet.
     pub(crate) run_requests: VecDeque<OutgoingRequest>,
     pub(crate) aborted: Vec<RequestId>,
+    /// Whose body is to be left unread, or read on.
+    pub(crate) readings: Vec<(RequestId, bool)>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -42,6 +44,7 @@ impl World {
             requests: VecDeque::new(),
             run_requests: VecDeque::new(),
             aborted: Vec::new(),
+            readings: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -88,6 +91,7 @@ impl World {
                     self.run_requests.retain(|request| request.id != id);
                     self.aborted.push(id);
                 }
+                Output::SetReading(id, wanted) => self.readings.push((id, wanted)),
                 Output::Event(event) => self.events.push(event),
                 Output::Idle(due) => {
                     self.due = due;
@@ -168,6 +172,11 @@ impl World {
     /// How long until something is due.
     pub(crate) fn due_in_ms(&self) -> Option<u64> {
         self.due.map(|due| due.as_millis() - self.now_ms)
+    }
+
+    /// Lets so much time pass, and the timer is late.
+    pub(crate) fn stall(&mut self, ms: u64) {
+        self.now_ms += ms;
     }
 
     /// Lets so much time pass, with everything that falls due in it.

@@ -314,3 +314,16 @@ fn announce_idempotence(world: &mut World, principal: tidegate::proto::id::Princ
     let request = world.next_request();
     world.answer(request.id, ResponseHead { idempotent: true, ..status(200) }, OK);
 }
+
+#[test]
+fn what_is_due_is_done_with_whatever_comes_first() {
+    let (mut world, principal) = World::with_token(1);
+    let busy = world.send(principal, "busy", "1");
+    let other = world.send(principal, "other", "2");
+    let [first, second] = [world.next_request(), world.next_request()];
+    world.answer(first.id, status(429), "{}");
+    assert_eq!(world.state(busy), "queued:backoff");
+    world.stall(5_000);
+    world.answer(second.id, status(200), OK);
+    assert_eq!([world.state(busy), world.state(other)], ["sending", "accepted"], "no timer has fired");
+}

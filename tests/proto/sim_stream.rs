@@ -1,4 +1,5 @@
-//! The reader under random schedules: cuts at any byte, window ends, stalls, repeats, refusals, expired tokens, and a run that ends.
+//! The reader under random schedules: cuts at any byte, window ends, stalls, repeats, refusals, expired tokens, readers that hold it,
+//! and a run that ends.
 
 use tidegate::proto::http::{OutgoingRequest, RequestFailure, ResponseHead, StreamVersion};
 use tidegate::proto::id::{ChannelId, RequestId};
@@ -102,6 +103,12 @@ impl Simulation {
         self.refused = false;
         let head = ResponseHead { version: self.version, ..status(200) };
         self.world.input(Input::News(request, News::Head(head)));
+        if self.dice.below(6) == 0 {
+            self.world.command(Command::SetReading(self.reader, false));
+            let held_ms = self.dice.below(200_000);
+            self.world.advance(held_ms);
+            self.world.command(Command::SetReading(self.reader, true));
+        }
         let (text, is_whole) = self.window(cursor);
         self.feed(request, text.as_bytes());
         match self.dice.below(4) {

@@ -284,3 +284,76 @@ fn an_error_event_is_an_error() {
     assert_eq!(world.statuses(reader), ["connecting", "live", "reconnecting:1:server"]);
     assert_eq!(world.aborted, [request.id]);
 }
+
+#[test]
+fn a_held_connection_is_left_unread_and_its_silence_is_no_stall() {
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    let request = world.next_request();
+    world.open(request.id);
+    world.chunk(request.id, &batch(&[(0, "0")]));
+    world.command(Command::SetReading(reader, false));
+    assert_eq!(world.readings, [(request.id, false)]);
+    world.advance(3_600_000);
+    world.input(Input::Wake);
+    world.input(Input::Online(true));
+    assert!(world.aborted.is_empty(), "nobody gave it up");
+    world.command(Command::SetReading(reader, true));
+    assert_eq!(world.readings, [(request.id, false), (request.id, true)]);
+    world.chunk(request.id, &batch(&[(1, "1")]));
+    assert_eq!(world.parts(reader), ["0", "1"]);
+    assert_eq!(world.statuses(reader), ["connecting", "live"]);
+}
+
+#[test]
+fn silence_counts_again_from_the_release_on() {
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    let request = world.next_request();
+    world.open(request.id);
+    world.command(Command::SetReading(reader, false));
+    world.advance(3_600_000);
+    world.command(Command::SetReading(reader, true));
+    world.advance(44_000);
+    assert!(!world.aborted.contains(&request.id));
+    world.advance(2_000);
+    assert!(world.aborted.contains(&request.id));
+}
+
+#[test]
+fn a_connection_that_died_while_it_was_held_comes_back_with_the_cursor_on_release() {
+    for ends in [World::fail, World::end] {
+        let (mut world, principal) = World::with_token(1);
+        let reader = world.subscribe(principal, "draft", None);
+        let first = world.next_request();
+        world.open(first.id);
+        world.chunk(first.id, &batch(&[(0, "0")]));
+        world.advance(5_000);
+        world.command(Command::SetReading(reader, false));
+        ends(&mut world, first.id);
+        world.advance(600_000);
+        assert!(world.requests.is_empty(), "what nobody wants is not asked for");
+        world.command(Command::SetReading(reader, true));
+        let second = world.next_request();
+        assert_eq!(cursor_of(&second).as_deref(), Some("0"));
+        world.open(second.id);
+        world.chunk(second.id, &batch(&[(0, "0"), (1, "1")]));
+        assert_eq!(world.parts(reader), ["0", "1"]);
+    }
+}
+
+#[test]
+fn a_stream_can_be_held_before_it_is_connected_and_closed_while_it_is_held() {
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    let request = world.next_request();
+    world.command(Command::SetReading(reader, false));
+    assert_eq!(world.readings, [(request.id, false)]);
+    world.advance(40_000);
+    assert_eq!(world.aborted, [request.id], "a head that does not come is still waited for no longer than ever");
+    world.command(Command::Unsubscribe(reader));
+    world.command(Command::SetReading(reader, true));
+    world.advance(600_000);
+    assert!(world.requests.is_empty());
+    assert_eq!(world.readings.len(), 1);
+}

@@ -271,6 +271,71 @@ describe("stream", () => {
     expect(stream.endReason).toBe("stopped");
   });
 
+  it("moves its cursor when all that came in one go has been taken", async () => {
+    const stream = createClient({ accessToken: "t" }).stream("run_1", "draft", { lastEventId: "6" });
+    expect([stream.cursor, stream.lastEventId]).toEqual(["6", "6"]);
+    await settle();
+    const engine = fakePage.loader.engine;
+    engine.parts(newestStream(), [7, 8], "8");
+    engine.parts(newestStream(), [9], "9");
+    const seen = [];
+    for (const _ of [7, 8, 9]) seen.push([(await stream.next()).value, stream.cursor, stream.lastEventId]);
+    expect(seen).toEqual([
+      [7, "6", "9"],
+      [8, "8", "9"],
+      [9, "9", "9"],
+    ]);
+    const waiting = stream.next();
+    engine.parts(newestStream(), [10], "10");
+    await expect(waiting).resolves.toMatchObject({ value: 10 });
+    expect(stream.cursor).toBe("10");
+  });
+
+  it("is held while more than a megabyte waits, and goes on below half of it", async () => {
+    const stream = createClient({ accessToken: "t" }).stream<string>("run_1");
+    await settle();
+    const engine = fakePage.loader.engine;
+    const id = newestStream();
+    const part = "x".repeat(2 ** 18);
+    for (let n = 0; n < 3; n += 1) engine.parts(id, [part], String(n));
+    expect(engine.of("setReading")).toEqual([]);
+    engine.parts(id, [part], "3");
+    engine.parts(id, [part], "4");
+    expect(engine.of("setReading")).toEqual([[id, false]]);
+    for (let n = 0; n < 3; n += 1) await stream.next();
+    expect(engine.of("setReading")).toEqual([[id, false]]);
+    await stream.next();
+    expect(engine.of("setReading")).toEqual([
+      [id, false],
+      [id, true],
+    ]);
+  });
+
+  it("is held again by the engine that follows a crash", async () => {
+    vi.spyOn(console, "error").mockImplementationOnce(() => {});
+    const stream = createClient({ accessToken: "t" }).stream<string>("run_1");
+    await settle();
+    fakePage.loader.engine.parts(newestStream(), ["x".repeat(2 ** 20)], "0");
+    fakePage.loader.engine.sink.crashed("here");
+    await settle();
+    expect(fakePage.loader.engines).toHaveLength(2);
+    expect(fakePage.loader.engine.of("subscribe")[0]).toContain("0");
+    expect(fakePage.loader.engine.of("setReading")).toEqual([[newestStream(), false]]);
+    await stream.next();
+    expect(fakePage.loader.engine.of("setReading")).toContainEqual([newestStream(), true]);
+  });
+
+  it("tells of a record that cannot be read, with its id, and goes on", async () => {
+    const onUnreadable = vi.fn();
+    const stream = createClient({ accessToken: "t" }).stream("run_1", "draft", { onUnreadable });
+    await settle();
+    const engine = fakePage.loader.engine;
+    engine.emit({ type: "record-unreadable", subscription: newestStream(), id: "4", reason: "the record is not JSON" });
+    engine.parts(newestStream(), ["after"], "5");
+    expect(onUnreadable.mock.calls).toEqual([[{ id: "4", reason: "the record is not JSON" }]]);
+    await expect(stream.next()).resolves.toMatchObject({ value: "after" });
+  });
+
   it("stops when its signal is aborted, before or after", async () => {
     const client = createClient({ accessToken: "t" });
     const controller = new AbortController();

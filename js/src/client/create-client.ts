@@ -1,5 +1,5 @@
 import { encode } from "./encode.js";
-import type { SendHandle, SendUpdate } from "./entries.js";
+import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { pagePump } from "./event-pump.js";
 import { type ConnectionOptions, checkName, checkToken, type OutboxOptions, toEndpoint } from "./options.js";
@@ -43,6 +43,8 @@ export interface StreamOptions extends StreamStart {
   timeoutInSeconds?: number | undefined;
   /** Stops reading when aborted, as `close()` does. */
   signal?: AbortSignal | undefined;
+  /** Told of each record that cannot be read; reading goes on behind it. Default: a warning in the console. */
+  onUnreadable?: ((record: UnreadableRecord) => void) | undefined;
 }
 
 /** Sends to and reads from running tasks, without a framework. Made by {@link createClient}. */
@@ -123,17 +125,19 @@ export function createClient(options: ConnectionOptions = {}): Client {
       checkOpen();
       checkName("run id", runId, "Pass the id of the run, such as run_1234.");
       checkName("stream key", key, "Pass the key the task writes to, or leave it out for the default stream.");
-      const { timeoutInSeconds, signal } = options;
+      const { timeoutInSeconds, signal, onUnreadable } = options;
       const lastEventId = startOf(options);
       const close = () => stream.close();
-      const stream = new PartStream<T>((listener) => {
+      const subscribe = (listener: StreamListener) => {
         const unsubscribe = pump.subscribe({ principal, runId, key, lastEventId, timeoutInSeconds, listener });
-        return () => {
+        const stop = () => {
           unsubscribe();
           closers.delete(close);
           signal?.removeEventListener("abort", close);
         };
-      });
+        return Object.assign(stop, { setReading: unsubscribe.setReading });
+      };
+      const stream = new PartStream<T>(subscribe, lastEventId, onUnreadable);
       closers.add(close);
       signal?.addEventListener("abort", close);
       if (signal?.aborted) close();

@@ -7,10 +7,28 @@ export type SendUpdate = Omit<SendChange, "error"> & { error?: TidegateError };
 /** A change of a stream as its listener sees it. */
 export type StreamUpdate = Omit<StreamChange, "error"> & { error?: TidegateError };
 
+/** A record of a stream that is not what the protocol says: it is skipped, and no data is made up for it. */
+export interface UnreadableRecord {
+  /** Its position in the stream. */
+  readonly id: string;
+  /** What is wrong with it. */
+  readonly reason: string;
+}
+
 /** Hears of a stream. */
 export interface StreamListener {
   changed(update: StreamUpdate): void;
-  parts(parts: unknown[], lastEventId: string): void;
+  /** `size` is the length of the parts as JSON text, where that is known. */
+  parts(parts: unknown[], lastEventId: string, size?: number): void;
+  /** Without it the developer is told in the console. */
+  unreadable?(record: UnreadableRecord): void;
+}
+
+/** Ends the reading of a stream: no event follows that call. */
+export interface StopReading {
+  (): void;
+  /** Whether more parts are wanted; what is on its way still comes. Not every way of reading can be held back. */
+  setReading?(wanted: boolean): void;
 }
 
 /** One endpoint under one identity. `holds` counts what still needs it: holders, pending sends, open streams. */
@@ -56,6 +74,7 @@ export interface StreamEntry extends StreamRequest {
   id?: number | undefined;
   cursor: string | undefined;
   ended: boolean;
+  held?: boolean | undefined;
 }
 
 /** What its owner can do with a send. */

@@ -8,6 +8,7 @@ import type {
   SendHandle,
   SendRequest,
   SendUpdate,
+  StopReading,
   StreamEntry,
   StreamRequest,
 } from "./entries.js";
@@ -106,13 +107,13 @@ export class EventPump {
   }
 
   /** Reads a stream until the returned function is called; no event follows that call. */
-  subscribe(request: StreamRequest): () => void {
+  subscribe(request: StreamRequest): StopReading {
     const entry: StreamEntry = { ...request, cursor: request.lastEventId, ended: false };
     entry.principal.holds += 1;
     this.#streams.add(entry);
     if (this.#engine) this.#open(entry);
     else this.#start();
-    return () => {
+    const stop = () => {
       if (!this.#streams.delete(entry)) return;
       const { id } = entry;
       if (id !== undefined) {
@@ -121,6 +122,12 @@ export class EventPump {
       }
       this.release(entry.principal);
     };
+    const setReading = (wanted: boolean) => {
+      entry.held = !wanted;
+      const { id } = entry;
+      if (id !== undefined) this.#call((engine) => engine.setReading(id, wanted));
+    };
+    return Object.assign(stop, { setReading });
   }
 
   #enqueue(entry: SendEntry): void {
@@ -149,6 +156,7 @@ export class EventPump {
     this.#call((engine) => {
       entry.id = engine.subscribe(this.#idOf(engine, principal), runId, key, cursor, timeoutInSeconds);
       this.#streamById.set(entry.id, entry);
+      if (entry.held) engine.setReading(entry.id, false);
     });
   }
 
@@ -206,7 +214,7 @@ export class EventPump {
     };
     return {
       event: (event) => deliver(() => this.#route(event)),
-      parts: (id, json, lastEventId) => deliver(() => this.#deliverParts(id, JSON.parse(json), lastEventId)),
+      parts: (id, json, lastEventId) => deliver(() => this.#deliverParts(id, json, lastEventId)),
       crashed: (where) => {
         if (isCurrent()) this.#crash(where);
       },
@@ -250,16 +258,19 @@ export class EventPump {
       case "token-needed":
         this.#provideToken(event.principal);
         return;
-      case "record-unreadable":
-        this.#core?.warn(event);
+      case "record-unreadable": {
+        const listener = this.#streamById.get(event.subscription)?.listener;
+        if (listener?.unreadable) listener.unreadable(event);
+        else this.#core?.warn(event);
+      }
     }
   }
 
-  #deliverParts(id: number, parts: unknown[], lastEventId: string): void {
+  #deliverParts(id: number, json: string, lastEventId: string): void {
     const entry = this.#streamById.get(id);
     if (!entry) return;
     if (lastEventId) entry.cursor = lastEventId;
-    entry.listener.parts(parts, lastEventId);
+    entry.listener.parts(JSON.parse(json), lastEventId, json.length);
   }
 
   #changeSend(entry: SendEntry, update: SendUpdate): void {

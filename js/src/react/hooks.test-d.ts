@@ -6,6 +6,7 @@ import {
   type CancelRequest,
   type InputData,
   type PartOf,
+  type UseRealtimeStreamOptions,
   useApproval,
   useCancel,
   useInputStreamSend,
@@ -164,5 +165,34 @@ describe("useRealtimeStream", () => {
     expectTypeOf(useRealtimeStream("run_1", "draft", options).parts).toEqualTypeOf<unknown[]>();
     // @ts-expect-error a token is a string or a function
     useRealtimeStream("run_1", "draft", { accessToken: 5 });
+  });
+
+  it("infers what a reducer makes, or takes it as a second type", () => {
+    const total = useRealtimeStream(steps, "run_1", { reduce: (sum, { step }) => sum + step, initial: 0 });
+    expectTypeOf(total.value).toEqualTypeOf<number>();
+    const reduce = (text: string, part: string) => text + part;
+    expectTypeOf(useRealtimeStream<string, string>("run_1", "ai", { reduce, initial: "" }).value).toBeString();
+    const inline = useRealtimeStream<string, string>("run_1", { reduce: (text, part) => text + part, initial: "" });
+    expectTypeOf(inline.value).toBeString();
+    expectTypeOf(useRealtimeStream<string>("run_1", "ai", { maxParts: 5 }).value).toBeUndefined();
+    // @ts-expect-error without an initial value there is nothing to start from
+    useRealtimeStream<string, string>("run_1", "ai", { reduce });
+    // @ts-expect-error the value is not what the reducer makes
+    useRealtimeStream<string, number>("run_1", "ai", { reduce, initial: 0 });
+  });
+
+  it("tells of the end with the types of the stream", () => {
+    useRealtimeStream<string, string>("run_1", "ai", {
+      reduce: (text, part) => text + part,
+      initial: "",
+      onComplete: ({ value, parts }) => {
+        expectTypeOf(value).toBeString();
+        expectTypeOf(parts).toEqualTypeOf<string[]>();
+      },
+    });
+    interface Options extends UseRealtimeStreamOptions<string> {
+      label: string;
+    }
+    expectTypeOf<Options["onData"]>().toEqualTypeOf<((part: string) => void) | undefined>();
   });
 });

@@ -47,3 +47,15 @@ it("keeps what is taken over in time, however often", () => {
   expect(value.dispose).not.toHaveBeenCalled();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+it("drops at once what nobody uses, and nothing that somebody does", () => {
+  const registry = new Registry();
+  const value = registry.acquire("a", make);
+  registry.drop("a");
+  expect(value.dispose).not.toHaveBeenCalled();
+  registry.release("a");
+  registry.drop("a");
+  expect(value.dispose).toHaveBeenCalledTimes(1);
+  expect(registry.peek("a")).toBeUndefined();
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -34,13 +34,19 @@ export class Registry {
     return entry.value as T;
   }
 
+  /** Disposes at once of what nobody uses any more. */
+  drop(key: string): void {
+    const entry = this.#entries.get(key);
+    if (!entry || entry.users > 0) return;
+    clearTimeout(entry.timer);
+    this.#entries.delete(key);
+    entry.value.dispose();
+  }
+
   release(key: string): void {
     const entry = this.#entries.get(key);
     if (!entry || --entry.users > 0) return;
-    entry.timer = setTimeout(() => {
-      this.#entries.delete(key);
-      entry.value.dispose();
-    }, RELEASE_DELAY_MS);
+    entry.timer = setTimeout(() => this.drop(key), RELEASE_DELAY_MS);
   }
 }
 

@@ -1,14 +1,14 @@
-import type { StreamListener, StreamUpdate } from "../client/entries.js";
+import type { Bookmark, Resume } from "../client/bookmark.js";
+import type { StopReading, StreamListener, StreamUpdate, UnreadableRecord } from "../client/entries.js";
 import type { TidegateError } from "../client/errors.js";
+import { identityOf } from "../client/token-source.js";
 import type { EndReason, StreamStatus } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
 import { schedule } from "./scheduler.js";
 import { acquirePrincipal, principalKey, releasePrincipal, type Target } from "./target.js";
 
-/** A stream as a component sees it. A new object, with a new `parts` array if there are new parts, per commit. */
-export interface StreamSnapshot<T> {
-  /** All parts so far, in order. */
-  readonly parts: T[];
+/** Where a stream stands. A new object per commit. */
+export interface StreamState {
   /** `idle` means not subscribed: something is missing, or `enabled` is false. */
   readonly status: "idle" | StreamStatus;
   /** Which attempt to connect this is, counted from 1 since the last one that worked; 0 while connected. */
@@ -21,6 +21,8 @@ export interface StreamSnapshot<T> {
   readonly error: TidegateError | undefined;
   /** Resume position after the newest part. */
   readonly lastEventId: string | undefined;
+  /** The newest hundred records that could not be read and were skipped. */
+  readonly unreadable: readonly UnreadableRecord[];
 }
 
 /** What is read, from where on, and as whom. */
@@ -29,99 +31,238 @@ export interface StreamAddress {
   readonly runId: string;
   readonly key: string;
   readonly lastEventId: string | undefined;
+  readonly resume?: Resume | undefined;
 }
 
 /** Two components with the same key read through one connection. */
-export function streamStoreKey({ target, runId, key, lastEventId }: StreamAddress): string {
-  return JSON.stringify(["stream", principalKey(target), runId, key, lastEventId]);
+export function streamStoreKey({ target, runId, key, lastEventId, resume }: StreamAddress): string {
+  const place = resume && { ...resume, storage: String(resume.storage) };
+  return JSON.stringify(["stream", principalKey(target), runId, key, lastEventId, place]);
 }
 
-/** Of a stream that nobody reads; one object, so that it is also a stable server snapshot. */
-export const IDLE_STREAM: StreamSnapshot<never> = {
-  parts: /* @__PURE__ */ Object.freeze([]) as unknown as never[],
+/** Of a stream that nobody reads. */
+export const IDLE: StreamState = {
   status: "idle",
   attempt: 0,
   nextRetryAt: undefined,
   endReason: undefined,
   error: undefined,
   lastEventId: undefined,
+  unreadable: [],
 };
+
+const CONNECTING: StreamState = { ...IDLE, status: "connecting" };
 
 /** Parts copied per millisecond at most: what keeps the price of new arrays linear in time (see `#dueInMs`). */
 const COPIES_PER_MS = 2000;
 
-/** A component that reads: how often it wants to hear of news, and what to call for each arrival. */
-interface Reader {
+const NOTHING: unknown[] = [];
+
+/** Records that could not be read and are remembered. */
+const MAX_UNREADABLE = 100;
+
+/** What a reader wants of its store. */
+export interface Wishes {
+  /** Milliseconds between two commits at least. */
   readonly throttleInMs: number;
-  readonly onParts: () => void;
+  /** After how many seconds of silence the server is to end a response. */
+  readonly timeoutInSeconds: number | undefined;
+  /** How many of the newest parts it shows. */
+  readonly limit: number;
 }
 
-/** One subscription and the parts it has brought. */
-export class StreamStore<T> extends ExternalStore<StreamSnapshot<T>> implements StreamListener {
-  readonly #parts: T[] = [];
-  readonly #readers = new Set<Reader>();
-  readonly #target: Target;
-  readonly #unsubscribe: () => void;
-  #latest: StreamSnapshot<T> = { ...IDLE_STREAM, status: "connecting" };
+/** Who reads. */
+export interface Reader<T> {
+  readonly options: Wishes;
+  /** What it has made of the parts, where the address says that it makes something. */
+  readonly value: unknown;
+  /** Gets every part once, in order, as it arrives. */
+  take(part: T): void;
+  /** Gets the value of an earlier page, which stands for the parts before the first. */
+  restore(value: unknown): void;
+}
+
+/** The newest parts up to a limit, as of the last commit, and how many there were before them. */
+export interface Window<T> {
+  readonly parts: T[];
+  readonly dropped: number;
+}
+
+/** One subscription and those parts of it that its readers want kept. */
+export class StreamStore<T> extends ExternalStore<StreamState> implements StreamListener {
+  readonly #address: StreamAddress;
+  readonly #shared;
+  readonly #keepsAll: boolean;
+  readonly #readers = new Set<Reader<T>>();
+  /** The newest parts; `#dropped` more were here before them. */
+  #parts: T[] = [];
+  #dropped = 0;
+  /** How many parts the last commit has shown. */
+  #committed = 0;
+  #windows = new Map<number, Window<T>>();
+  #latest = CONNECTING;
   #committedAt = Number.NEGATIVE_INFINITY;
   #cancelCommit: (() => void) | undefined;
+  #timeoutInSeconds: number | undefined;
+  /** Undefined until it is known from where to read, and when it is disposed of. */
+  #stop: StopReading | undefined;
+  #isDisposed = false;
+  /** Parts are being taken: no value belongs to a cursor until all are. */
+  #isHanding = false;
+  #bookmark: Bookmark | undefined;
 
-  constructor({ target, runId, key, lastEventId }: StreamAddress, timeoutInSeconds: number | undefined) {
-    super({ ...IDLE_STREAM, status: "connecting" });
-    this.#target = target;
-    const { pump, principal } = acquirePrincipal(target);
-    this.#unsubscribe = pump.subscribe({ principal, runId, key, lastEventId, timeoutInSeconds, listener: this });
+  /** With `keepsAll` no part is ever dropped, whatever the readers want, so that everybody who comes can be served. */
+  constructor(address: StreamAddress, timeoutInSeconds: number | undefined, keepsAll = false) {
+    super(CONNECTING);
+    this.#address = address;
+    this.#shared = acquirePrincipal(address.target);
+    this.#timeoutInSeconds = timeoutInSeconds;
+    this.#keepsAll = keepsAll;
+    if (address.resume) this.#resume();
+    else this.#stop = this.#open();
   }
 
-  /** Everything that has arrived, committed or not. It grows in place: read it, do not keep it. */
-  get arrived(): readonly T[] {
-    return this.#parts;
+  get hasReaders(): boolean {
+    return this.#readers.size > 0;
   }
 
-  /** Joins with a wish for how often to commit, and a call for every arrival. The most eager reader's wish holds. */
-  join(reader: Reader): () => void {
+  /** How many parts have arrived, committed or not. */
+  get count(): number {
+    return this.#dropped + this.#parts.length;
+  }
+
+  /** Whether every part from number `next` on is still here. */
+  keeps(next: number): boolean {
+    return next >= this.#dropped;
+  }
+
+  /** Hands a reader what has arrived from number `next` on and is still here, then everything that arrives. */
+  join(reader: Reader<T>, next: number): () => void {
+    if (next === 0) this.#restore(reader);
+    for (const part of this.#parts.slice(Math.max(0, next - this.#dropped))) reader.take(part);
     this.#readers.add(reader);
+    this.#keepTimeout();
     return () => {
+      this.#bookmark?.store();
       this.#readers.delete(reader);
     };
   }
 
+  /** One for all that have the same limit, and the same one until there are new parts. */
+  window(limit: number): Window<T> {
+    let window = this.#windows.get(limit);
+    if (!window) {
+      const parts = limit > 0 ? this.#parts.slice(Math.max(0, this.#parts.length - limit)) : (NOTHING as T[]);
+      window = { parts, dropped: this.count - parts.length };
+      this.#windows.set(limit, window);
+    }
+    return window;
+  }
+
   /** Publishes what has arrived, now. */
-  commit(): StreamSnapshot<T> {
+  commit(): void {
     this.#cancelCommit?.();
     this.#cancelCommit = undefined;
-    const { parts } = this.getSnapshot();
-    if (parts.length !== this.#parts.length) this.#committedAt = performance.now();
-    this.publish({ ...this.#latest, parts: parts.length === this.#parts.length ? parts : this.#parts.slice() });
-    return this.getSnapshot();
+    if (this.#committed !== this.count) {
+      this.#committed = this.count;
+      this.#committedAt = performance.now();
+      this.#windows = new Map();
+      // Now, and not when they are asked for: more may have arrived by then.
+      for (const { options } of this.#readers) this.window(options.limit);
+    }
+    this.publish(this.#latest);
+    this.#bookmark?.move();
   }
 
   changed({ status, attempt, retryInMs, endReason, error }: StreamUpdate): void {
     const nextRetryAt = retryInMs === undefined ? undefined : Date.now() + retryInMs;
     this.#latest = { ...this.#latest, status, attempt, nextRetryAt, endReason, error };
     this.commit();
+    if (status === "ended" || endReason === "not-found" || endReason === "gone") this.#bookmark?.remove();
+  }
+
+  unreadable({ id, reason }: UnreadableRecord): void {
+    const unreadable = [...this.#latest.unreadable, { id, reason }].slice(-MAX_UNREADABLE);
+    this.#latest = { ...this.#latest, unreadable };
+    this.#commitSoon();
   }
 
   parts(parts: unknown[], lastEventId: string): void {
     for (const part of parts as T[]) this.#parts.push(part);
-    this.#latest = { ...this.#latest, lastEventId };
-    for (const { onParts } of [...this.#readers]) onParts();
-    const throttleInMs = this.#throttleInMs();
-    const dueInMs = this.#dueInMs(throttleInMs);
-    if (throttleInMs === 0 && dueInMs === 0) this.commit();
-    else this.#cancelCommit ??= schedule(() => this.commit(), dueInMs);
+    this.#isHanding = true;
+    for (const reader of [...this.#readers]) for (const part of parts as T[]) reader.take(part);
+    this.#isHanding = false;
+    this.#latest = { ...this.#latest, lastEventId: lastEventId || this.#latest.lastEventId };
+    this.#commitSoon();
+    this.#trim();
   }
 
   dispose(): void {
     this.#cancelCommit?.();
-    this.#unsubscribe();
-    releasePrincipal(this.#target);
+    this.#isDisposed = true;
+    this.#bookmark?.close();
+    this.#stop?.();
+    releasePrincipal(this.#address.target);
+    this.#parts = [];
+    this.#windows.clear();
   }
 
-  #throttleInMs(): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (const { throttleInMs } of this.#readers) least = Math.min(least, throttleInMs);
-    return Number.isFinite(least) ? least : 0;
+  #open(): StopReading {
+    const { runId, key, lastEventId } = this.#address;
+    const { pump, principal } = this.#shared;
+    return pump.subscribe({
+      principal,
+      runId,
+      key,
+      lastEventId: this.#latest.lastEventId ?? lastEventId,
+      timeoutInSeconds: this.#timeoutInSeconds,
+      listener: this,
+    });
+  }
+
+  /** Reads on where an earlier page stood. Without its chunk or a storage it reads as if there had been none. */
+  async #resume(): Promise<void> {
+    const address = this.#address;
+    try {
+      const { openBookmark } = await import("../client/bookmark.js");
+      this.#bookmark = await openBookmark(address, identityOf(address.target.accessToken), () => {
+        const [reader] = this.#readers;
+        const cursor = this.#latest.lastEventId;
+        return reader && cursor && !this.#isHanding ? { cursor, value: reader.value } : undefined;
+      });
+      this.#latest = { ...this.#latest, lastEventId: this.#bookmark.found?.cursor };
+      for (const reader of this.#readers) this.#restore(reader);
+    } catch {}
+    if (this.#isDisposed) return this.#bookmark?.close();
+    this.publish(this.#latest);
+    this.#stop = this.#open();
+  }
+
+  #restore(reader: Reader<T>): void {
+    const found = this.#bookmark?.found;
+    if (found) reader.restore(found.value);
+  }
+
+  /** The shortest wish holds. Another one is told to the server by a new request, which goes on where this one stands. */
+  #keepTimeout(): void {
+    const wishes = this.#wishes("timeoutInSeconds");
+    const timeoutInSeconds = wishes.length > 0 ? Math.min(...wishes) : undefined;
+    if (timeoutInSeconds === this.#timeoutInSeconds) return;
+    this.#timeoutInSeconds = timeoutInSeconds;
+    if (!this.#stop || this.#latest.endReason) return;
+    this.#stop();
+    this.#stop = this.#open();
+  }
+
+  #wishes(name: keyof Wishes): number[] {
+    return [...this.#readers].map(({ options }) => options[name]).filter((wish) => wish !== undefined);
+  }
+
+  #commitSoon(): void {
+    const throttleInMs = this.hasReaders ? Math.min(...this.#wishes("throttleInMs")) : 0;
+    const dueInMs = this.#dueInMs(throttleInMs);
+    if (throttleInMs === 0 && dueInMs === 0) this.commit();
+    else this.#cancelCommit ??= schedule(() => this.commit(), dueInMs);
   }
 
   /**
@@ -130,7 +271,19 @@ export class StreamStore<T> extends ExternalStore<StreamSnapshot<T>> implements 
    * the length and the total grows with time, not with its square.
    */
   #dueInMs(throttleInMs: number): number {
-    const interval = Math.max(throttleInMs, this.#parts.length / COPIES_PER_MS);
+    const copied = Math.min(this.#parts.length, Math.max(0, ...this.#wishes("limit")));
+    const interval = Math.max(throttleInMs, copied / COPIES_PER_MS);
     return Math.max(0, this.#committedAt + interval - performance.now());
+  }
+
+  /** Lets go of what no reader shows. Without readers everything stays: whoever remounts in a moment goes on with it. */
+  #trim(): void {
+    if (this.#keepsAll || !this.hasReaders) return;
+    const shown = Math.max(...this.#wishes("limit"));
+    const extra = this.#parts.length - shown;
+    // Not part by part, which would move the rest each time.
+    if (extra <= shown) return;
+    this.#parts = this.#parts.slice(extra);
+    this.#dropped += extra;
   }
 }

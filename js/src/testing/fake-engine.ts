@@ -27,6 +27,7 @@ export class FakeEngine implements Engine {
   forgetSend = this.#method("forgetSend");
   subscribe = this.#method("subscribe", true);
   unsubscribe = this.#method("unsubscribe");
+  setReading = this.#method("setReading");
   wake = this.#method("wake");
   setOnline = this.#method("setOnline");
   free = this.#method("free");

@@ -23,6 +23,8 @@ export interface Engine {
     timeoutSeconds: number | undefined,
   ): number;
   unsubscribe(subscription: number): void;
+  /** Whether more parts are wanted. While they are not, the connection is left unread, and the server has to wait. */
+  setReading(subscription: number, wanted: boolean): void;
   wake(): void;
   setOnline(online: boolean): void;
 }
