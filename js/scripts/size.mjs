@@ -11,6 +11,8 @@ const applications = {
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
 };
 
+const extras = { outbox: /\/(lane|indexed-db)-/, tabs: /\/share-/ };
+
 async function measure(contents) {
   const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: root },
@@ -27,14 +29,15 @@ async function measure(contents) {
     logLevel: "error",
   });
   const eager = reachable(metafile.outputs, "out/stdin.js");
-  const sizes = { eager: [0, 0, 0], lazy: [0, 0, 0], whole: [0, 0, 0], outbox: [0, 0, 0] };
+  const sizes = { eager: [0, 0, 0], lazy: [0, 0, 0], whole: [0, 0, 0], outbox: [0, 0, 0], tabs: [0, 0, 0] };
   for (const { path, contents } of outputFiles) {
     const name = path.slice(root.length + 1);
     const brotli = brotliCompressSync(contents, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
     const bytes = [contents.length, gzipSync(contents, { level: 9 }).length, brotli.length];
-    const isOutbox = Object.keys(metafile.outputs[name].inputs).some((input) => /\/(lane|indexed-db)-/.test(input));
-    // Not part of the whole: only pages that ask for an outbox ever load it.
-    for (const row of isOutbox ? ["outbox"] : [eager.has(name) ? "eager" : "lazy", "whole"]) {
+    // Not part of the whole: only pages that ask for it ever load it.
+    const inputs = Object.keys(metafile.outputs[name].inputs);
+    const extra = Object.keys(extras).find((row) => inputs.some((input) => extras[row].test(input)));
+    for (const row of extra ? [extra] : [eager.has(name) ? "eager" : "lazy", "whole"]) {
       sizes[row] = sizes[row].map((sum, index) => sum + bytes[index]);
     }
   }
@@ -50,7 +53,13 @@ function reachable(outputs, entry, found = new Set()) {
   return found;
 }
 
-const rowNames = { eager: "loads at once", lazy: "the core, lazily", whole: "the whole", outbox: "an outbox adds" };
+const rowNames = {
+  eager: "loads at once",
+  lazy: "the core, lazily",
+  whole: "the whole",
+  outbox: "an outbox adds",
+  tabs: "shared tabs add",
+};
 const column = (value) => value.toLocaleString("en").padStart(12);
 const over = [];
 console.log(`${"".padEnd(32)}${["raw", "gzip -9", "brotli 11", "budget"].map(column).join("")}`);

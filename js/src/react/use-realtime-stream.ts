@@ -56,11 +56,12 @@ export function useRealtimeStream<T>(
 export function useRealtimeStream<T>(...args: [unknown, unknown?, unknown?]): RealtimeStream<T> {
   const { runId, streamKey, options } = readArguments<T>(args);
   const { enabled = true, throttleInMs = 16, timeoutInSeconds, onData } = options;
-  const { target, error: targetError } = useTarget(options);
+  const { target, error: targetError, shareTabs } = useTarget(options);
   const { start, error: startError } = readStart(options);
   const wrong =
     streamKey === "" ? emptyKey() : (startError ?? (targetError?.code === "invalid-options" ? targetError : undefined));
-  const address = target && runId && !wrong ? { target, runId, key: streamKey, lastEventId: start } : undefined;
+  const address =
+    target && runId && !wrong ? { target, runId, key: streamKey, lastEventId: start, shareTabs } : undefined;
   const key = address && streamStoreKey(address);
 
   const [stopped, setStopped] = useState<{ key: string; snapshot: StreamSnapshot<T> }>();

@@ -1,5 +1,7 @@
 import type { StreamListener, StreamUpdate } from "../client/entries.js";
 import type { TidegateError } from "../client/errors.js";
+import type { SharingOptions } from "../client/options.js";
+import { subscribeShared } from "../client/subscribe-shared.js";
 import type { EndReason, StreamStatus } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
 import { schedule } from "./scheduler.js";
@@ -24,7 +26,7 @@ export interface StreamSnapshot<T> {
 }
 
 /** What is read, from where on, and as whom. */
-export interface StreamAddress {
+export interface StreamAddress extends SharingOptions {
   readonly target: Target;
   readonly runId: string;
   readonly key: string;
@@ -66,11 +68,12 @@ export class StreamStore<T> extends ExternalStore<StreamSnapshot<T>> implements 
   #committedAt = Number.NEGATIVE_INFINITY;
   #cancelCommit: (() => void) | undefined;
 
-  constructor({ target, runId, key, lastEventId }: StreamAddress, timeoutInSeconds: number | undefined) {
+  constructor({ target, runId, key, lastEventId, shareTabs }: StreamAddress, timeoutInSeconds: number | undefined) {
     super({ ...IDLE_STREAM, status: "connecting" });
     this.#target = target;
     const { pump, principal } = acquirePrincipal(target);
-    this.#unsubscribe = pump.subscribe({ principal, runId, key, lastEventId, timeoutInSeconds, listener: this });
+    const request = { principal, runId, key, lastEventId, timeoutInSeconds, listener: this };
+    this.#unsubscribe = shareTabs ? subscribeShared(pump, request) : pump.subscribe(request);
   }
 
   /** Everything that has arrived, committed or not. It grows in place: read it, do not keep it. */
