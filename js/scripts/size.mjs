@@ -16,9 +16,10 @@ const rowNames = {
   whole: "the whole",
   outbox: "an outbox adds",
   resume: "resuming adds",
+  tabs: "shared tabs add",
 };
 /** What loads only where an option asks for it, by the files it is made of. */
-const options = { outbox: /\/(lane|indexed-db)-/, resume: /\/bookmark-/ };
+const options = { outbox: /\/(lane|indexed-db)-/, resume: /\/bookmark-/, tabs: /\/share-/ };
 
 async function measure(contents) {
   const { outputFiles, metafile } = await build({

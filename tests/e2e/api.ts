@@ -16,6 +16,16 @@ export async function readStream(apiUrl: string, runId: string, key: string): Pr
   });
 }
 
+/** Adds text to a stream of a run, as its task would. */
+export async function append(apiUrl: string, runId: string, key: string, text: string): Promise<void> {
+  const response = await fetch(`${apiUrl}/realtime/v1/streams/${runId}/self/${key}/append`, {
+    method: "POST",
+    headers: { authorization },
+    body: text,
+  });
+  if (!response.ok) throw new Error(`appending to ${key} of ${runId}: HTTP ${response.status}`);
+}
+
 /** Answers a run as another person would; resolves with the HTTP status. */
 export async function answer(apiUrl: string, runId: string, data: object): Promise<number> {
   const response = await fetch(`${apiUrl}/realtime/v1/streams/${runId}/input/approval`, {

@@ -3,12 +3,18 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 /** A stretch of network between the page and the API that a test can cut and mend. */
 export class Cable {
+  /** Streams whose reading has been asked for, in order. */
+  readonly reads: string[] = [];
   #sockets = new Set<Socket>();
   #whole = true;
   #server = createServer((near) => {
     if (!this.#whole) return near.destroy();
     const far = connect(this.#port);
     for (const socket of [near, far]) this.#hold(socket);
+    near.on("data", (chunk) => {
+      const [, stream] = /^GET \S*\/streams\/(\S+) HTTP/.exec(chunk.toString("latin1")) ?? [];
+      if (stream) this.reads.push(stream);
+    });
     near.pipe(far).pipe(near);
   });
   readonly #port: { host: string; port: number };

@@ -15,7 +15,7 @@ export function App() {
       />
     );
   return (
-    <TidegateProvider baseURL={run.baseURL}>
+    <TidegateProvider baseURL={run.baseURL} shareTabs>
       <Desk key={run.runId} runId={run.runId} accessToken={run.accessToken} topic={topic} onLeave={leave} />
     </TidegateProvider>
   );

@@ -29,6 +29,17 @@ export interface OutboxOptions {
   outboxExpiresInMs?: number | undefined;
 }
 
+/** Whether tabs read together. */
+export interface SharingOptions {
+  /**
+   * Lets all tabs of this origin that read the same stream, with tokens of the same subject and scopes, use one connection. The tab
+   * that holds it hands on what arrives, and when it closes or crashes another one goes on from where each stands. A tab that
+   * cannot take part reads by itself: without Web Locks (a page that is not secure), or with a token that is no JWT. The code
+   * for it loads when it is first used. Default: false.
+   */
+  shareTabs?: boolean | undefined;
+}
+
 /** A server and a branch of it. */
 export interface Endpoint {
   /** Without a trailing slash. */

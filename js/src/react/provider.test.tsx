@@ -132,3 +132,24 @@ it("subscribes anew for another kind of token, and for one with other scopes", a
   }
   expect(engine().of("subscribe")).toHaveLength(3);
 });
+
+it("lets the streams below it be shared with other tabs, unless one of them says no", async () => {
+  const request = vi.fn((_name: string, _options: object, held: () => Promise<void>) => held());
+  Object.defineProperty(navigator, "locks", { configurable: true, value: { request } });
+  function Streams() {
+    useRealtimeStream("run_1", "draft");
+    useRealtimeStream("run_1", "result", { shareTabs: false });
+    return null;
+  }
+  render(
+    <TidegateProvider accessToken={fakeJwt({ scopes: ["read:runs:run_1"] })} shareTabs>
+      <Streams />
+    </TidegateProvider>,
+  );
+  await step();
+  await vi.dynamicImportSettled();
+  await step();
+  expect(request.mock.calls.map(([name]) => name)).toEqual([expect.stringContaining('"run_1","draft"')]);
+  expect(engine().of("subscribe")).toHaveLength(2);
+  Reflect.deleteProperty(navigator, "locks");
+});

@@ -1,9 +1,9 @@
 import { createContext, type ReactNode, useContext, useMemo } from "react";
-import type { ConnectionOptions, OutboxOptions } from "../client/options.js";
+import type { ConnectionOptions, OutboxOptions, SharingOptions } from "../client/options.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
 /** What {@link TriggerAuthContext} carries. A hook's own options win over it, field by field. */
-export interface TriggerAuth extends ConnectionOptions, OutboxOptions {
+export interface TriggerAuth extends ConnectionOptions, OutboxOptions, SharingOptions {
   /** Accepted so that existing code compiles; retries and their timing are Tidegate's own. */
   requestOptions?: unknown;
 }
@@ -17,8 +17,8 @@ export interface TidegateProviderProps extends TriggerAuth {
 }
 
 /**
- * Gives the hooks below it a token, a base URL, a preview branch and an outbox, each optional and inherited from an outer provider.
- * `accessToken` may be an inline function: a new one on each render renews nothing and reconnects nothing.
+ * Gives the hooks below it a token, a base URL, a preview branch, an outbox and shared tabs, each optional and inherited from an outer
+ * provider. `accessToken` may be an inline function: a new one on each render renews nothing and reconnects nothing.
  */
 export function TidegateProvider({ children, ...own }: TidegateProviderProps): ReactNode {
   const outer = useContext(TriggerAuthContext);
@@ -28,9 +28,10 @@ export function TidegateProvider({ children, ...own }: TidegateProviderProps): R
   const requestOptions = own.requestOptions ?? outer?.requestOptions;
   const outbox = own.outbox ?? outer?.outbox;
   const outboxExpiresInMs = own.outboxExpiresInMs ?? outer?.outboxExpiresInMs;
+  const shareTabs = own.shareTabs ?? outer?.shareTabs;
   const value = useMemo(
-    () => ({ accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs }),
-    [accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs],
+    () => ({ accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs }),
+    [accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs],
   );
   return <TriggerAuthContext.Provider value={value}>{children}</TriggerAuthContext.Provider>;
 }

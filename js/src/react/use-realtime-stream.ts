@@ -84,13 +84,14 @@ export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]):
   const { runId, streamKey, options } = readArguments<T, V>(args);
   const { enabled = true, throttleInMs = 16, timeoutInSeconds, reduce, maxParts, onData, onComplete } = options;
   const limit = maxParts ?? (reduce ? 0 : Number.POSITIVE_INFINITY);
-  const { target, error: targetError } = useTarget(options);
+  const { target, error: targetError, shareTabs } = useTarget(options);
   const { start, error: startError } = readStart(options);
   const wrong =
     streamKey === "" ? emptyKey() : (startError ?? (targetError?.code === "invalid-options" ? targetError : undefined));
   const reduces = !!reduce;
   const resume = options.resume && { storage: options.resume, id: options.id, reduces };
-  const address = target && runId && !wrong ? { target, runId, key: streamKey, lastEventId: start, resume } : undefined;
+  const address =
+    target && runId && !wrong ? { target, runId, key: streamKey, lastEventId: start, resume, shareTabs } : undefined;
   const key = address && streamStoreKey(address);
 
   const viewOptions = { throttleInMs, timeoutInSeconds, limit, reduce, initial: options.initial as V, onData };

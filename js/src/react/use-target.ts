@@ -1,6 +1,12 @@
 import { useContext, useEffect, useMemo, useRef } from "react";
 import { invalidOptions, TidegateError } from "../client/errors.js";
-import { type ConnectionOptions, checkToken, type OutboxOptions, toEndpoint } from "../client/options.js";
+import {
+  type ConnectionOptions,
+  checkToken,
+  type OutboxOptions,
+  type SharingOptions,
+  toEndpoint,
+} from "../client/options.js";
 import { pageRegistry } from "../store/registry.js";
 import { principalKey, type SharedPrincipal, type Target } from "../store/target.js";
 import { warnInDevelopment } from "../wasm/development.js";
@@ -8,11 +14,11 @@ import { TriggerAuthContext } from "./provider.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
 /** A target, or why there is none: an error that something is *wrong* has the code `invalid-options`. */
-export type TargetResult = OutboxOptions & TargetOrError;
+export type TargetResult = OutboxOptions & SharingOptions & TargetOrError;
 type TargetOrError = { target: Target; error?: undefined } | { target?: undefined; error: TidegateError };
 
 /** Options over context, checked; and hands a renewed token on to what is already open. */
-export function useTarget(options: ConnectionOptions & OutboxOptions): TargetResult {
+export function useTarget(options: ConnectionOptions & OutboxOptions & SharingOptions): TargetResult {
   const context = useContext(TriggerAuthContext);
   const accessToken = useTokenIdentity(options.accessToken ?? context?.accessToken);
   const baseURL = options.baseURL ?? context?.baseURL;
@@ -49,7 +55,8 @@ export function useTarget(options: ConnectionOptions & OutboxOptions): TargetRes
   }, [target]);
   const outbox = options.outbox ?? context?.outbox;
   const outboxExpiresInMs = options.outboxExpiresInMs ?? context?.outboxExpiresInMs;
-  return { ...result, outbox, outboxExpiresInMs };
+  const shareTabs = options.shareTabs ?? context?.shareTabs;
+  return { ...result, outbox, outboxExpiresInMs, shareTabs };
 }
 
 function missingToken(): TidegateError {

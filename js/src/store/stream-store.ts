@@ -1,6 +1,8 @@
 import type { Bookmark, Resume } from "../client/bookmark.js";
 import type { StopReading, StreamListener, StreamUpdate, UnreadableRecord } from "../client/entries.js";
 import type { TidegateError } from "../client/errors.js";
+import type { SharingOptions } from "../client/options.js";
+import { subscribeShared } from "../client/subscribe-shared.js";
 import { identityOf } from "../client/token-source.js";
 import type { EndReason, StreamStatus } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
@@ -26,7 +28,7 @@ export interface StreamState {
 }
 
 /** What is read, from where on, and as whom. */
-export interface StreamAddress {
+export interface StreamAddress extends SharingOptions {
   readonly target: Target;
   readonly runId: string;
   readonly key: string;
@@ -208,16 +210,17 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
   }
 
   #open(): StopReading {
-    const { runId, key, lastEventId } = this.#address;
+    const { runId, key, lastEventId, shareTabs } = this.#address;
     const { pump, principal } = this.#shared;
-    return pump.subscribe({
+    const request = {
       principal,
       runId,
       key,
       lastEventId: this.#latest.lastEventId ?? lastEventId,
       timeoutInSeconds: this.#timeoutInSeconds,
       listener: this,
-    });
+    };
+    return shareTabs ? subscribeShared(pump, request) : pump.subscribe(request);
   }
 
   /** Reads on where an earlier page stood. Without its chunk or a storage it reads as if there had been none. */

@@ -1,9 +1,9 @@
-type Request = { name: string; grant: () => void };
+type Request = { name: string; page: object; grant: () => void };
 
 /** Web Locks of one origin: exclusive ones, first come, first served. */
 export class FakeLocks {
   readonly #holders = new Map<string, object>();
-  readonly #waiting: Request[] = [];
+  #waiting: Request[] = [];
   /** Gives back the locks of a page that is gone. */
   readonly #releases = new Map<object, (() => void)[]>();
 
@@ -13,6 +13,7 @@ export class FakeLocks {
     this.#releases.set(page, []);
     const request = (name: string, options: { signal?: AbortSignal }, held: () => Promise<void>) =>
       new Promise<void>((resolve, reject) => {
+        if (!this.#releases.has(page)) return;
         const release = () => {
           if (this.#holders.get(name) !== entry) return;
           this.#holders.delete(name);
@@ -21,6 +22,7 @@ export class FakeLocks {
         };
         const entry: Request = {
           name,
+          page,
           grant: () => {
             this.#holders.set(name, entry);
             this.#releases.get(page)?.push(release);
@@ -38,7 +40,9 @@ export class FakeLocks {
       });
     const query = async () => ({ held: [...this.#holders.keys()].map((name) => ({ name })) });
     const leave = () => {
+      this.#waiting = this.#waiting.filter((waiting) => waiting.page !== page);
       for (const release of this.#releases.get(page) ?? []) release();
+      this.#releases.delete(page);
     };
     return { request, query, leave };
   }

@@ -6,5 +6,14 @@ import type { Core } from "./interface.js";
 import { hasFewConnections, isOnline, watchPage } from "./page-events.js";
 
 export async function startCore(): Promise<Core> {
-  return { createEngine: await instantiate(), describe, crashed, warn, askToken, watchPage, isOnline, hasFewConnections };
+  return {
+    createEngine: await instantiate(),
+    describe,
+    crashed,
+    warn,
+    askToken,
+    watchPage,
+    isOnline,
+    hasFewConnections,
+  };
 }
