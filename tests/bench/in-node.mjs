@@ -4,13 +4,15 @@ import { promisify } from "node:util";
 
 const program = join(import.meta.dirname, "node-process.mjs");
 
-/** One measurement in a fresh process, whose profile goes to the folder PROFILE if that is set. */
+/** One measurement in a fresh process. */
 export async function measureInNode(what, subject, job) {
-  const { PROFILE } = process.env;
-  const profile = PROFILE
-    ? ["--cpu-prof", `--cpu-prof-dir=${PROFILE}`, `--cpu-prof-name=${what}-${subject}-${job.runId}.cpuprofile`]
-    : [];
-  const parameters = [...profile, "--expose-gc", program, what, subject, JSON.stringify(job)];
-  const { stdout } = await promisify(execFile)(process.execPath, parameters);
+  const parameters = [...profiling(`${what}-${subject}-${job.runId ?? job.atOnce}`), "--expose-gc", program];
+  const { stdout } = await promisify(execFile)(process.execPath, [...parameters, what, subject, JSON.stringify(job)]);
   return JSON.parse(stdout.trim().split("\n").at(-1));
+}
+
+/** With PROFILE=FOLDER: a CPU profile a load and subject, of the last round. It makes all of them slower. */
+function profiling(name) {
+  const { PROFILE } = process.env;
+  return PROFILE ? ["--cpu-prof", `--cpu-prof-dir=${PROFILE}`, `--cpu-prof-name=${name}.cpuprofile`] : [];
 }

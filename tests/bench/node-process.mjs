@@ -1,5 +1,6 @@
 // A subject in a Node process of its own: runs a job twice, and prints what the second, warm run took.
 //   node --expose-gc node-process.mjs decode|send SUBJECT JOB
+import { getHeapStatistics } from "node:v8";
 import { decode } from "./decode.mjs";
 import { sendMany } from "./send-many.mjs";
 
@@ -13,11 +14,11 @@ const run = {
 
 async function measure() {
   globalThis.gc();
-  const heap = process.memoryUsage().heapUsed;
+  const heap = getHeapStatistics().used_heap_size;
   let peak = heap;
   const before = process.cpuUsage();
   const measured = await run(() => {
-    peak = Math.max(peak, process.memoryUsage().heapUsed);
+    peak = Math.max(peak, getHeapStatistics().used_heap_size);
   });
   const { user, system } = process.cpuUsage(before);
   return { ...measured, cpuMs: (user + system) / 1000, peakMB: (peak - heap) / 2 ** 20 };

@@ -1,6 +1,6 @@
 // Tidegate beside the official client and beside the least that can be done, all in one run.
 //   node tests/bench/run.mjs [WORDS]     only the sections and loads whose names hold these words
-// QUICK=1 for fewer loads and rounds, ROUNDS= for another number of them.
+// QUICK=1 for fewer loads and rounds, ROUNDS= for another number of them, PROFILE=FOLDER for CPU profiles of what runs in Node.
 import { createWriteStream, mkdirSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";

@@ -4,6 +4,7 @@
 //   hook-COUNT-RATE            COUNT tokens, ten in an event, RATE a second (0: as fast as they are taken)
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bodyOf, eventsV2 } from "./wire.mjs";
 import { token, workloads } from "./workloads.mjs";
@@ -50,16 +51,12 @@ async function stream(run, response) {
   const version = workload.version === "v2" ? { "x-stream-version": "v2" } : {};
   response.writeHead(200, { ...cors, ...version, "content-type": "text/event-stream", "cache-control": "no-cache" });
   if (workload.rate) await pace(workload, response);
-  else await pour(prepared(run), response);
+  else await pipeline(slices(prepared(run)), response);
   response.end();
 }
 
-async function pour(body, response) {
-  for (let at = 0; at < body.length && !response.destroyed; at += SLICE) {
-    if (!response.write(body.subarray(at, at + SLICE))) {
-      await Promise.race([once(response, "drain"), once(response, "close")]);
-    }
-  }
+function* slices(body) {
+  for (let at = 0; at < body.length; at += SLICE) yield body.subarray(at, at + SLICE);
 }
 
 async function pace({ count, rate, makePart }, response) {
