@@ -5,7 +5,7 @@ import { checksumOf, workloads } from "./workloads.mjs";
 
 const all = ["official", "official-latest", "tidegate", "floor"];
 const HOOK_PATIENCE_MS = 120_000;
-const quickWorkloads = ["v2-tokens", "v2-token-batches", "v2-objects", "v1-tokens"];
+const quickWorkloads = ["v2-tokens", "v2-token-batches", "v2-objects", "v2-tables", "v1-tokens"];
 
 export function sectionsFor({ server, browser, quick }) {
   const subjects = quick ? all.filter((subject) => subject !== "official-latest") : all;
