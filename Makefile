@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check sim fuzz faults contract size
+.PHONY: help setup build demo test check sim fuzz faults contract size bench
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -41,3 +41,8 @@ contract: ## the recorded exchanges, asked of URL= with KEY= (of our own server 
 
 size: build ## bytes of the package as an application ships it, against the budget
 	@node js/scripts/size.mjs
+
+bench: ## beside the official client and a hand-written minimum: time and memory in Node and Chromium; QUICK=1 for a few minutes
+	@.ci/setup build browser bench
+	@node js/scripts/build.mjs
+	@QUICK=$(QUICK) node tests/bench/run.mjs

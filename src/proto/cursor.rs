@@ -24,7 +24,8 @@ enum Place {
     #[default]
     Start,
     Sequence(u64),
-    Id(String),
+    /// With its numbers, if that is what it is made of.
+    Id(String, Option<(u64, u64)>),
 }
 
 impl Cursor {
@@ -32,7 +33,9 @@ impl Cursor {
     pub fn new(last_event_id: Option<&str>) -> Self {
         let place = match last_event_id {
             None => Place::Start,
-            Some(id) => parse_digits(id.as_bytes()).map_or_else(|| Place::Id(id.to_owned()), Place::Sequence),
+            Some(id) => {
+                parse_digits(id.as_bytes()).map_or_else(|| Place::Id(id.to_owned(), order(id)), Place::Sequence)
+            }
         };
         Self { place, ..Self::default() }
     }
@@ -42,7 +45,7 @@ impl Cursor {
         match &self.place {
             Place::Start => None,
             Place::Sequence(number) => Some(decimal(*number)),
-            Place::Id(id) => Some(id.clone()),
+            Place::Id(id, _) => Some(id.clone()),
         }
     }
 
@@ -51,19 +54,34 @@ impl Cursor {
         match self.place {
             Place::Start => next == 0,
             Place::Sequence(last) => next <= last.saturating_add(1),
-            Place::Id(_) => false,
+            Place::Id(..) => false,
         }
     }
 
     /// Moves over a record. `false` when it has been passed before.
     pub fn pass(&mut self, position: Position<'_>) -> bool {
-        match (position, &self.place) {
-            (Position::Unknown, _) => return true,
-            (Position::Sequence(number), Place::Sequence(last)) if number <= *last => return false,
-            // Records may share an id, so an equal one is news; an earlier one is not.
-            (Position::Id(id), Place::Id(last)) if order(id).is_some() && order(id) < order(last) => return false,
-            (Position::Sequence(number), _) => self.place = Place::Sequence(number),
-            (Position::Id(id), _) => self.place = Place::Id(id.to_owned()),
+        match position {
+            Position::Unknown => {}
+            Position::Sequence(number) => {
+                if matches!(self.place, Place::Sequence(last) if number <= last) {
+                    return false;
+                }
+                self.place = Place::Sequence(number);
+            }
+            Position::Id(id) => {
+                let order = order(id);
+                if let Place::Id(last, last_order) = &mut self.place {
+                    // Records may share an id, so an equal one is news; an earlier one is not.
+                    if order.is_some() && order < *last_order {
+                        return false;
+                    }
+                    last.clear();
+                    last.push_str(id);
+                    *last_order = order;
+                } else {
+                    self.place = Place::Id(id.to_owned(), order);
+                }
+            }
         }
         true
     }
@@ -112,7 +130,8 @@ impl HashSet {
     /// Where the hash is, or would go. There is always a free slot.
     fn slot(&self, hash: u64) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
+        // The lowest bit is always set.
+        let mut slot = (hash >> 1) as usize & mask;
         while self.slots[slot] != 0 && self.slots[slot] != hash {
             slot = (slot + 1) & mask;
         }

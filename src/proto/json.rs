@@ -62,8 +62,12 @@ impl<'a> Scanner<'a> {
 
     /// The kind of the value ahead, told from its first byte.
     pub fn peek(&mut self) -> Option<u8> {
-        self.skip_space();
-        self.byte()
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                byte => return byte,
+            }
+        }
     }
 
     /// Takes a string and unescapes it; borrowed when there is nothing to unescape. A lone surrogate becomes U+FFFD.
@@ -114,14 +118,14 @@ impl<'a> Scanner<'a> {
         Some(true)
     }
 
+    // Asked for every byte that is no part of a string, where a call costs as much as the work.
+    #[inline(always)]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     fn skip_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
-            self.at += 1;
-        }
+        self.peek();
     }
 
     fn expect(&mut self, byte: u8) -> Option<()> {
@@ -189,23 +193,23 @@ impl<'a> Scanner<'a> {
         if self.byte() != Some(b'"') {
             return None;
         }
-        self.at += 1;
+        let mut at = self.at + 1;
         let mut escaped = false;
         loop {
-            match bytes.get(self.at) {
-                Some(b'"') => {
-                    self.at += 1;
+            match *bytes.get(at)? {
+                b'"' => {
+                    self.at = at + 1;
                     return Some(escaped);
                 }
-                Some(b'\\') => {
+                b'\\' => {
                     escaped = true;
-                    self.at += match bytes.get(self.at + 1) {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                        Some(b'u') if hex4(bytes, self.at + 2).is_some() => 6,
+                    at += match bytes.get(at + 1)? {
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+                        b'u' if hex4(bytes, at + 2).is_some() => 6,
                         _ => return None,
                     };
                 }
-                Some(0x20..) => self.at += 1,
+                0x20.. => at += 1,
                 _ => return None,
             }
         }
@@ -282,9 +286,9 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
 fn unescape(raw: &str) -> String {
     let bytes = raw.as_bytes();
     let mut out = String::with_capacity(raw.len());
-    let mut plain = 0;
-    while let Some(found) = memchr::memchr(b'\\', &bytes[plain..]) {
-        let at = plain + found;
+    let (mut plain, mut from) = (0, 0);
+    while let Some(found) = memchr::memchr(b'\\', &bytes[from..]) {
+        let at = from + found;
         out.push_str(raw.get(plain..at).unwrap_or_default());
         let (c, length) = match bytes.get(at + 1) {
             Some(b'b') => ('\u{8}', 2),
@@ -293,11 +297,16 @@ fn unescape(raw: &str) -> String {
             Some(b'r') => ('\r', 2),
             Some(b't') => ('\t', 2),
             Some(b'u') => unescape_unicode(bytes, at),
-            Some(&byte) => (char::from(byte), 2),
+            // What stands for itself begins the next plain stretch.
+            Some(_) => {
+                (plain, from) = (at + 1, at + 2);
+                continue;
+            }
             None => return out,
         };
         out.push(c);
         plain = at + length;
+        from = plain;
     }
     out.push_str(raw.get(plain..).unwrap_or_default());
     out

@@ -2,6 +2,7 @@
 //!
 //! One decoder lives as long as one connection. The cursor does not live here: it must outlive the connection.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -43,7 +44,8 @@ pub struct SseDecoder {
     data: Vec<u8>,
     has_data: bool,
     event: String,
-    id: Option<String>,
+    id: String,
+    has_id: bool,
     retry_ms: u64,
     /// A carriage return ended the last chunk: a line feed next belongs to it.
     after_return: bool,
@@ -73,7 +75,8 @@ impl SseDecoder {
             data: Vec::new(),
             has_data: false,
             event: String::new(),
-            id: None,
+            id: String::new(),
+            has_id: false,
             retry_ms: 0,
             after_return: false,
             first_line: true,
@@ -143,8 +146,11 @@ impl SseDecoder {
                 self.data.extend_from_slice(value);
                 self.has_data = true;
             }
-            b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
-            b"id" if !value.contains(&0) => self.id = Some(String::from_utf8_lossy(value).into_owned()),
+            b"event" => keep(&mut self.event, value),
+            b"id" if !value.contains(&0) => {
+                keep(&mut self.id, value);
+                self.has_id = true;
+            }
             b"retry" => self.retry_ms = parse_digits(value).unwrap_or(self.retry_ms),
             // A comment, or a field the standard does not know.
             _ => {}
@@ -154,14 +160,26 @@ impl SseDecoder {
 
     fn dispatch(&mut self, on_frame: OnFrame<'_>) {
         if core::mem::take(&mut self.has_data) {
-            on_frame(Frame { event: &self.event, id: self.id.as_deref(), data: &String::from_utf8_lossy(&self.data) });
+            let id = self.has_id.then_some(&*self.id);
+            on_frame(Frame { event: &self.event, id, data: &decode(&self.data) });
         }
         self.data.clear();
         self.event.clear();
-        self.id = None;
+        self.has_id = false;
     }
 
     fn check_limit(&self, line: usize) -> Result<(), FrameTooLong> {
         if self.data.len() + line > self.limit { Err(FrameTooLong) } else { Ok(()) }
     }
+}
+
+/// In the place of what was there: its memory is used again.
+fn keep(field: &mut String, value: &[u8]) {
+    field.clear();
+    field.push_str(&decode(value));
+}
+
+/// The text, with U+FFFD for what is none. Checked first, which is several times as fast as repairing it.
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }

@@ -24,7 +24,8 @@ pub fn parse_digits(digits: &[u8]) -> Option<u64> {
         return None;
     }
     digits.iter().try_fold(0_u64, |number, digit| match digit {
-        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        // Not `checked_mul`, which multiplies in 128 bits here.
+        b'0'..=b'9' if number <= u64::MAX / 10 => (number * 10).checked_add(u64::from(digit - b'0')),
         _ => None,
     })
 }

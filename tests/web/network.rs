@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response, ResponseInit};
 
@@ -27,13 +27,16 @@ impl Network {
         let requests: Rc<Log<Request>> = Rc::default();
         let watched = {
             let (requests, fetch) = (Rc::clone(&requests), fetch.clone());
-            move |request: Request| {
+            let made: Function = Reflect::get(&page, &"Request".into()).expect("a page has Request").unchecked_into();
+            move |input: JsValue, init: JsValue| {
+                // As the page's own `fetch` begins: what makes no request fails here.
+                let request: Request = Reflect::construct(&made, &Array::of2(&input, &init))?.unchecked_into();
                 requests.push(request.clone().expect("its body is not used yet"));
                 answer(&request)
                     .map_or_else(|| fetch.call1(&JsValue::UNDEFINED, &request), |promise| Ok(promise.into()))
             }
         };
-        let watched = Closure::<dyn Fn(Request) -> Result<JsValue, JsValue>>::new(watched);
+        let watched = Closure::<dyn Fn(JsValue, JsValue) -> Result<JsValue, JsValue>>::new(watched);
         replace_fetch(&watched.into_js_value());
         let unwatched = fetch.clone();
         on_failure(move || replace_fetch(&unwatched));

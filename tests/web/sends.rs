@@ -190,6 +190,15 @@ async fn a_send_without_an_answer_is_unknown() {
 }
 
 #[wasm_bindgen_test]
+async fn a_send_that_makes_no_request_is_rejected() {
+    let page = Listener::new();
+    let principal = page.engine.open_principal(UNREACHABLE, Some("no header carries: ветка"), false);
+    page.engine.set_token(principal, "tr_dev_any");
+    let outcome = page.outcome(page.engine.send(principal, "run_1", "chat", "1")).await;
+    assert_eq!((outcome.state.as_str(), outcome.attempt), ("rejected", 1));
+}
+
+#[wasm_bindgen_test]
 async fn a_send_taken_back_under_way_is_unknown_and_retried_is_stored_once() {
     let run = trigger(NOBODY, "null").await;
     let network = Network::watch();

@@ -1,0 +1,85 @@
+// What has to hold of the ratios. Absolute times are nobody's goal.
+import { ratio, summary } from "./compare.mjs";
+import { number } from "./table.mjs";
+
+const FLOOR_LIMITS = { v2: 1.2, v1: 2 };
+const DOUBLING_LIMIT = 2.2;
+
+/** Verdicts `{ goal, worst, missed }`: the value that comes nearest to the limit, and those that are past it. */
+export function judge(results) {
+  const verdicts = [
+    verdict("every part read, in order and once", 0, incomplete(results)),
+    verdict("below the official client in every workload", 1, againstOfficial(results)),
+  ];
+  for (const [version, limit] of Object.entries(FLOOR_LIMITS)) {
+    const goal = `main thread at most ${limit} x the floor on ${version}`;
+    verdicts.push(verdict(goal, limit, againstFloor(results, version)));
+  }
+  verdicts.push(
+    verdict(`twice the parts at most ${DOUBLING_LIMIT} x the main thread`, DOUBLING_LIMIT, growth(results)),
+  );
+  // Of a run of some loads only: what was not measured is not judged.
+  return verdicts.filter(({ worst }) => worst);
+}
+
+function verdict(goal, limit, values) {
+  const sorted = values.toSorted((a, b) => b.value - a.value);
+  return { goal, worst: sorted[0], missed: sorted.filter(({ value }) => value > limit) };
+}
+
+const nameOf = ({ section, load }, detail) => `${section.name}, ${load.name}${detail ? `, ${detail}` : ""}`;
+
+function incomplete(results) {
+  return results.flatMap((result) =>
+    Object.entries(result.measured).map(([subject, rounds]) => ({
+      name: nameOf(result, subject),
+      value: rounds.filter(({ isComplete }) => isComplete === false).length,
+    })),
+  );
+}
+
+function againstOfficial(results) {
+  return results.flatMap((result) =>
+    Object.keys(result.measured)
+      .filter((subject) => subject.startsWith("official"))
+      .flatMap((official) =>
+        result.section.costs.map((cost) => ({
+          name: nameOf(result, `${cost} of ${official}`),
+          value: ratio(result.measured, "tidegate", official, cost).median,
+        })),
+      ),
+  );
+}
+
+function againstFloor(results, version) {
+  return results
+    .filter(({ section, load }) => section.name === "decode-chromium" && load.version === version)
+    .map((result) => ({
+      name: nameOf(result),
+      value: ratio(result.measured, "tidegate", "floor", "busyMs").median,
+    }));
+}
+
+/** From one length to the next, as if it had been twice as long. */
+function growth(results) {
+  const hooks = results.filter(({ section }) => section.name === "hook");
+  const busy = ({ measured }) => summary(measured.tidegate.map(({ busyMs }) => busyMs)).median;
+  return hooks.flatMap((longer, index) => {
+    const shorter = hooks[index - 1];
+    if (shorter?.load.series !== longer.load.series) return [];
+    const doublings = Math.log2(longer.load.count / shorter.load.count);
+    return [{ name: nameOf(longer), value: (busy(longer) / busy(shorter)) ** (1 / doublings) }];
+  });
+}
+
+export function printVerdicts(verdicts) {
+  console.log("");
+  for (const { goal, worst, missed } of verdicts) {
+    console.log(`${missed.length > 0 ? "MISSED" : "held  "}  ${goal}: worst ${number(worst.value)} (${worst.name})`);
+    for (const { name, value } of missed) console.log(`          ${number(value)}  ${name}`);
+  }
+  const missed = verdicts.filter(({ missed }) => missed.length > 0);
+  const which = missed.length > 0 ? `: ${missed.map(({ goal }) => goal).join("; ")}` : "";
+  console.log(`\nbench: ${verdicts.length - missed.length} goals held, ${missed.length} missed${which}`);
+  return missed.length === 0;
+}

@@ -1,0 +1,5 @@
+import { useRealtimeStream } from "tidegate/react";
+
+export function useStream(baseURL, runId, accessToken, throttleInMs) {
+  return useRealtimeStream(runId, "default", { baseURL, accessToken, throttleInMs }).parts;
+}
