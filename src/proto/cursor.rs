@@ -49,6 +49,13 @@ impl Cursor {
         }
     }
 
+    /// Learns where the log ends, having read to there. An id of no use here, such as a time, gives way to it.
+    pub fn settle(&mut self, tail: u64) {
+        if let Place::Id(..) = self.place {
+            self.place = tail.checked_sub(1).map_or(Place::Start, Place::Sequence);
+        }
+    }
+
     /// Whether the next record will be the one with this sequence number, or has been seen.
     pub const fn is_at(&self, next: u64) -> bool {
         match self.place {

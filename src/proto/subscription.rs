@@ -234,7 +234,10 @@ impl Subscription {
             }
             match records::read(version, &frame, |record| intake.take(&record)) {
                 Signal::Failure => failed = true,
-                Signal::Ping { tail: Some(tail), .. } => caught_up = intake.cursor.is_at(tail),
+                Signal::Ping { tail: Some(tail), .. } => {
+                    intake.cursor.settle(tail);
+                    caught_up = intake.cursor.is_at(tail);
+                }
                 Signal::Records | Signal::Ping { .. } | Signal::WindowEnd => {}
             }
         });

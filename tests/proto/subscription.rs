@@ -357,3 +357,20 @@ fn a_stream_can_be_held_before_it_is_connected_and_closed_while_it_is_held() {
     assert!(world.requests.is_empty());
     assert_eq!(world.readings.len(), 1);
 }
+
+#[test]
+fn from_the_end_on_means_from_where_it_was_first_seen() {
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", Some("1767225600000-0"));
+    let first = world.next_request();
+    assert_eq!(cursor_of(&first).as_deref(), Some("1767225600000-0"));
+    world.open(first.id);
+    world.chunk(first.id, "event: ping\ndata: {\"timestamp\":1,\"tail\":{\"seq_num\":6,\"timestamp\":1}}\n\n");
+    world.fail(first.id);
+    world.advance(1_000);
+    let second = world.next_request();
+    assert_eq!(cursor_of(&second).as_deref(), Some("5"), "what was written meanwhile is not missed");
+    world.open(second.id);
+    world.chunk(second.id, &batch(&[(6, "6")]));
+    assert_eq!(world.parts(reader), ["6"]);
+}

@@ -29,6 +29,17 @@ describe("starting", () => {
     expect(harness.loader.engine.of("send").map((args) => args[3])).toEqual(["1", "2", "3"]);
   });
 
+  it("reads from now on where that is asked, and from there on for good", async () => {
+    harness.subscribe("latest");
+    const before = Date.now();
+    await settle();
+    const [[, , , cursor]] = harness.loader.engine.of("subscribe") as [unknown[]];
+    const [ms, count] = String(cursor).split("-").map(Number);
+    expect(ms).toBeGreaterThanOrEqual(before);
+    expect(ms).toBeLessThanOrEqual(Date.now());
+    expect(count).toBe(0);
+  });
+
   it("opens a principal with harness.endpoint, branch, renewability and token before it is used", async () => {
     const principal = harness.pump.openPrincipal({ baseURL: "https://x.example", branch: "feat" }, "token");
     harness.pump.send({ principal, runId: "run_1", streamId: "s", json: "1", listener: () => {} });

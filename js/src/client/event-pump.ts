@@ -16,6 +16,7 @@ import { messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
+import { cursorOf } from "./stream-start.js";
 import { type AccessToken, sourceOf } from "./token-source.js";
 
 /** With this many panics in {@link CRASH_WINDOW_MS} the core is given up until somebody asks for it again. */
@@ -154,7 +155,7 @@ export class EventPump {
   #open(entry: StreamEntry): void {
     const { principal, runId, key, cursor, timeoutInSeconds } = entry;
     this.#call((engine) => {
-      entry.id = engine.subscribe(this.#idOf(engine, principal), runId, key, cursor, timeoutInSeconds);
+      entry.id = engine.subscribe(this.#idOf(engine, principal), runId, key, cursorOf(cursor), timeoutInSeconds);
       this.#streamById.set(entry.id, entry);
       if (entry.held) engine.setReading(entry.id, false);
     });

@@ -66,7 +66,10 @@ describe("where reading begins", () => {
     [{}, undefined],
     [{ startIndex: 0 }, undefined],
     [{ startIndex: 5 }, "4"],
-    [{ lastEventId: "1790-0", startIndex: 5 }, "1790-0"],
+    [{ lastEventId: "1790-0", startIndex: 5, from: "latest" }, "1790-0"],
+    [{ startIndex: 2, from: "latest" }, "1"],
+    [{ from: "latest" }, "latest"],
+    [{ from: "start" }, undefined],
   ])("%o is behind %o", (start, expected) => {
     expect(startOf(start)).toBe(expected);
   });

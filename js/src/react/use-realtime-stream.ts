@@ -31,6 +31,8 @@ export interface UseRealtimeStreamOptions<T, V = undefined> extends TriggerAuth 
   startIndex?: number | undefined;
   /** Resume position from an earlier `lastEventId`. Wins over `startIndex`. */
   lastEventId?: string | undefined;
+  /** `"latest"`: only parts written from now on, if neither of the two above says where. On v1 streams, by this device's clock. */
+  from?: "start" | "latest" | undefined;
   /**
    * Seconds without a part after which the server ends one response, 1 to 600; reading goes on. Of several components that read the
    * same stream the shortest wish holds. Default: 60.

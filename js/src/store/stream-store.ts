@@ -2,6 +2,7 @@ import type { Bookmark, Resume } from "../client/bookmark.js";
 import type { StopReading, StreamListener, StreamUpdate, UnreadableRecord } from "../client/entries.js";
 import type { TidegateError } from "../client/errors.js";
 import type { SharingOptions } from "../client/options.js";
+import { LATEST } from "../client/stream-start.js";
 import { subscribeShared } from "../client/subscribe-shared.js";
 import { identityOf } from "../client/token-source.js";
 import type { EndReason, StreamStatus } from "../wasm/interface.js";
@@ -220,7 +221,9 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
       timeoutInSeconds: this.#timeoutInSeconds,
       listener: this,
     };
-    return shareTabs ? subscribeShared(pump, request) : pump.subscribe(request);
+    // Where the end is, each tab finds for itself.
+    const isShared = shareTabs && request.lastEventId !== LATEST;
+    return isShared ? subscribeShared(pump, request) : pump.subscribe(request);
   }
 
   /** Reads on where an earlier page stood. Without its chunk or a storage it reads as if there had been none. */
