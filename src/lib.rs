@@ -50,7 +50,11 @@
 //! ([`proto::client`]), which finds the [`channel`](proto::channel) of that run and stream and adds it to its
 //! [queue](proto::send). The first in line wants a request; [`auth`](proto::auth) gives a token, or the send waits for one; a
 //! scope that is missing ends it here, before the network. The answer is [classified](proto::http::classify), the
-//! [verdict](proto::send::Verdict) says accepted, rejected, unknown or again, and one event tells.
+//! [verdict](proto::verdict::Verdict) says accepted, rejected, unknown, again or ask, and one event tells.
+//!
+//! **A lost answer.** Where the receiver drops repeats, the send is made again. Where the token may read the run, the queue lets nothing
+//! else leave, gives what is on its way two seconds, and [looks](proto::inquiry) for the record: the store's own clock, told by
+//! its pings, bounds the time in which it can lie. Found is accepted, absent is sent again, and anything else is unknown.
 //!
 //! **A chunk of a stream.** The host hands the bytes over in one call; the channel's [reader](proto::subscription) gives them to the
 //! connection's [decoder](proto::sse), every frame to the [records](proto::records), every record past the
@@ -61,7 +65,14 @@
 //! no stall, and a connection that is lost is made again on release.
 //!
 //! **A reconnect.** The end of a body is the end of a window, not of the stream: the reader comes back with its cursor, at once
-//! after a window, later and later after failures. It never ends by itself; a refusal ends it, and a new token revives it.
+//! after a window, later and later after failures. A refusal ends it, and a new token revives it.
+//!
+//! **The end of a stream.** An idle reader asks, less and less often, whether its run has finished; one [watch](proto::run_watch) asks for
+//! all readers of the run. Once it has, one more window brings what is left: its end, seen at the tail of the log or by a
+//! second of silence, is the end of the stream.
+//!
+//! **Turns.** Over HTTP/1.1 a browser has six connections to a server. There the [root](proto::client) keeps four readers connected at
+//! most; when others wait, the one that has had its connection for longest, and for two seconds, makes room.
 //!
 //! # Laws
 //!
@@ -75,7 +86,7 @@
 //! # What it never does
 //!
 //! It never repeats a send that may have been stored, unless the server has said that it drops repeats
-//! ([`drops_repeats`](proto::channel::Principal::drops_repeats)). It never calls a send failed that may have arrived. It never
+//! ([`drops_repeats`](proto::channel::Principal::drops_repeats)) or its log shows that it was not. It never calls a send failed that may have arrived. It never
 //! invents data for a record it cannot read. It never puts a token into a URL, an error, a log or storage. It never builds a tree
 //! from a payload: text goes in and out.
 //!

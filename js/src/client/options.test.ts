@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { TidegateError } from "./errors.js";
 import { checkName, checkToken, toEndpoint } from "./options.js";
-import { startOf } from "./stream-start.js";
+import { type StreamStart, startOf } from "./stream-start.js";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -62,7 +62,7 @@ it.each(["", undefined, null, 7])("refuses %o as a name with the remedy", (name)
 });
 
 describe("where reading begins", () => {
-  it.each([
+  it.each<[StreamStart, string | undefined]>([
     [{}, undefined],
     [{ startIndex: 0 }, undefined],
     [{ startIndex: 5 }, "4"],
