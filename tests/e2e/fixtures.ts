@@ -5,6 +5,8 @@ import { type Started, startApi, startPage } from "./processes.ts";
 export { expect };
 
 interface Worker {
+  /** For the development server. */
+  apiFlags: string[];
   api: Started;
   cable: Cable;
   /** The built page; its way to the API leads through the cable. */
@@ -18,8 +20,8 @@ interface Each {
 }
 
 export const test = base.extend<Each, Worker>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the pattern to learn what a fixture needs.
-  api: [async ({}, use) => lend(await startApi(), use), { scope: "worker" }],
+  apiFlags: [[], { option: true, scope: "worker" }],
+  api: [async ({ apiFlags }, use) => lend(await startApi(apiFlags), use), { scope: "worker" }],
   cable: [async ({ api }, use) => lend(await Cable.to(api.url), use), { scope: "worker" }],
   site: [async ({ cable }, use) => lend(await startPage("preview", cable.url), use), { scope: "worker" }],
 

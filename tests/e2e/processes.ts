@@ -19,10 +19,10 @@ export interface Started {
 }
 
 /** The development server, on a port of its own. */
-export function startApi(): Promise<Started> {
+export function startApi(flags: string[] = []): Promise<Started> {
   const binary = process.env.TIDEGATE_DEV || join(root, "target/debug/tidegate-dev");
   if (!existsSync(binary)) throw new Error(`There is no ${binary}. Build it with: cargo build -p tidegate-dev-server`);
-  return start(binary, ["--port", "0"], { TIDEGATE_SECRET_KEY: secretKey });
+  return start(binary, ["--port", "0", ...flags], { TIDEGATE_SECRET_KEY: secretKey });
 }
 
 /** The example page with its backend, as built (`preview`) or from its sources (`dev`). */
