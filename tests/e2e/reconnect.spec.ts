@@ -35,7 +35,11 @@ test.describe("with a bad connection", () => {
     expect(await readStream(api.url, runId, "input/approval")).toHaveLength(1);
   });
 
-  test("an answer that got no reply is looked for, and sent again when it is not there", async ({ desk, api, page }) => {
+  test("an answer that got no reply is looked for, and sent again when it is not there", async ({
+    desk,
+    api,
+    page,
+  }) => {
     const runId = await desk.startAndRead();
     await page.route("**/input/approval", (route) => route.abort("connectionreset"), { times: 1 });
     await desk.approve().click();
@@ -44,7 +48,11 @@ test.describe("with a bad connection", () => {
     expect(await readStream(api.url, runId, "input/approval")).toHaveLength(1);
   });
 
-  test("an answer that got no reply and cannot be looked for is never repeated unasked", async ({ desk, api, page }) => {
+  test("an answer that got no reply and cannot be looked for is never repeated unasked", async ({
+    desk,
+    api,
+    page,
+  }) => {
     const runId = await desk.startAndRead();
     const refusal = { status: 403, headers: { "access-control-allow-origin": "*" }, body: "{}" };
     await page.route("**/input/approval", (route) =>

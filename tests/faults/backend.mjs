@@ -18,7 +18,8 @@ export const closingPreflights = {
     headers: {
       connection: "close",
       "access-control-allow-methods": "GET,POST",
-      "access-control-allow-headers": "authorization,content-type,last-event-id,timeout-seconds,x-trigger-request-idempotency-key",
+      "access-control-allow-headers":
+        "authorization,content-type,last-event-id,timeout-seconds,x-trigger-request-idempotency-key",
       "access-control-max-age": "300",
     },
   },

@@ -94,6 +94,23 @@ describe.each([
   });
 });
 
+it("is given up by a signal, the first time and again", async () => {
+  const { result } = mount();
+  const first = new AbortController();
+  await step(() => void result.current.deny("late", { signal: first.signal }));
+  await step(() => engine().changeSend(newest("send"), { state: "sending" }));
+  await step(() => first.abort());
+  expect(engine().of("cancelSend")).toHaveLength(1);
+  await step(() => engine().changeSend(newest("send"), { state: "unknown" }));
+  await step(() => result.current.retry({ signal: first.signal }));
+  expect(engine().of("retrySend")).toHaveLength(0);
+  const second = new AbortController();
+  await step(() => result.current.retry({ signal: second.signal }));
+  expect(engine().of("retrySend")).toHaveLength(1);
+  await step(() => second.abort());
+  expect(engine().of("cancelSend")).toHaveLength(2);
+});
+
 it("can be taken back while it is queued, and not once it has left", async () => {
   const { result } = mount();
   await step(() => void result.current.approve());

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import type { SendOptions } from "../client/create-client.js";
 import type { Send } from "../store/send-store.js";
 import { type SingleSend, type UseSingleSendOptions, useSingleSend } from "./use-single-send.js";
 
@@ -12,9 +13,9 @@ export interface ApprovalAnswer {
 /** What {@link useApproval} returns. */
 export interface Approval extends SingleSend {
   /** Answers yes. Resolves with the answer that counts: this one, or one given before. Never rejects. */
-  readonly approve: (note?: unknown) => Promise<Send<ApprovalAnswer>>;
+  readonly approve: (note?: unknown, options?: SendOptions) => Promise<Send<ApprovalAnswer>>;
   /** Answers no, in every way as `approve` does. */
-  readonly deny: (note?: unknown) => Promise<Send<ApprovalAnswer>>;
+  readonly deny: (note?: unknown, options?: SendOptions) => Promise<Send<ApprovalAnswer>>;
   /** The answer given here that is under way, accepted or of unknown outcome. */
   readonly answer: ApprovalAnswer | undefined;
   /**
@@ -35,8 +36,8 @@ export function useApproval(runId: string | undefined, options: UseSingleSendOpt
   const { single, only, tooLate, send } = useSingleSend<ApprovalAnswer>(options.streamId ?? "approval", runId, options);
   const [answers] = useState(() => {
     // A handler that is passed on as it is gets an event, which is no note.
-    const answerWith = (approved: boolean) => (note?: unknown) =>
-      send({ approved, note: typeof note === "string" && note !== "" ? note : undefined });
+    const answerWith = (approved: boolean) => (note?: unknown, options?: SendOptions) =>
+      send({ approved, note: typeof note === "string" && note !== "" ? note : undefined }, options);
     return { approve: answerWith(true), deny: answerWith(false) };
   });
   return {

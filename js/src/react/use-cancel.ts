@@ -1,4 +1,5 @@
 import { useState } from "react";
+import type { SendOptions } from "../client/create-client.js";
 import type { Send } from "../store/send-store.js";
 import { type SingleSend, type UseSingleSendOptions, useSingleSend } from "./use-single-send.js";
 
@@ -11,7 +12,7 @@ export interface CancelRequest {
 /** What {@link useCancel} returns. */
 export interface Cancel extends SingleSend {
   /** Asks the task to stop. A second press is the first one. Resolves with how it ended; never rejects. */
-  readonly cancel: (reason?: unknown) => Promise<Send<CancelRequest>>;
+  readonly cancel: (reason?: unknown, options?: SendOptions) => Promise<Send<CancelRequest>>;
   /**
    * `requested`: the server has it; when the task stops is up to the task. `already-finished`: there was nothing left to
    * stop. Undefined while it is open, under way, or nobody can tell.
@@ -29,7 +30,8 @@ export function useCancel(runId: string | undefined, options: UseSingleSendOptio
   const { single, only, tooLate, send } = useSingleSend<CancelRequest>(options.streamId ?? "cancel", runId, options);
   // A handler that is passed on as it is gets an event, which is no reason.
   const [cancel] = useState(
-    () => (reason?: unknown) => send({ reason: typeof reason === "string" && reason !== "" ? reason : undefined }),
+    () => (reason?: unknown, options?: SendOptions) =>
+      send({ reason: typeof reason === "string" && reason !== "" ? reason : undefined }, options),
   );
   return {
     ...single,

@@ -52,7 +52,7 @@ export interface InputStreamSend<T> extends SendSnapshot<T> {
   /** Whether a send can be made: there is a run id, a token, and nothing wrong with the options. */
   readonly isReady: boolean;
   /** Queues a send that was not accepted again: by id, or the newest one. */
-  readonly retry: (id?: number) => void;
+  readonly retry: (id?: number, options?: SendOptions) => void;
   /** Cancels by id, or all that is under way. A send that has already left ends as `unknown`. */
   readonly cancel: (id?: number) => void;
   /** Forgets settled sends: back to `idle` if nothing is under way. */
@@ -117,7 +117,8 @@ export function useInputStreamSend<T>(
     return {
       send,
       sendAsync,
-      retry: (id?: number) => store()?.retry(id, { queuedSignal: mounted.signal }),
+      retry: (id?: number, options?: SendOptions) =>
+        store()?.retry(id, { signal: options?.signal, queuedSignal: mounted.signal }),
       cancel: (id?: number) => store()?.cancel(id),
       reset: () => store()?.reset(),
       leave: () => {

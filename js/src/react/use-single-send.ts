@@ -1,4 +1,5 @@
 import { useState } from "react";
+import type { SendOptions } from "../client/create-client.js";
 import type { TidegateError } from "../client/errors.js";
 import { isConclusive, type Send, type SendSnapshot } from "../store/send-store.js";
 import type { WaitingFor } from "../wasm/interface.js";
@@ -22,7 +23,7 @@ export interface SingleSend {
   /** What went wrong with the newest attempt. */
   readonly error: TidegateError | undefined;
   /** Sends again what has an unknown outcome. The task may then see it twice. */
-  readonly retry: () => void;
+  readonly retry: (options?: SendOptions) => void;
   /** Takes it back while it is queued: it is open again. */
   readonly takeBack: () => void;
 }
@@ -38,11 +39,11 @@ export function useSingleSend<T>(streamId: string, runId: string | undefined, op
   const latest = useLatest({ only, sending });
 
   const [{ retry, takeBack }] = useState(() => ({
-    retry: () => {
+    retry: (options?: SendOptions) => {
       const { only, sending } = latest.current;
       if (only?.state !== "unknown") return;
       setDoubtful(only.id);
-      sending.retry(only.id);
+      sending.retry(only.id, options);
     },
     takeBack: () => {
       const { only, sending } = latest.current;
@@ -53,5 +54,5 @@ export function useSingleSend<T>(streamId: string, runId: string | undefined, op
   const tooLate = only?.error?.code === "run-finished" && only.id !== doubtful;
   const isOpen = isReady && !only;
   const single: SingleSend = { isOpen, status, waitingFor: only?.waitingFor, error, retry, takeBack };
-  return { single, only, tooLate, send: send as (data: T) => Promise<Send<T>> };
+  return { single, only, tooLate, send: send as (data: T, options?: SendOptions) => Promise<Send<T>> };
 }

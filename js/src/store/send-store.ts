@@ -136,7 +136,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     const entry = this.#entries.findLast(
       ({ send, json }) => (id === undefined || send.id === id) && json && !isPending(send) && send.state !== "accepted",
     );
-    if (!entry) return;
+    if (!entry || signals.signal?.aborted) return;
     this.#entries = [...this.#entries.filter((other) => other !== entry), entry];
     this.#want(entry, signals);
     this.#start(entry);
