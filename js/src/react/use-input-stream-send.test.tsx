@@ -448,4 +448,27 @@ describe("tokens", () => {
     await step();
     expect(engine().of("setToken")).toEqual([[1, renewed]]);
   });
+
+  it("clear the error that an old one has caused, and no other", async () => {
+    const claims = { scopes: ["write:inputStreams:run_1"] };
+    let exp = 0;
+    const next = () => fakeJwt({ ...claims, exp: ++exp });
+    for (const [code, status] of [
+      ["token-expired", "idle"],
+      ["unauthorized", "idle"],
+      ["forbidden", "rejected"],
+    ] as const) {
+      const { result, rerender, unmount } = mount({ runId: `run_${code}`, options: { accessToken: next() } });
+      await step(() => void result.current.send(1));
+      const error = { code, retryable: false };
+      await step(() => engine().changeSend(newest("send"), { state: "rejected", error }));
+      expect(result.current).toMatchObject({ status: "rejected", error: { code } });
+      rerender({ runId: `run_${code}`, options: { accessToken: next() } });
+      await step();
+      expect(result.current.status).toBe(status);
+      expect(result.current.error?.code).toBe(status === "idle" ? undefined : code);
+      expect(result.current.sends).toMatchObject([{ state: "rejected", error: { code } }]);
+      unmount();
+    }
+  });
 });

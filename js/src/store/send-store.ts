@@ -33,7 +33,7 @@ export interface SendSnapshot<T> {
   readonly sends: readonly Send<T>[];
   /** Of the newest send; `sending` from the call to the outcome, `idle` without one or when it was cancelled. */
   readonly status: "idle" | "sending" | "accepted" | "rejected" | "unknown";
-  /** Of the newest send. Every send keeps its own in `sends`. */
+  /** Of the newest send; one that concerns the token goes when there is another token. Every send keeps its own in `sends`. */
   readonly error: TidegateError | undefined;
   /** Whether any send is under way. */
   readonly isLoading: boolean;
@@ -92,12 +92,18 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
   readonly #address: SendAddress | undefined;
   #entries: Entry<T>[] = [];
   readonly #line: SendLine | undefined;
+  /** What the newest send failed of was the token, and there is another one now. */
+  #forgiven: Send<T> | undefined;
+  #stopHearing: (() => void) | undefined;
 
   constructor(address: SendAddress | undefined) {
     super(IDLE_SENDS);
     this.#address = address;
     if (!address) return;
     const { principal } = acquirePrincipal(address.target);
+    const hear = () => this.#forgive();
+    principal.beforeToken.add(hear);
+    this.#stopHearing = () => principal.beforeToken.delete(hear);
     this.#line = new SendLine(principal, { ...address, ...address.target }, (json, connect, createdAt) => {
       const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 }, createdAt);
       entry.handle = connect((update) => this.#update(entry, update));
@@ -156,6 +162,7 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
 
   dispose(): void {
     for (const { handle } of this.#entries) handle?.forget();
+    this.#stopHearing?.();
     this.#line?.close();
     if (this.#address) releasePrincipal(this.#address.target);
   }
@@ -209,14 +216,22 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     });
   }
 
+  #forgive(): void {
+    const newest = this.#entries.at(-1)?.send;
+    if (!/^(token-|unauthorized)/.test(newest?.error?.code ?? "")) return;
+    this.#forgiven = newest;
+    this.#publish();
+  }
+
   #publish(): void {
     this.#forgetOldest();
     const sends = this.#entries.map(({ send }) => send);
     const newest = sends.at(-1);
+    const shown = newest === this.#forgiven ? undefined : newest;
     this.publish({
       sends,
-      status: newest ? statusOf(newest) : "idle",
-      error: newest?.error,
+      status: shown ? statusOf(shown) : "idle",
+      error: shown?.error,
       isLoading: sends.some(isPending),
     });
   }
