@@ -36,6 +36,25 @@ export async function answer(apiUrl: string, runId: string, data: object): Promi
   return response.status;
 }
 
+/** A run that nothing executes: what is in its streams, the test has written. */
+export async function startDesk(apiUrl: string): Promise<{ runId: string; accessToken: string }> {
+  const response = await postAsBackend(apiUrl, "/api/v1/tasks/nobody-runs-this/trigger");
+  const { id } = (await response.json()) as { id: string };
+  return { runId: id, accessToken: response.headers.get("x-trigger-jwt") ?? "" };
+}
+
+/** Ends a run. */
+export async function cancelRun(apiUrl: string, runId: string) {
+  await postAsBackend(apiUrl, `/api/v2/runs/${runId}/cancel`);
+}
+
+async function postAsBackend(apiUrl: string, path: string): Promise<Response> {
+  const headers = { authorization, "content-type": "application/json" };
+  const response = await fetch(apiUrl + path, { method: "POST", headers, body: "{}" });
+  if (!response.ok) throw new Error(`${path}: HTTP ${response.status}`);
+  return response;
+}
+
 /** A token for one run that expires in so many seconds. */
 export async function mintToken(apiUrl: string, runId: string, seconds: number): Promise<string> {
   const response = await fetch(`${apiUrl}/api/v1/auth/public-tokens`, {

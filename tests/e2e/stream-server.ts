@@ -1,10 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-
-const dist = (file: string) => fileURLToPath(new URL(`../../pkg/dist/${file}`, import.meta.url));
+import { bundlePage } from "./bundle-page.ts";
 
 /** The parts of the stream `flood`: all there from the start, and as much of them on its way as the reader lets in. */
 export const flood = Array.from({ length: 3200 }, (_, n) => "x".repeat(2 ** 16 + n));
@@ -42,17 +39,7 @@ export class StreamServer {
   }
 
   static async start(): Promise<StreamServer> {
-    const { outputFiles } = await build({
-      entryPoints: [fileURLToPath(new URL("pages/stream.tsx", import.meta.url))],
-      alias: { "tidegate/react": dist("react.js"), tidegate: dist("index.js") },
-      define: { "process.env.NODE_ENV": '"production"' },
-      jsx: "automatic",
-      bundle: true,
-      minify: true,
-      write: false,
-      format: "esm",
-    });
-    const server = new StreamServer(outputFiles[0]?.text ?? "");
+    const server = new StreamServer(await bundlePage("stream"));
     server.#server.listen(0, "127.0.0.1");
     await once(server.#server, "listening");
     return server;
