@@ -1,4 +1,4 @@
-import { answer, mintToken, readStream, statusOf } from "./api.ts";
+import { answer, cancelRun, mintToken, readStream, statusOf } from "./api.ts";
 import { expect, test } from "./fixtures.ts";
 
 test("a draft streams in, waits, is approved, and the result streams back", async ({ desk, api }) => {
@@ -23,6 +23,26 @@ test("a rejection arrives as surely as an approval", async ({ desk, api }) => {
   await expect(desk.result().getByRole("heading")).toHaveText("Rejected");
   await expect(desk.page.locator("blockquote")).toHaveText("Rejected");
   expect(await readStream(api.url, runId, "input/approval")).toEqual(['{"approved":false}']);
+});
+
+test("the streams of a finished run end, and after a reload soon", async ({ desk, page }) => {
+  await desk.startAndRead();
+  await desk.approve().click();
+  await expect(desk.result().getByRole("heading")).toHaveText("Published");
+  await expect(desk.connection()).toHaveText("Finished", { timeout: 10_000 });
+  await page.reload();
+  await expect(desk.connection()).toHaveText("Finished", { timeout: 5_000 });
+  await expect(desk.result().getByRole("heading")).toHaveText("Published");
+});
+
+test("a run that is cancelled while it waits closes the buttons and says so", async ({ desk, api, page }) => {
+  const runId = await desk.startAndRead();
+  await cancelRun(api.url, runId);
+  await expect(desk.receipt()).toHaveText("The run has ended without an answer.");
+  await expect(desk.approve()).toBeHidden();
+  await page.reload();
+  await expect(desk.receipt()).toHaveText("The run has ended without an answer.");
+  await expect(desk.connection()).toHaveText("Finished");
 });
 
 test("a double click sends one answer", async ({ desk, api }) => {

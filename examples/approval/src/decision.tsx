@@ -4,14 +4,16 @@ import { type ApprovalAnswer, useApproval } from "tidegate/react";
 interface Props {
   runId: string;
   accessToken: () => Promise<string>;
-  task: "drafting" | "waiting" | "published" | "rejected";
+  task: "drafting" | "waiting" | "published" | "rejected" | "stopped";
 }
 
 export function Decision({ runId, accessToken, task }: Props) {
   const [note, setNote] = useState("");
   const approval = useApproval(runId, { accessToken, outbox: "indexeddb" });
   const { answer, status, isOpen } = approval;
-  const over = task === "published" || task === "rejected" || approval.answered === "elsewhere";
+  const stopped = task === "stopped";
+  const over = stopped || task === "published" || task === "rejected" || approval.answered === "elsewhere";
+  const decided = stopped ? "The run has ended without an answer." : "This run has been answered.";
   const choosing = !over && isOpen;
 
   const words = {
@@ -67,8 +69,6 @@ export function Decision({ runId, accessToken, task }: Props) {
     </aside>
   );
 }
-
-const decided = "This run has been answered.";
 
 /** The answer as written in the margin: in blue once the server has it, grey until then. */
 function Mark({ approved, note, done }: ApprovalAnswer & { done: boolean }) {

@@ -19,7 +19,10 @@ export function Desk({ runId, accessToken, topic, onLeave }: Props) {
   const result = useRealtimeStream<Result>(runId, "result", { accessToken });
   const latest = result.parts.at(-1);
   const outcome = latest && latest.state !== "waiting" ? latest : undefined;
-  const drafting = latest === undefined;
+  // The run is over, by a result or without one.
+  const over = result.status === "ended";
+  const drafting = latest === undefined && !over;
+  const task = over && !outcome ? "stopped" : (latest?.state ?? "drafting");
   const failed = [draft, result].find((stream) => stream.status === "failed");
 
   const text = draft.parts.join("");
@@ -34,11 +37,11 @@ export function Desk({ runId, accessToken, topic, onLeave }: Props) {
         level={drafting ? rising(words) : outcome?.state === "rejected" ? heights.decision : undefined}
         notes={{
           draft: words ? `${words} words` : "",
-          decision: drafting || outcome ? "" : "your turn",
+          decision: drafting || outcome || over ? "" : "your turn",
           result: outcome?.state,
         }}
       >
-        <Connection stream={failed ?? (draft.status === "live" ? result : draft)} />
+        <Connection stream={failed ?? (draft.status === "live" || draft.status === "ended" ? result : draft)} />
         <code>{runId}</code>
         <button type="button" className="quiet" onClick={onLeave}>
           Start over
@@ -61,7 +64,7 @@ export function Desk({ runId, accessToken, topic, onLeave }: Props) {
           </div>
         </article>
 
-        {(latest || !failed) && <Decision runId={runId} accessToken={accessToken} task={latest?.state ?? "drafting"} />}
+        {(latest || !failed) && <Decision runId={runId} accessToken={accessToken} task={task} />}
 
         <section className="result" aria-live="polite" aria-label="Result">
           {outcome && (
