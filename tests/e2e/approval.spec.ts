@@ -1,3 +1,4 @@
+import type { Route } from "@playwright/test";
 import { answer, cancelRun, mintToken, readStream, statusOf } from "./api.ts";
 import { expect, test } from "./fixtures.ts";
 
@@ -126,5 +127,23 @@ test.describe("when another person was faster", () => {
     await expect(desk.receipt()).toHaveText(/The run has finished/);
     await expect(desk.result().getByRole("heading")).toHaveText("Rejected");
     await expect(desk.approve()).toBeHidden();
+  });
+});
+
+test.describe("when the reply is lost", () => {
+  test.use({ tolerated: [/net::ERR_/] });
+
+  test("an answer is sent again, and the server knows it though the run has finished", async ({ desk, api, page }) => {
+    const runId = await desk.startAndRead();
+    const loseReply = async (route: Route) => {
+      await route.fetch();
+      await expect(desk.result().getByRole("heading")).toHaveText("Published");
+      await route.abort("connectionreset");
+    };
+    await page.route("**/input/approval", loseReply, { times: 1 });
+    await desk.approve().click();
+    await expect(desk.receipt()).toHaveText("The task has your answer.");
+    expect(desk.sent).toHaveLength(2);
+    expect(await readStream(api.url, runId, "input/approval")).toHaveLength(1);
   });
 });

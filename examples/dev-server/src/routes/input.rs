@@ -40,7 +40,11 @@ fn try_send(app: &AppState, run: &str, stream: &str, headers: &HeaderMap, upload
     caller.must(&[("write", "inputStreams", run)])?;
     let not_ok = |status, message: &str| Refusal::NotOk(status, message.to_owned());
     let run = app.store.run(run).ok_or_else(|| not_ok(StatusCode::NOT_FOUND, "Run not found"))?;
-    if run.is_over() {
+    let key = StreamKey::input(&run.id, stream);
+    let request_key =
+        headers.get(REQUEST_KEY).filter(|_| app.config.idempotent_sends).and_then(|key| key.to_str().ok());
+    // The one that was lost may be what ended the run.
+    if run.is_over() && !request_key.is_some_and(|request_key| app.store.has(&key, request_key)) {
         return Err(not_ok(StatusCode::BAD_REQUEST, "Cannot send to input stream on a completed run"));
     }
     let data = read_data(&body)?;
@@ -52,9 +56,6 @@ fn try_send(app: &AppState, run: &str, stream: &str, headers: &HeaderMap, upload
         Some(text) => Append::new(text, &record_id),
         None => Append::without_data(&record_id),
     };
-    let request_key =
-        headers.get(REQUEST_KEY).filter(|_| app.config.idempotent_sends).and_then(|key| key.to_str().ok());
-    let key = StreamKey::input(&run.id, stream);
     match app.store.append(&key, append.once(request_key)) {
         Appended::Now => wake(app, &key),
         Appended::Before => {}

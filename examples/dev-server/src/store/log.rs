@@ -111,10 +111,15 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// Whether there is a record with this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.seen.contains(key)
+    }
+
     pub(super) fn append(&mut self, append: Append<'_>, now: u64) -> Appended {
         let is_repeat = match &append.once {
             Once::Always => false,
-            Once::Key(key) => self.seen.contains(*key),
+            Once::Key(key) => self.has(key),
             Once::Line { client, index } => self.last_line(client).is_some_and(|last| *index <= last),
         };
         if is_repeat {

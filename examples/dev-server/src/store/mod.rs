@@ -106,6 +106,11 @@ impl Store {
         self.tables().logs.entry(key.clone()).or_default().append(append, now_ms())
     }
 
+    /// Whether the log holds a record that was appended once with this key.
+    pub(crate) fn has(&self, key: &StreamKey, once: &str) -> bool {
+        self.tables().logs.get(key).is_some_and(|log| log.has(once))
+    }
+
     /// The records from a sequence number on, a bounded number of them, and where the log ends.
     pub(crate) fn read(&self, key: &StreamKey, from: u64) -> Slice {
         self.tables().logs.get(key).map_or_else(Slice::default, |log| log.read(from))

@@ -42,6 +42,10 @@ async fn a_repeated_send_is_one_record() {
         answer.is(200, json!({ "ok": true }));
         assert_eq!(answer.header("x-tidegate-idempotent"), Some("1"));
     }
+    // The answer to what ends a run may be lost too.
+    server.cancel(&run).await;
+    send("b").await.is(200, json!({ "ok": true }));
+    assert_eq!(send("c").await.status, 400);
     let batch = server.stream(&run, "input/chat").events().await.next().await.unwrap();
     assert_eq!(batch.parts().len(), 2);
 }
