@@ -13,7 +13,7 @@ extern "C" {
     pub(crate) fn free(this: &Engine) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, js_name = openPrincipal)]
-    pub(crate) fn open_principal(this: &Engine, base_url: &str, branch: Option<&str>, renewable: bool) -> u32;
+    fn open(this: &Engine, base_url: &str, branch: Option<&str>, renewable: bool, scarce: bool) -> u32;
 
     #[wasm_bindgen(method, js_name = closePrincipal)]
     pub(crate) fn close_principal(this: &Engine, principal: u32);
@@ -62,6 +62,11 @@ extern "C" {
 impl Engine {
     pub(crate) fn start(sink: JsValue) -> Self {
         JsValue::from(bindings::Engine::new(sink.unchecked_into())).unchecked_into()
+    }
+
+    /// Opens an identity whose readers need not take turns.
+    pub(crate) fn open_principal(&self, base_url: &str, branch: Option<&str>, renewable: bool) -> u32 {
+        self.open(base_url, branch, renewable, false)
     }
 }
 

@@ -135,6 +135,28 @@ impl Listener {
         }
         texts
     }
+
+    /// All parts of a stream that are still to come, up to its end.
+    pub(crate) async fn until_ended(&self, stream: u32) -> Vec<String> {
+        let mut texts = Vec::new();
+        let end = async {
+            loop {
+                match self.next("parts, or the end").await {
+                    Told::Parts(parts) if parts.subscription == stream => texts.extend(parts.texts()),
+                    Told::Event(Event::StreamChanged(change)) if change.subscription == stream => {
+                        match change.end_reason.as_deref() {
+                            None => {}
+                            Some("run-finished") if change.status == "ended" => return,
+                            Some(_) => panic!("another end was due: {change:?}"),
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        };
+        before_deadline("the end of a stream", end).await;
+        texts
+    }
 }
 
 impl Drop for Listener {

@@ -86,6 +86,23 @@ async fn a_window_that_ends_is_followed_by_another_without_a_word() {
 }
 
 #[wasm_bindgen_test]
+async fn a_stream_ends_with_its_run_and_holds_everything() {
+    let run = trigger("story", "null").await;
+    let page = Listener::new();
+    let principal = page.open(&run);
+    let stream = page.engine.subscribe(principal, &run.id, "tokens", None, None);
+    let mut texts = page.batch(stream).await.texts();
+    page.engine.send(principal, &run.id, "cancel", "true");
+    texts.extend(page.until_ended(stream).await);
+
+    // A page that comes later reads the same, and hears of the end at once.
+    let late = page.engine.subscribe(principal, &run.id, "tokens", None, None);
+    assert_eq!(page.until_ended(late).await, texts);
+    let empty = page.engine.subscribe(principal, &run.id, "nothing", None, None);
+    assert_eq!(page.until_ended(empty).await, [""; 0]);
+}
+
+#[wasm_bindgen_test]
 async fn unsubscribing_gives_the_request_up_and_ends_the_telling() {
     let run = trigger("chat", "null").await;
     let network = Network::watch();
