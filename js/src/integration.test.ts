@@ -174,6 +174,31 @@ describe.skipIf(!built)("the real core", () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  it("ends a loop once the run has finished and everything has been read, the last words too", async () => {
+    const log = ["draft"];
+    const { client, server } = await connect(({ path, headers }, response) => {
+      if (path === "/api/v3/runs/run_1") {
+        // They are written between the question and the answer.
+        log.push("last words");
+        return answerJson(response, 200, { id: "run_1", finishedAt: "2026-01-01T00:00:00.000Z" });
+      }
+      const from = Number(headers["last-event-id"] ?? -1) + 1;
+      const ping = `event: ping\ndata: {"timestamp":1,"tail":{"seq_num":${log.length},"timestamp":1}}\n\n`;
+      response.writeHead(200, { "content-type": "text/event-stream", "x-stream-version": "v2" });
+      return response.write((from < log.length ? batch(from, log.slice(from)) : "") + ping);
+    });
+    const stream = client.stream("run_1", "draft");
+    const seen: unknown[] = [];
+    for await (const part of stream) seen.push(part);
+    expect(seen).toEqual(["draft", "last words"]);
+    expect(stream).toMatchObject({ status: "ended", endReason: "run-finished" });
+    expect(server.requests.map(({ path }) => path)).toEqual([
+      "/realtime/v1/streams/run_1/draft",
+      "/api/v3/runs/run_1",
+      "/realtime/v1/streams/run_1/draft",
+    ]);
+  });
+
   it("ends a loop over a run that is not there with not-found", async () => {
     const { client } = await connect((_, response) => answerJson(response, 404, { error: "Not found" }));
     await expect(client.stream("run_1", "draft").next()).rejects.toMatchObject({ code: "not-found", status: 404 });
