@@ -127,7 +127,7 @@ pub struct Subscription {
     retry_floor_ms: u64,
     paused: bool,
     live: bool,
-    /// When to ask whether the run has finished, while connected.
+    /// When to ask whether the run has finished, while connected. Not set before the first window.
     ask_at: Instant,
     idle_ms: u64,
     /// The end of the log was seen once. A run that had finished before is found out then.
@@ -213,7 +213,10 @@ impl Subscription {
     pub fn handle_open(&mut self, now: Instant, version: StreamVersion) {
         self.backoff.succeed(now);
         self.state = State::Live(Connection { version, decoder: SseDecoder::default(), opened: now, heard: now });
-        self.ask_at = now.after(self.idle_ms);
+        // What was due before this window stays due: where windows are short, each would put it off.
+        if self.ask_at == Instant::default() {
+            self.ask_at = now.after(self.idle_ms);
+        }
         // A window that follows another is no news.
         if !core::mem::replace(&mut self.live, true) {
             self.effects.push(Effect::Status(StreamStatus::Live));
@@ -292,7 +295,8 @@ impl Subscription {
         if core::mem::replace(&mut self.run_finished, true) {
             return false;
         }
-        let connected = matches!(self.state, State::Live(_));
+        // What is on its way to a window that was asked for may be older than the end.
+        let connected = self.is_connected();
         if connected {
             self.state = State::Waiting { until: self.earliest(now) };
         }

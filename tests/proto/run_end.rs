@@ -6,7 +6,7 @@ use tidegate::proto::input::{Command, Input, News};
 
 use super::harness::{World, batch, cursor_of, status};
 
-fn ping(tail: u64) -> String {
+pub(crate) fn ping(tail: u64) -> String {
     format!("event: ping\ndata: {{\"timestamp\":1,\"tail\":{{\"seq_num\":{tail},\"timestamp\":1}}}}\n\n")
 }
 
@@ -176,6 +176,26 @@ fn readers_of_one_run_share_the_question() {
     world.open(last);
     world.chunk(last, &ping(0));
     assert_eq!(world.statuses(late).last().map(String::as_str), Some("ended"));
+}
+
+#[test]
+fn a_window_that_was_asked_for_before_the_answer_is_not_the_last() {
+    let (mut world, principal, _, window) = open();
+    let second = world.subscribe(principal, "log", None);
+    let early = world.next_request().id;
+    world.chunk(window, &ping(0));
+    let question = world.next_run_request();
+    world.tell_run(&question, true);
+    // It comes late and is old: the server sent it before the run wrote its last words and finished.
+    world.open(early);
+    world.chunk(early, &ping(0));
+    assert!(!world.statuses(second).contains(&"ended".into()));
+    world.advance(250);
+    let last = world.requests.iter().find(|request| request.url.ends_with("/log")).expect("one more window").id;
+    world.open(last);
+    world.chunk(last, &(batch(&[(0, "0")]) + &ping(1)));
+    assert_eq!(world.parts(second), ["0"]);
+    assert_eq!(world.statuses(second).last().map(String::as_str), Some("ended"));
 }
 
 #[test]

@@ -146,6 +146,8 @@ fn the_server_may_ask_for_a_longer_wait() {
     let request = world.next_request();
     world.open(request.id);
     world.chunk(request.id, "retry: 86400000\n\n");
+    let question = world.next_run_request();
+    world.tell_run(&question, false);
     world.fail(request.id);
     assert_eq!(world.due_in_ms(), Some(60_000));
 }

@@ -8,6 +8,7 @@ use tidegate::proto::input::{Command, Input};
 use tidegate::proto::random::Random;
 
 use super::harness::{World, batch, cursor_of, secret_key, seeds};
+use super::run_end::ping;
 
 const LIMIT: usize = 4;
 
@@ -91,6 +92,27 @@ fn a_connection_that_is_let_go_is_somebody_elses_at_once() {
     let window = crowd.open.remove("s0").expect("it is open");
     crowd.world.fail(window);
     assert_eq!(crowd.step(), [("s5".to_owned(), None)]);
+}
+
+#[test]
+fn all_end_with_their_run_however_long_they_were_idle() {
+    let mut crowd = Crowd::new(20);
+    let silence_ms = 600_000;
+    let ended = |crowd: &Crowd| {
+        let is_over = |&&reader: &&ChannelId| crowd.world.statuses(reader).last().is_some_and(|last| last == "ended");
+        crowd.readers.iter().filter(is_over).count()
+    };
+    while crowd.world.now_ms() < silence_ms + 120_000 && ended(&crowd) < 20 {
+        for (key, _) in crowd.step() {
+            crowd.world.chunk(crowd.open[&key], &ping(0));
+        }
+        while let Some(question) = crowd.world.run_requests.pop_front() {
+            let is_over = crowd.world.now_ms() > silence_ms;
+            crowd.world.tell_run(&question, is_over);
+        }
+        crowd.world.advance(500);
+    }
+    assert_eq!(ended(&crowd), 20, "at {} ms", crowd.world.now_ms());
 }
 
 #[test]
