@@ -6,7 +6,8 @@
 //!
 //! # Where it does more than the original
 //!
-//! - **A send is idempotent** on `x-trigger-request-idempotency-key`: a repeat answers 200 and appends nothing. Answers to sends and
+//! - **A send is idempotent** on `x-trigger-request-idempotency-key`: a repeat answers 200 and appends nothing, in a run that has
+//!   ended too. Answers to sends and
 //!   to reads carry `x-tidegate-idempotent: 1`, readable by a page, so that a client may retry where it otherwise could not. The original
 //!   ignores the key, and a repeated send is a second record.
 //! - **An append is idempotent** on `X-Part-Id`, within its stream.

@@ -12,7 +12,10 @@ import { acquirePrincipal, principalKey, releasePrincipal, type Target } from ".
 
 /** Where a stream stands. A new object per commit. */
 export interface StreamState {
-  /** `idle` means not subscribed: something is missing, or `enabled` is false. */
+  /**
+   * `idle` means not subscribed: something is missing, or `enabled` is false. `live` goes on while the run does, and `ended` comes
+   * some seconds after it, however it ended; after a long silence up to a minute.
+   */
   readonly status: "idle" | StreamStatus;
   /** Which attempt to connect this is, counted from 1 since the last one that worked; 0 while connected. */
   readonly attempt: number;
