@@ -28,6 +28,9 @@ const RETRY_CAP_MS: u64 = 60_000;
 /// How long a response head may take.
 const CONNECT_PATIENCE_MS: u64 = 30_000;
 
+/// How long an answer may take before others are let in.
+const ANSWER_MS: u64 = 8_000;
+
 /// How long a stream may be idle before it is asked whether its run has finished. Doubles with every time that it has not.
 const IDLE_MS: u64 = 3_000;
 const IDLE_CAP_MS: u64 = 60_000;
@@ -180,14 +183,23 @@ impl Subscription {
         self.last_connect.unwrap_or_default()
     }
 
+    /// From when on its turn counts. One that has had no answer yet keeps its connection for longer.
+    pub fn turn_began(&self) -> Instant {
+        match &self.state {
+            State::Live(connection) => connection.opened,
+            State::Connecting { since } => since.after(ANSWER_MS),
+            State::Waiting { .. } | State::Ended | State::Failed { .. } => Instant::default(),
+        }
+    }
+
     /// Whether it holds a connection, or is making one.
     pub const fn is_connected(&self) -> bool {
         matches!(self.state, State::Connecting { .. } | State::Live(_))
     }
 
-    /// Others want the connection. It comes back for another when it is its turn, and nothing has happened that a person should see.
-    pub fn yield_turn(&mut self, now: Instant) {
-        self.state = State::Waiting { until: self.earliest(now) };
+    /// Others want the connection, until then at least. Nothing has happened that a person should see.
+    pub fn yield_turn(&mut self, until: Instant) {
+        self.state = State::Waiting { until };
     }
 
     /// The device is offline: nothing will be tried until it is back.
@@ -223,10 +235,10 @@ impl Subscription {
     /// Bytes arrived.
     pub fn handle_chunk(&mut self, now: Instant, chunk: &[u8], random: &mut Random) -> bool {
         let State::Live(connection) = &mut self.state else { return false };
-        connection.heard = now;
+        let heard_before = core::mem::replace(&mut connection.heard, now);
         let version = connection.version;
         let mut intake = Intake { cursor: &mut self.cursor, effects: &mut self.effects, json: String::new() };
-        let (mut failed, mut caught_up) = (false, false);
+        let (mut failed, mut caught_up, mut closing) = (false, false, false);
         let fed = connection.decoder.feed(chunk, |frame| {
             // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
             if failed {
@@ -235,10 +247,15 @@ impl Subscription {
             match records::read(version, &frame, |record| intake.take(&record)) {
                 Signal::Failure => failed = true,
                 Signal::Ping { tail: Some(tail), .. } => caught_up = intake.cursor.is_at(tail),
-                Signal::Records | Signal::Ping { .. } | Signal::WindowEnd => {}
+                Signal::WindowEnd => closing = true,
+                Signal::Records | Signal::Ping { .. } => {}
             }
         });
         let heard = intake.flush();
+        // The word that a window closes is no sign of life: the silence before it counts.
+        if closing && !heard {
+            connection.heard = heard_before;
+        }
         self.retry_floor_ms = connection.decoder.retry_ms().min(RETRY_CAP_MS);
         if heard {
             self.idle_ms = IDLE_MS;
@@ -289,7 +306,7 @@ impl Subscription {
         if core::mem::replace(&mut self.run_finished, true) {
             return false;
         }
-        let connected = matches!(self.state, State::Live(_));
+        let connected = self.is_connected();
         if connected {
             self.state = State::Waiting { until: self.earliest(now) };
         }
@@ -316,7 +333,7 @@ impl Subscription {
 
     /// The server would not have that token; another is coming.
     pub fn handle_stale_token(&mut self, now: Instant) {
-        self.state = State::Waiting { until: now };
+        self.state = State::Waiting { until: self.earliest(now) };
     }
 
     /// A new token is here: a refusal of the old one is no longer the last word.

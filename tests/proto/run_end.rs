@@ -240,3 +240,35 @@ fn what_has_ended_stays_so() {
     assert!(world.requests.is_empty() && world.run_requests.is_empty());
     assert_eq!(world.statuses(reader), ["connecting", "live", "ended"]);
 }
+
+#[test]
+fn a_window_asked_for_before_the_end_was_known_is_not_the_last() {
+    let (mut world, _, reader, window) = open();
+    world.advance(2_000);
+    world.end(window);
+    let question = world.next_run_request();
+    world.advance(250);
+    let early = world.next_request();
+    // The early window's answer is on its way with an end that was none: a part is written, then the run finishes.
+    world.tell_run(&question, true);
+    world.open(early.id);
+    world.chunk(early.id, &ping(0));
+    let last = finish_window(&mut world);
+    world.open(last);
+    world.chunk(last, &(batch(&[(0, "0")]) + &ping(1)));
+    assert_eq!(world.parts(reader), ["0"]);
+    assert_eq!(world.statuses(reader), ["connecting", "live", "ended"]);
+}
+
+#[test]
+fn a_store_that_tells_no_tail_says_when_it_is_done() {
+    let (mut world, _, reader, window) = open();
+    world.chunk(window, &batch(&[(0, "0")]));
+    let last = finish(&mut world);
+    world.open(last);
+    world.chunk(last, "event: ping\ndata: {\"timestamp\":1}\n\n");
+    world.advance(1_000);
+    world.chunk(last, "data: [DONE]\n\n");
+    world.end(last);
+    assert_eq!(world.statuses(reader), ["connecting", "live", "ended"]);
+}
