@@ -1,4 +1,36 @@
 //! The life of one reader: connect, read, lose the connection, come back with the cursor.
+//!
+//! What it does with everything that can happen, which `tests/proto/transitions.rs` holds against the code. A column is a
+//! [stage](Stage), `=` leaves it as it is, an empty cell cannot happen, and `aborts` gives up the request. Rows with a word in
+//! brackets are of a reader that is held, or whose run has finished, where that makes a difference; that it is paused makes none.
+//!
+//! | | Waiting | Connecting | Live | Ended | Failed | Failed, by token |
+//! |---|---|---|---|---|---|---|
+//! | start | Connecting | | | | | |
+//! | start (held) | | | | | | |
+//! | open | | Live | = | | | |
+//! | chunk | | = | = | | | |
+//! | chunk: the log's end | | = | = | | | |
+//! | chunk: the log's end (finished) | | = | Ended, aborts | | | |
+//! | chunk: an error | | = | Waiting, aborts | | | |
+//! | end | | = | Waiting | | | |
+//! | end (finished) | | = | Ended | | | |
+//! | end: too soon | | = | Waiting | | | |
+//! | loss | | Waiting | Waiting | | | |
+//! | refusal | Failed | Failed | Failed | | | |
+//! | refusal (held) | | Failed | Failed | | | |
+//! | stale token | | Waiting | Waiting | | | |
+//! | revive | = | = | = | = | = | Waiting |
+//! | hurry | = | = | Waiting, aborts | = | = | = |
+//! | hurry (held) | = | = | = | = | = | = |
+//! | timeout | = | Waiting, aborts | Waiting, aborts | = | = | = |
+//! | timeout (held) | = | Waiting, aborts | = | = | = | = |
+//! | pause | = | | | | | |
+//! | pause (held) | | | | | | |
+//! | set reading | = | = | = | = | = | = |
+//! | run finished | = | Waiting, aborts | Waiting, aborts | = | = | = |
+//! | run finished (finished) | = | = | = | = | = | = |
+//! | yield turn | | Waiting | Waiting | | | |
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -94,6 +126,24 @@ impl fmt::Debug for Effect {
     }
 }
 
+/// Where a reader is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Without a connection, until it may make one.
+    Waiting,
+    /// It has asked for one.
+    Connecting,
+    /// It reads.
+    Live,
+    /// The run has finished, and everything has been read.
+    Ended,
+    /// Refused.
+    Failed {
+        /// Another token may mend it.
+        by_token: bool,
+    },
+}
+
 #[derive(Debug)]
 enum State {
     Waiting {
@@ -168,6 +218,17 @@ impl Subscription {
     /// Whether a connection should be made now.
     pub fn wants_request(&self, now: Instant) -> bool {
         !self.held && matches!(self.state, State::Waiting { until } if until <= now)
+    }
+
+    /// Where it is in its life.
+    pub const fn stage(&self) -> Stage {
+        match self.state {
+            State::Waiting { .. } => Stage::Waiting,
+            State::Connecting { .. } => Stage::Connecting,
+            State::Live(_) => Stage::Live,
+            State::Ended => Stage::Ended,
+            State::Failed { by_token } => Stage::Failed { by_token },
+        }
     }
 
     /// Whether more parts are wanted.

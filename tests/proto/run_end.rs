@@ -1,5 +1,7 @@
 //! A stream ends when its run has finished and the log is drained, and not before.
 
+use std::collections::BTreeMap;
+
 use tidegate::proto::http::RequestKind;
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
@@ -271,4 +273,49 @@ fn a_store_that_tells_no_tail_says_when_it_is_done() {
     world.chunk(last, "data: [DONE]\n\n");
     world.end(last);
     assert_eq!(world.statuses(reader), ["connecting", "live", "ended"]);
+}
+
+/// When the run is asked about, in ten minutes of twenty streams of twenty runs, each with a part every so often.
+fn questions(part_every_ms: u64, lost: bool) -> Vec<u64> {
+    let (mut world, principal) = World::with_token(1);
+    let mut open: BTreeMap<String, RequestId> = BTreeMap::new();
+    for n in 0..20 {
+        let subscription = world.client.next_subscription();
+        let run = &format!("run_{n}");
+        let (key, last_event_id, timeout_seconds) = ("draft", None, None);
+        world.command(Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds });
+    }
+    let (start, mut asked) = (world.now_ms(), Vec::new());
+    let mut parts = 0;
+    while world.now_ms() - start < 600_000 {
+        while let Some(request) = world.requests.pop_front() {
+            world.open(request.id);
+            world.chunk(request.id, &ping(0));
+            open.insert(request.url, request.id);
+        }
+        while let Some(question) = world.run_requests.pop_front() {
+            asked.push(world.now_ms() - start);
+            if lost { world.fail(question.id) } else { world.tell_run(&question, false) }
+        }
+        world.advance(500);
+        let due = (world.now_ms() - start) / part_every_ms;
+        for window in open.values() {
+            let chunk = if due > parts { batch(&[(due, "0")]) } else { ": ping\n\n".to_owned() };
+            world.chunk(*window, &chunk);
+        }
+        parts = due;
+    }
+    asked
+}
+
+#[test]
+fn many_runs_are_asked_about_within_the_limit() {
+    for part_every_ms in [5_000, 700_000] {
+        for lost in [false, true] {
+            let asked = questions(part_every_ms, lost);
+            let in_a_minute = |&from: &u64| asked.iter().filter(|&&at| (from..from + 60_000).contains(&at)).count();
+            let most = asked.iter().map(in_a_minute).max().unwrap_or(0);
+            assert!(most <= 46, "a part every {part_every_ms} ms: {most} questions in a minute");
+        }
+    }
 }
