@@ -50,7 +50,7 @@
 //! ([`proto::client`]), which finds the [`channel`](proto::channel) of that run and stream and adds it to its
 //! [queue](proto::send). The first in line wants a request; [`auth`](proto::auth) gives a token, or the send waits for one; a
 //! scope that is missing ends it here, before the network. The answer is [classified](proto::http::classify), the
-//! [verdict](proto::send::Verdict) says accepted, rejected, unknown or again, and one event tells.
+//! [verdict](proto::verdict::Verdict) says accepted, rejected, unknown or again, and one event tells.
 //!
 //! **A chunk of a stream.** The host hands the bytes over in one call; the channel's [reader](proto::subscription) gives them to the
 //! connection's [decoder](proto::sse), every frame to the [records](proto::records), every record past the
