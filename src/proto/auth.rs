@@ -87,16 +87,16 @@ impl Auth {
 
     /// The token for a request that is about to leave.
     pub fn token(&mut self, now: Now) -> Access {
-        let held = self.held.as_ref().filter(|_| self.problem.is_none());
+        let usable = self.usable(now.monotonic);
+        let is_fresh = usable.is_some_and(|held| held.age(now.monotonic) == Age::Fresh);
+        let usable = usable.map(|held| held.token.clone());
         if !self.renewable {
-            return match held {
-                Some(held) => Access::Granted(held.token.clone(), self.generation),
+            return match usable {
+                Some(token) => Access::Granted(token, self.generation),
                 None => Access::Denied(self.denial()),
             };
         }
-        let age = held.map_or(Age::Expired, |held| held.age(now.monotonic));
-        let usable = held.filter(|_| age != Age::Expired).map(|held| held.token.clone());
-        if age != Age::Fresh {
+        if !is_fresh {
             self.ask(now.monotonic);
         }
         match (usable, self.renewal) {
@@ -104,6 +104,16 @@ impl Auth {
             (None, Renewal::Resting(_)) if self.is_hopeless() => Access::Denied(self.denial()),
             (None, _) => Access::Wait,
         }
+    }
+
+    /// Whether [`token`](Self::token) would grant one.
+    pub fn has_token(&self, now: Instant) -> bool {
+        self.usable(now).is_some()
+    }
+
+    fn usable(&self, now: Instant) -> Option<&Held> {
+        let held = self.held.as_ref().filter(|_| self.problem.is_none())?;
+        (!self.renewable || held.age(now) != Age::Expired).then_some(held)
     }
 
     /// A token arrived: the first, a renewed one, or a new one from the application. What was held against the last is forgotten.

@@ -69,6 +69,8 @@ pub struct Principal {
     pub scarce: bool,
     /// The endpoint has said that it drops repeated sends.
     pub drops_repeats: bool,
+    /// Where the line of questions about its runs ends.
+    pub questions: Instant,
 }
 
 impl Channel {
@@ -211,7 +213,7 @@ impl Channel {
             Machine::Queue(queue) if queue.is_in_doubt() => {
                 // v1 tells neither its clock nor its end.
                 let told = match head.version {
-                    _ if head.idempotent => Finding::Absent,
+                    _ if head.idempotent => Finding::Repeatable,
                     StreamVersion::V1 => Finding::Unclear,
                     StreamVersion::V2 => return false,
                 };

@@ -19,7 +19,7 @@ use super::json::{Scanner, push_string};
 use super::output::{Event, Output};
 use super::random::Random;
 use super::run_watch::RunWatch;
-use super::send::{Forgotten, Hold, SendQueue};
+use super::send::{Hold, SendQueue};
 use super::subscription::Subscription;
 use super::table::{Queue, Table};
 use super::text::concat;
@@ -29,7 +29,7 @@ use super::time::{Instant, Now};
 /// every page and for sends too.
 const STREAM_LIMIT: usize = 4;
 
-/// How long a reader keeps its connection when others wait for one.
+/// How long a reader keeps its connection when others wait for one, and how long it then leaves it to them.
 const TURN_MS: u64 = 2_000;
 
 /// Everything Tidegate does in one page, for any number of identities.
@@ -46,8 +46,6 @@ pub struct Client {
     /// Whose a request is.
     requests: Table<RequestId, ChannelId>,
     outputs: Queue<Output>,
-    /// What was last told as due.
-    due: Option<Instant>,
     /// Readers wait for a connection until then.
     turn_ends: Option<Instant>,
 }
@@ -73,7 +71,6 @@ impl Client {
             sends: Table::default(),
             requests: Table::default(),
             outputs: Queue::default(),
-            due: None,
             turn_ends: None,
         }
     }
@@ -95,6 +92,8 @@ impl Client {
 
     /// Tells the core what happened. Call [`poll_output`](Self::poll_output) until it is idle before the next.
     pub fn handle_input(&mut self, now: Now, input: Input<'_>) {
+        // Looked up now, not when the last drain ended: a listener that calls back in may have been slow.
+        let due = self.poll_timeout();
         self.now = now;
         match input {
             Input::Command(command) => self.handle_command(command),
@@ -107,7 +106,7 @@ impl Client {
             Input::Timeout => {}
         }
         // Whatever came, and after it: what is due may pass between two looks at the clock.
-        if self.due.take_if(|due| *due <= now.monotonic).is_some() {
+        if due.is_some_and(|due| due <= now.monotonic) {
             self.handle_timeout();
         }
         self.take_turns();
@@ -118,8 +117,7 @@ impl Client {
         if let Some(output) = self.outputs.pop() {
             return output;
         }
-        self.due = self.poll_timeout();
-        Output::Idle(self.due)
+        Output::Idle(self.poll_timeout())
     }
 
     /// Deadlines that have passed are not repeated: what they allowed waits for something else now.
@@ -139,6 +137,7 @@ impl Client {
                     auth: Auth::new(renewable),
                     scarce,
                     drops_repeats: false,
+                    questions: Instant::default(),
                 };
                 self.principals.insert(principal, opened);
             }
@@ -180,14 +179,11 @@ impl Client {
                 }
             }
             Command::ForgetSend(send) => {
-                if let Some((id, queue)) = self.queue_of(send) {
-                    let forgotten = queue.forget(send);
-                    if forgotten != Forgotten::NotSettled {
-                        self.sends.remove(send);
-                    }
-                    if forgotten == Forgotten::LastOne {
-                        self.channels.remove(id);
-                    }
+                if let Some((_, queue)) = self.queue_of(send)
+                    && queue.forget(send)
+                {
+                    self.sends.remove(send);
+                    self.remove_idle_queues();
                 }
             }
             Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds } => {
@@ -231,6 +227,15 @@ impl Client {
             }
         }
         self.advance(id);
+    }
+
+    /// A queue that is empty stays for as long as it has something to remember, or until somebody looks.
+    fn remove_idle_queues(&mut self) {
+        let now = self.now.monotonic;
+        let is_idle = |channel: &Channel| matches!(&channel.machine, Machine::Queue(queue) if queue.is_idle(now));
+        for id in self.channels.keys_where(is_idle) {
+            self.channels.remove(id);
+        }
     }
 
     fn queue_of(&mut self, send: SendId) -> Option<(ChannelId, &mut SendQueue)> {
@@ -297,11 +302,6 @@ impl Client {
             channel.hold(Hold::Online);
             return false;
         }
-        if principal.scarce && channel.reader().is_some() && self.turn(id) != Turn::Now {
-            return false;
-        }
-        let Some(channel) = self.channels.get_mut(id) else { return false };
-        let Some(principal) = self.principals.get_mut(channel.principal) else { return false };
         let (token, generation) = match principal.auth.token(now) {
             Access::Granted(token, generation) => (token, generation),
             Access::Wait => {
@@ -317,6 +317,16 @@ impl Client {
             channel.refuse(Rc::new(Problem::missing_scope(scope)));
             return true;
         }
+        if let Machine::Watch(watch) = &mut channel.machine
+            && !watch.take_place(now.monotonic, &mut principal.questions)
+        {
+            return false;
+        }
+        if principal.scarce && channel.reader().is_some() && self.turn(id) != Turn::Now {
+            return false;
+        }
+        let Some(channel) = self.channels.get_mut(id) else { return false };
+        let Some(principal) = self.principals.get_mut(channel.principal) else { return false };
         let request = RequestId::new(self.ids.requests.next());
         if let Some(kind) = channel.start(now, request, token.clone(), generation) {
             let url = channel.url(&principal.base_url);
@@ -363,11 +373,11 @@ impl Client {
             let Some(reader) = channel.reader().filter(|_| base_url(channel) == base_url(mine)) else { continue };
             if reader.is_connected() {
                 open += 1;
-                let since = reader.last_turn();
+                let since = reader.turn_began();
                 if oldest.is_none_or(|(_, least)| since < least) {
                     oldest = Some((other, since));
                 }
-            } else if reader.wants_request(self.now.monotonic)
+            } else if self.wants_turn(channel)
                 && mine.reader().is_some_and(|mine| (reader.last_turn(), other) < (mine.last_turn(), id))
             {
                 return Turn::Later;
@@ -382,23 +392,30 @@ impl Client {
     /// Where readers wait for a connection, those that have had theirs for long enough make room.
     fn take_turns(&mut self) {
         self.turn_ends = None;
-        while self.give_turn() {}
+        if self.online && self.principals.values().any(|principal| principal.scarce) {
+            while self.give_turn() {}
+        }
+    }
+
+    /// Whether a reader would connect, if it were its turn.
+    fn wants_turn(&self, channel: &Channel) -> bool {
+        let now = self.now.monotonic;
+        channel.reader().is_some_and(|reader| reader.wants_request(now))
+            && self.principals.get(channel.principal).is_some_and(|owner| owner.auth.has_token(now))
     }
 
     /// `true` when a reader that waited has a connection.
     fn give_turn(&mut self) -> bool {
         for id in self.every_channel() {
             let scarce = |channel: &&Channel| self.principals.get(channel.principal).is_some_and(|owner| owner.scarce);
-            let wants =
-                |channel: &Channel| channel.reader().is_some_and(|reader| reader.wants_request(self.now.monotonic));
-            if !self.online || !self.channels.get(id).filter(scarce).is_some_and(wants) {
+            if !self.channels.get(id).filter(scarce).is_some_and(|channel| self.wants_turn(channel)) {
                 continue;
             }
             match self.turn(id) {
                 Turn::Now => {}
                 Turn::Later => continue,
                 Turn::Behind(_, until) if until > self.now.monotonic => {
-                    self.turn_ends = Some(until);
+                    self.turn_ends = Some(self.turn_ends.map_or(until, |ends| ends.min(until)));
                     continue;
                 }
                 Turn::Behind(other, _) => {
@@ -406,7 +423,7 @@ impl Client {
                     if let Some(Machine::Reader(reader)) =
                         self.channels.get_mut(other).map(|channel| &mut channel.machine)
                     {
-                        reader.yield_turn(self.now.monotonic);
+                        reader.yield_turn(self.now.monotonic.after(TURN_MS));
                     }
                 }
             }

@@ -13,7 +13,7 @@ use super::json::Scanner;
 use super::records::{self, Body, Position, Record, Signal};
 use super::sse::SseDecoder;
 use super::text::decimal;
-use super::time::{Now, UnixTime};
+use super::time::{Instant, Now, UnixTime};
 
 /// How far apart two clocks of one store may be.
 const SLACK_MS: u64 = 1_000;
@@ -25,6 +25,8 @@ pub struct Sent {
     pub at: Now,
     /// The whole request body, `{"data":…}`.
     pub body: Rc<String>,
+    /// When it was accepted, once it was.
+    pub settled: Instant,
 }
 
 /// Tells when, and nothing of what was sent.
@@ -59,12 +61,20 @@ pub enum Finding {
     Absent,
     /// Somebody else's record, or this one in other words.
     Unclear,
+    /// Nobody has looked: the receiver would drop a repeat.
+    Repeatable,
 }
+
+/// The stream could not be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
 
 /// A look into the stream, for as long as one connection.
 #[derive(Debug)]
 pub struct Inquiry {
     decoder: SseDecoder,
+    /// The sequence number that was read first.
+    from: u64,
     /// The sequence number that is read next.
     next: u64,
     /// The times of the records with the same data.
@@ -76,7 +86,7 @@ pub struct Inquiry {
 impl Inquiry {
     /// Looks among the records from `next` on.
     pub fn new(next: u64) -> Self {
-        Self { decoder: SseDecoder::default(), next, equal: Vec::new(), foreign: UnixTime::default() }
+        Self { decoder: SseDecoder::default(), from: next, next, equal: Vec::new(), foreign: UnixTime::default() }
     }
 
     /// What to send as `Last-Event-ID`.
@@ -91,32 +101,46 @@ impl Inquiry {
 
     /// Bytes arrived. A finding about `sent`, once the end of the stream has been seen. Records of `earlier`, which were accepted
     /// not long before, are not this one's.
-    pub fn handle_chunk(&mut self, now: Now, chunk: &[u8], sent: &Sent, earlier: &[Sent]) -> Option<Finding> {
+    pub fn handle_chunk(
+        &mut self,
+        now: Now,
+        chunk: &[u8],
+        sent: &Sent,
+        earlier: &[Sent],
+    ) -> Result<Option<Finding>, Broken> {
         let mut decoder = core::mem::take(&mut self.decoder);
-        let mut finding = None;
+        let (mut finding, mut broken) = (None, false);
         let fed = decoder.feed(chunk, |frame| {
             match records::read(StreamVersion::V2, &frame, |record| self.take(&record, sent, earlier)) {
+                // It is not the log that it was.
+                Signal::Ping { tail: Some(tail), .. } if tail < self.from => {
+                    self.next = 0;
+                    finding = Some(Finding::Unclear);
+                }
                 Signal::Ping { time, tail: Some(tail) } if tail <= self.next => {
                     finding = Some(self.conclude(now, time, sent, earlier))
                 }
-                Signal::Failure => finding = Some(Finding::Unclear),
+                Signal::Failure => broken = true,
                 Signal::Records | Signal::Ping { .. } | Signal::WindowEnd => {}
             }
         });
         self.decoder = decoder;
-        if fed.is_err() { Some(Finding::Unclear) } else { finding }
+        if broken || fed.is_err() { Err(Broken) } else { Ok(finding) }
     }
 
     fn take(&mut self, Record { position, time, body }: &Record<'_>, sent: &Sent, earlier: &[Sent]) {
-        if let Position::Sequence(number) = position {
+        if let Position::Sequence(number) = *position {
+            // What is behind has been somebody's already.
+            if number < self.next {
+                return;
+            }
             self.next = number.saturating_add(1);
         }
-        // One without a time may be of any time.
-        let time = time.unwrap_or(UnixTime::from_millis(u64::MAX));
-        if sent.is_in(body) {
-            self.equal.push(time);
-        } else if *body != Body::Skipped && !earlier.iter().any(|sent| sent.is_in(body)) {
-            self.foreign = self.foreign.max(time);
+        match *time {
+            Some(time) if sent.is_in(body) => self.equal.push(time),
+            _ if *body == Body::Skipped || earlier.iter().any(|sent| sent.is_in(body)) => {}
+            // One without a time may be of any time.
+            _ => self.foreign = self.foreign.max(time.unwrap_or(UnixTime::from_millis(u64::MAX))),
         }
     }
 

@@ -11,6 +11,10 @@ const AGAIN: BackoffPolicy = BackoffPolicy { first_ms: 1_000, cap_ms: 60_000, st
 /// Two questions are never closer than this, however many readers ask. The route allows a public token 60 requests a minute.
 const MIN_INTERVAL_MS: u64 = 5_000;
 
+/// The questions of one principal, over all runs: so many at once, then one in so long. A quarter of the minute's are left for others.
+const AT_ONCE_MS: u64 = 30_000;
+const SPACING_MS: u64 = 2_000;
+
 /// How long an answer may take.
 const PATIENCE_MS: u64 = 30_000;
 
@@ -21,6 +25,8 @@ pub struct RunWatch {
     finished: bool,
     /// The question under way, and how long its answer may take.
     asked: Option<Instant>,
+    /// It has its place in the line of questions.
+    in_line: bool,
     not_before: Instant,
     backoff: Backoff,
 }
@@ -28,7 +34,7 @@ pub struct RunWatch {
 impl Default for RunWatch {
     fn default() -> Self {
         let not_before = Instant::default();
-        Self { wanted: false, finished: false, asked: None, not_before, backoff: Backoff::new(AGAIN) }
+        Self { wanted: false, finished: false, asked: None, in_line: false, not_before, backoff: Backoff::new(AGAIN) }
     }
 }
 
@@ -48,8 +54,19 @@ impl RunWatch {
         self.wanted && !self.finished && self.asked.is_none() && self.not_before <= now
     }
 
+    /// Takes a place at the end of the line, once for each question. `true` when it is its turn.
+    pub fn take_place(&mut self, now: Instant, end: &mut Instant) -> bool {
+        if !core::mem::replace(&mut self.in_line, true) {
+            let place = (*end).max(now);
+            *end = place.after(SPACING_MS);
+            self.not_before = now.after(place.since(now.after(AT_ONCE_MS)));
+        }
+        self.not_before <= now
+    }
+
     /// Makes the request.
     pub const fn start(&mut self, now: Instant) -> RequestKind {
+        self.in_line = false;
         self.asked = Some(now.after(PATIENCE_MS));
         self.not_before = now.after(MIN_INTERVAL_MS);
         RequestKind::Run

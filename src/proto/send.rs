@@ -9,7 +9,7 @@ use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};
 use super::http::RequestKind;
 use super::id::SendId;
-use super::inquiry::{Finding, Inquiry, Sent};
+use super::inquiry::{Broken, Finding, Inquiry, Sent};
 use super::random::Random;
 use super::table::{Queue, Table};
 use super::time::{Instant, Now};
@@ -32,7 +32,8 @@ const ASKING_PATIENCE_MS: u64 = 15_000;
 /// How often it is asked.
 const QUESTIONS: u32 = 4;
 
-/// How long an accepted send is remembered, so that its record is not taken for that of a later one with the same data.
+/// How long an accepted send is remembered, so that its record is not taken for that of a later one with the same data: longer
+/// than an answer of the stream takes.
 const MEMORY_MS: u64 = 20_000;
 
 /// Where a send stands.
@@ -76,17 +77,6 @@ pub struct SendChanged {
     pub attempt: u32,
 }
 
-/// What became of a send that was to be forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forgotten {
-    /// It is still under way: it stays.
-    NotSettled,
-    /// It is gone.
-    Gone,
-    /// It is gone, and nothing is left in the queue.
-    LastOne,
-}
-
 struct Send {
     body: Rc<String>,
     idempotency_key: Rc<String>,
@@ -113,8 +103,8 @@ struct Doubt {
     sent: Sent,
     problem: Rc<Problem>,
     questions: u32,
-    /// The question under way, and how long its answer may take.
-    inquiry: Option<(Inquiry, Instant)>,
+    /// The question under way, and when it was asked.
+    inquiry: Option<(Inquiry, Now)>,
 }
 
 /// The send machine of one stream. It has one request at most; methods that answer `bool` say whether that is to be given up.
@@ -191,7 +181,7 @@ impl SendQueue {
         if let Some(doubt) = &mut self.doubt {
             let inquiry = Inquiry::new(self.next);
             let last_event_id = inquiry.last_event_id();
-            doubt.inquiry = Some((inquiry, now.monotonic.after(ASKING_PATIENCE_MS)));
+            doubt.inquiry = Some((inquiry, now));
             return Some(RequestKind::Stream { last_event_id, timeout_seconds: Some(1) });
         }
         let id = self.waiting.pop()?;
@@ -199,7 +189,7 @@ impl SendQueue {
         send.attempt += 1;
         let body = Rc::clone(&send.body);
         let kind = RequestKind::Send { body: Rc::clone(&body), idempotency_key: Rc::clone(&send.idempotency_key) };
-        self.in_flight = Some((id, Sent { at: now, body }));
+        self.in_flight = Some((id, Sent { at: now, body, settled: now.monotonic }));
         self.set(id, SendState::Sending);
         Some(kind)
     }
@@ -209,8 +199,8 @@ impl SendQueue {
         let Some((id, sent)) = self.in_flight.take() else { return };
         match verdict {
             Verdict::Accepted => {
-                self.accepted.retain(|earlier| now.monotonic.since(earlier.at.monotonic) < MEMORY_MS);
-                self.accepted.push(sent);
+                self.accepted.retain(|earlier| is_recent(earlier, now.monotonic));
+                self.accepted.push(Sent { settled: now.monotonic, ..sent });
                 self.end(id, SendState::Accepted);
             }
             Verdict::Rejected(problem) => self.reject(id, problem),
@@ -230,8 +220,17 @@ impl SendQueue {
 
     /// Bytes of the stream that was asked.
     pub fn handle_chunk(&mut self, now: Now, chunk: &[u8], random: &mut Random) -> bool {
-        let Some(Doubt { sent, inquiry: Some((inquiry, _)), .. }) = &mut self.doubt else { return false };
-        let Some(finding) = inquiry.handle_chunk(now, chunk, sent, &self.accepted) else { return false };
+        let Some(Doubt { sent, inquiry: Some((inquiry, asked)), .. }) = &mut self.doubt else { return false };
+        // What was asked before the device slept may have been answered before it did: nobody knows how long ago.
+        let is_stale = now.wall.as_millis().saturating_sub(asked.wall.as_millis()) > ASKING_PATIENCE_MS;
+        let finding = match inquiry.handle_chunk(now, chunk, sent, &self.accepted) {
+            Ok(finding) if !is_stale => finding,
+            Ok(_) | Err(Broken) => {
+                self.ask_again(now.monotonic, 0, random);
+                return true;
+            }
+        };
+        let Some(finding) = finding else { return false };
         // Of what is behind, nothing can be a later send's.
         self.next = inquiry.next();
         self.accepted.clear();
@@ -246,6 +245,12 @@ impl SendQueue {
             Finding::Arrived => self.end(send, SendState::Accepted),
             // What is not there after a minute may still be on its way.
             Finding::Absent if problem.code != ErrorCode::Timeout => self.again(now, send, 0, problem, random),
+            Finding::Repeatable => {
+                if let Some(send) = self.sends.get_mut(send) {
+                    send.doubtful = true;
+                }
+                self.again(now, send, 0, problem, random);
+            }
             Finding::Absent | Finding::Unclear => self.end(send, SendState::Unknown(problem)),
         }
     }
@@ -299,13 +304,18 @@ impl SendQueue {
         }
     }
 
-    /// Drops a settled send.
-    pub fn forget(&mut self, id: SendId) -> Forgotten {
+    /// Whether there is nothing in it and nothing to remember.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        self.sends.is_empty() && !self.accepted.iter().any(|sent| is_recent(sent, now))
+    }
+
+    /// Drops a settled send. `false` when it is still under way: it stays.
+    pub fn forget(&mut self, id: SendId) -> bool {
         if let Some(SendState::Queued(_) | SendState::Sending) = self.sends.get(id).map(|send| &send.state) {
-            return Forgotten::NotSettled;
+            return false;
         }
         self.sends.remove(id);
-        if self.sends.is_empty() { Forgotten::LastOne } else { Forgotten::Gone }
+        true
     }
 
     /// Tries the first in line now: the cause of its delay may be gone.
@@ -347,7 +357,7 @@ impl SendQueue {
     /// When the answer to the request under way is overdue.
     fn deadline(&self) -> Option<Instant> {
         match &self.doubt {
-            Some(doubt) => doubt.inquiry.as_ref().map(|(_, deadline)| *deadline),
+            Some(doubt) => doubt.inquiry.as_ref().map(|(_, asked)| asked.monotonic.after(ASKING_PATIENCE_MS)),
             None => self.in_flight.as_ref().map(|(_, sent)| sent.at.monotonic.after(PATIENCE_MS)),
         }
     }
@@ -388,4 +398,8 @@ impl SendQueue {
         send.state = state.clone();
         self.changes.push(SendChanged { send: id, state, attempt: send.attempt });
     }
+}
+
+fn is_recent(accepted: &Sent, now: Instant) -> bool {
+    now.since(accepted.settled) < MEMORY_MS
 }

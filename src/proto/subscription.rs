@@ -1,4 +1,36 @@
 //! The life of one reader: connect, read, lose the connection, come back with the cursor.
+//!
+//! What it does with everything that can happen, which `tests/proto/transitions.rs` holds against the code. A column is a
+//! [stage](Stage), `=` leaves it as it is, an empty cell cannot happen, and `aborts` gives up the request. Rows with a word in
+//! brackets are of a reader that is held, or whose run has finished, where that makes a difference; that it is paused makes none.
+//!
+//! | | Waiting | Connecting | Live | Ended | Failed | Failed, by token |
+//! |---|---|---|---|---|---|---|
+//! | start | Connecting | | | | | |
+//! | start (held) | | | | | | |
+//! | open | | Live | = | | | |
+//! | chunk | | = | = | | | |
+//! | chunk: the log's end | | = | = | | | |
+//! | chunk: the log's end (finished) | | = | Ended, aborts | | | |
+//! | chunk: an error | | = | Waiting, aborts | | | |
+//! | end | | = | Waiting | | | |
+//! | end (finished) | | = | Ended | | | |
+//! | end: too soon | | = | Waiting | | | |
+//! | loss | | Waiting | Waiting | | | |
+//! | refusal | Failed | Failed | Failed | | | |
+//! | refusal (held) | | Failed | Failed | | | |
+//! | stale token | | Waiting | Waiting | | | |
+//! | revive | = | = | = | = | = | Waiting |
+//! | hurry | = | = | Waiting, aborts | = | = | = |
+//! | hurry (held) | = | = | = | = | = | = |
+//! | timeout | = | Waiting, aborts | Waiting, aborts | = | = | = |
+//! | timeout (held) | = | Waiting, aborts | = | = | = | = |
+//! | pause | = | | | | | |
+//! | pause (held) | | | | | | |
+//! | set reading | = | = | = | = | = | = |
+//! | run finished | = | Waiting, aborts | Waiting, aborts | = | = | = |
+//! | run finished (finished) | = | = | = | = | = | = |
+//! | yield turn | | Waiting | Waiting | | | |
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -27,6 +59,9 @@ const RETRY_CAP_MS: u64 = 60_000;
 
 /// How long a response head may take.
 const CONNECT_PATIENCE_MS: u64 = 30_000;
+
+/// How long an answer may take before others are let in.
+const ANSWER_MS: u64 = 8_000;
 
 /// How long a stream may be idle before it is asked whether its run has finished. Doubles with every time that it has not.
 const IDLE_MS: u64 = 3_000;
@@ -89,6 +124,24 @@ impl fmt::Debug for Effect {
             Self::Unreadable { id, reason } => write!(f, "Unreadable({id:?}, {reason:?})"),
         }
     }
+}
+
+/// Where a reader is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Without a connection, until it may make one.
+    Waiting,
+    /// It has asked for one.
+    Connecting,
+    /// It reads.
+    Live,
+    /// The run has finished, and everything has been read.
+    Ended,
+    /// Refused.
+    Failed {
+        /// Another token may mend it.
+        by_token: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -167,6 +220,17 @@ impl Subscription {
         !self.held && matches!(self.state, State::Waiting { until } if until <= now)
     }
 
+    /// Where it is in its life.
+    pub const fn stage(&self) -> Stage {
+        match self.state {
+            State::Waiting { .. } => Stage::Waiting,
+            State::Connecting { .. } => Stage::Connecting,
+            State::Live(_) => Stage::Live,
+            State::Ended => Stage::Ended,
+            State::Failed { by_token } => Stage::Failed { by_token },
+        }
+    }
+
     /// Whether more parts are wanted.
     pub fn set_reading(&mut self, now: Instant, wanted: bool) {
         self.held = !wanted;
@@ -180,14 +244,23 @@ impl Subscription {
         self.last_connect.unwrap_or_default()
     }
 
+    /// From when on its turn counts. One that has had no answer yet keeps its connection for longer.
+    pub fn turn_began(&self) -> Instant {
+        match &self.state {
+            State::Live(connection) => connection.opened,
+            State::Connecting { since } => since.after(ANSWER_MS),
+            State::Waiting { .. } | State::Ended | State::Failed { .. } => Instant::default(),
+        }
+    }
+
     /// Whether it holds a connection, or is making one.
     pub const fn is_connected(&self) -> bool {
         matches!(self.state, State::Connecting { .. } | State::Live(_))
     }
 
-    /// Others want the connection. It comes back for another when it is its turn, and nothing has happened that a person should see.
-    pub fn yield_turn(&mut self, now: Instant) {
-        self.state = State::Waiting { until: self.earliest(now) };
+    /// Others want the connection, until then at least. Nothing has happened that a person should see.
+    pub fn yield_turn(&mut self, until: Instant) {
+        self.state = State::Waiting { until };
     }
 
     /// The device is offline: nothing will be tried until it is back.
@@ -226,10 +299,10 @@ impl Subscription {
     /// Bytes arrived.
     pub fn handle_chunk(&mut self, now: Instant, chunk: &[u8], random: &mut Random) -> bool {
         let State::Live(connection) = &mut self.state else { return false };
-        connection.heard = now;
+        let heard_before = core::mem::replace(&mut connection.heard, now);
         let version = connection.version;
         let mut intake = Intake { cursor: &mut self.cursor, effects: &mut self.effects, json: String::new() };
-        let (mut failed, mut caught_up) = (false, false);
+        let (mut failed, mut caught_up, mut closing) = (false, false, false);
         let fed = connection.decoder.feed(chunk, |frame| {
             // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
             if failed {
@@ -241,10 +314,15 @@ impl Subscription {
                     intake.cursor.settle(tail);
                     caught_up = intake.cursor.is_at(tail);
                 }
-                Signal::Records | Signal::Ping { .. } | Signal::WindowEnd => {}
+                Signal::WindowEnd => closing = true,
+                Signal::Records | Signal::Ping { .. } => {}
             }
         });
         let heard = intake.flush();
+        // The word that a window closes is no sign of life: the silence before it counts.
+        if closing && !heard {
+            connection.heard = heard_before;
+        }
         self.retry_floor_ms = connection.decoder.retry_ms().min(RETRY_CAP_MS);
         if heard {
             self.idle_ms = IDLE_MS;
@@ -323,7 +401,7 @@ impl Subscription {
 
     /// The server would not have that token; another is coming.
     pub fn handle_stale_token(&mut self, now: Instant) {
-        self.state = State::Waiting { until: now };
+        self.state = State::Waiting { until: self.earliest(now) };
     }
 
     /// A new token is here: a refusal of the old one is no longer the last word.

@@ -304,3 +304,125 @@ fn nothing_is_asked_offline() {
     scene.tell(&question, 0, &[(599_900, "1")]);
     assert_eq!(scene.world.state(send), "accepted");
 }
+
+#[test]
+fn a_send_that_the_page_has_forgotten_is_remembered_here() {
+    let mut scene = Scene::new();
+    let first = scene.send("1");
+    scene.accept_next();
+    scene.world.command(Command::ForgetSend(first));
+    scene.world.advance(100);
+    let (second, _, question) = scene.lose("1");
+    scene.tell(&question, 0, &[(2_090, "1")]);
+    assert_eq!(scene.world.state(second), "queued:backoff", "the record is the first one's");
+}
+
+#[test]
+fn an_answer_that_was_long_in_coming_is_remembered_as_long() {
+    let mut scene = Scene::new();
+    scene.send("1");
+    let slow = scene.world.next_request();
+    scene.world.advance(25_000);
+    scene.world.answer(slow.id, status(200), OK);
+    scene.send("2");
+    scene.accept_next();
+    let (third, _, question) = scene.lose("1");
+    scene.tell(&question, 0, &[(2_100, "1"), (2_050, "2")]);
+    assert_eq!(scene.world.state(third), "queued:backoff", "the record is the first one's");
+}
+
+#[test]
+fn what_a_server_would_drop_may_still_have_arrived() {
+    let lost = || {
+        let mut scene = Scene::new();
+        let (send, _, question) = scene.lose("1");
+        let head = ResponseHead { version: StreamVersion::V2, idempotent: true, ..status(200) };
+        scene.world.input(Input::News(question.id, News::Head(head)));
+        (scene, send)
+    };
+    let (mut scene, send) = lost();
+    scene.world.command(Command::CancelSend(send));
+    assert_eq!(scene.world.state(send), "unknown:aborted");
+    let (mut scene, send) = lost();
+    while scene.world.requests.is_empty() {
+        assert!(scene.world.jump());
+    }
+    let repeat = scene.world.next_request();
+    let body = "{\"ok\":false,\"error\":\"Cannot send to input stream on a completed run\"}";
+    scene.world.answer(repeat.id, status(400), body);
+    assert_eq!(scene.world.state(send), "unknown:run-finished");
+}
+
+#[test]
+fn a_stream_that_cannot_be_read_on_is_asked_again() {
+    let mut scene = Scene::new();
+    scene.send("1");
+    scene.accept_next();
+    let (second, _, question) = scene.lose("2");
+    scene.world.open(question.id);
+    scene.world.chunk(question.id, "event: error\ndata: away\n\n");
+    assert_eq!(scene.world.state(second), "sending");
+    let question = scene.question();
+    assert_eq!(cursor_of(&question), None, "nothing of it was seen");
+    scene.tell(&question, 0, &[(3_000, "1")]);
+    assert_eq!(scene.world.state(second), "queued:backoff", "the record is the first one's");
+}
+
+#[test]
+fn a_record_without_a_time_may_be_of_any_time() {
+    for json in ["1", "2"] {
+        let mut scene = Scene::new();
+        let (send, _, question) = scene.lose("1");
+        let log = input_log(0, &[(77, json)], scene.store_now()).replace(",\"timestamp\":77", "");
+        scene.world.open(question.id);
+        scene.world.chunk(question.id, &log);
+        assert_eq!(scene.world.state(send), "unknown:blocked", "{json}");
+    }
+}
+
+#[test]
+fn a_log_that_begins_anew_is_read_from_its_beginning() {
+    let mut scene = Scene::new();
+    let (_, _, question) = scene.lose("1");
+    scene.tell(&question, 0, &[(50_000, "0"), (1_900, "1")]);
+    let (second, _, question) = scene.lose("2");
+    assert_eq!(cursor_of(&question).as_deref(), Some("1"));
+    // The log has one record: the second send's.
+    scene.tell(&question, 1, &[]);
+    assert_eq!(scene.world.state(second), "unknown:blocked", "what is behind the end proves nothing");
+    let (third, _, question) = scene.lose("3");
+    assert_eq!(cursor_of(&question), None);
+    scene.tell(&question, 0, &[(5_000, "2"), (1_900, "3")]);
+    assert_eq!(scene.world.state(third), "accepted");
+}
+
+#[test]
+fn what_was_claimed_is_not_claimed_again() {
+    let mut scene = Scene::new();
+    let (first, _, question) = scene.lose("1");
+    scene.tell(&question, 0, &[(1_900, "1")]);
+    assert_eq!(scene.world.state(first), "accepted");
+    let (second, _, question) = scene.lose("1");
+    // Somebody between has dropped `Last-Event-ID`, and the answer is slow.
+    let now = scene.store_now();
+    scene.world.advance(6_000);
+    scene.world.open(question.id);
+    scene.world.chunk(question.id, &input_log(0, &[(now - 3_900, "1")], now));
+    assert_eq!(scene.world.state(second), "queued:backoff");
+}
+
+#[test]
+fn an_answer_from_before_a_sleep_tells_no_time() {
+    let mut scene = Scene::new();
+    scene.world.advance(600_000);
+    let (send, _, question) = scene.lose("1");
+    let log = input_log(0, &[(scene.store_now() - 300_000, "1")], scene.store_now());
+    // It was in the network's hands when the device fell asleep.
+    scene.world.sleep(3_600_000);
+    scene.world.open(question.id);
+    scene.world.chunk(question.id, &log);
+    assert_eq!(scene.world.state(send), "sending");
+    let question = scene.question();
+    scene.tell(&question, 0, &[(3_902_000, "1")]);
+    assert_eq!(scene.world.state(send), "queued:backoff");
+}

@@ -32,6 +32,14 @@ pub(crate) struct World {
     /// Whose body is to be left unread, or read on.
     pub(crate) readings: Vec<(RequestId, bool)>,
     pub(crate) events: Vec<Event>,
+    /// Requests in the order in which they were made and were over, and when.
+    pub(crate) journal: Vec<(u64, Entry)>,
+}
+
+/// What became of a request.
+pub(crate) enum Entry {
+    Made(OutgoingRequest),
+    Over(RequestId),
 }
 
 impl World {
@@ -46,6 +54,7 @@ impl World {
             aborted: Vec::new(),
             readings: Vec::new(),
             events: Vec::new(),
+            journal: Vec::new(),
         }
     }
 
@@ -81,9 +90,20 @@ impl World {
     pub(crate) fn input(&mut self, input: Input<'_>) {
         let wall = UnixTime::from_millis(self.wall_ms());
         let now = Now { monotonic: Instant::from_millis(self.now_ms), wall };
+        if let Input::News(id, news) = input
+            && news.is_last()
+        {
+            self.journal.push((self.now_ms, Entry::Over(id)));
+        }
         self.client.handle_input(now, input);
         loop {
-            match self.client.poll_output() {
+            let output = self.client.poll_output();
+            match &output {
+                Output::Request(request) => self.journal.push((self.now_ms, Entry::Made(request.clone()))),
+                Output::Abort(id) => self.journal.push((self.now_ms, Entry::Over(*id))),
+                Output::SetReading(..) | Output::Event(_) | Output::Idle(_) => {}
+            }
+            match output {
                 Output::Request(request) if request.kind == RequestKind::Run => self.run_requests.push_back(request),
                 Output::Request(request) => self.requests.push_back(request),
                 Output::Abort(id) => {

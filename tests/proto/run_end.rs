@@ -1,5 +1,7 @@
 //! A stream ends when its run has finished and the log is drained, and not before.
 
+use std::collections::BTreeMap;
+
 use tidegate::proto::http::RequestKind;
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
@@ -259,4 +261,81 @@ fn what_has_ended_stays_so() {
     world.advance(600_000);
     assert!(world.requests.is_empty() && world.run_requests.is_empty());
     assert_eq!(world.statuses(reader), ["connecting", "live", "ended"]);
+}
+
+#[test]
+fn a_window_asked_for_before_the_end_was_known_is_not_the_last() {
+    let (mut world, _, reader, window) = open();
+    world.advance(2_000);
+    world.end(window);
+    let question = world.next_run_request();
+    world.advance(250);
+    let early = world.next_request();
+    // The early window's answer is on its way with an end that was none: a part is written, then the run finishes.
+    world.tell_run(&question, true);
+    world.open(early.id);
+    world.chunk(early.id, &ping(0));
+    let last = finish_window(&mut world);
+    world.open(last);
+    world.chunk(last, &(batch(&[(0, "0")]) + &ping(1)));
+    assert_eq!(world.parts(reader), ["0"]);
+    assert_eq!(world.statuses(reader), ["connecting", "live", "ended"]);
+}
+
+#[test]
+fn a_store_that_tells_no_tail_says_when_it_is_done() {
+    let (mut world, _, reader, window) = open();
+    world.chunk(window, &batch(&[(0, "0")]));
+    let last = finish(&mut world);
+    world.open(last);
+    world.chunk(last, "event: ping\ndata: {\"timestamp\":1}\n\n");
+    world.advance(1_000);
+    world.chunk(last, "data: [DONE]\n\n");
+    world.end(last);
+    assert_eq!(world.statuses(reader), ["connecting", "live", "ended"]);
+}
+
+/// When the run is asked about, in ten minutes of twenty streams of twenty runs, each with a part every so often.
+fn questions(part_every_ms: u64, lost: bool) -> Vec<u64> {
+    let (mut world, principal) = World::with_token(1);
+    let mut open: BTreeMap<String, RequestId> = BTreeMap::new();
+    for n in 0..20 {
+        let subscription = world.client.next_subscription();
+        let run = &format!("run_{n}");
+        let (key, last_event_id, timeout_seconds) = ("draft", None, None);
+        world.command(Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds });
+    }
+    let (start, mut asked) = (world.now_ms(), Vec::new());
+    let mut parts = 0;
+    while world.now_ms() - start < 600_000 {
+        while let Some(request) = world.requests.pop_front() {
+            world.open(request.id);
+            world.chunk(request.id, &ping(0));
+            open.insert(request.url, request.id);
+        }
+        while let Some(question) = world.run_requests.pop_front() {
+            asked.push(world.now_ms() - start);
+            if lost { world.fail(question.id) } else { world.tell_run(&question, false) }
+        }
+        world.advance(500);
+        let due = (world.now_ms() - start) / part_every_ms;
+        for window in open.values() {
+            let chunk = if due > parts { batch(&[(due, "0")]) } else { ": ping\n\n".to_owned() };
+            world.chunk(*window, &chunk);
+        }
+        parts = due;
+    }
+    asked
+}
+
+#[test]
+fn many_runs_are_asked_about_within_the_limit() {
+    for part_every_ms in [5_000, 700_000] {
+        for lost in [false, true] {
+            let asked = questions(part_every_ms, lost);
+            let in_a_minute = |&from: &u64| asked.iter().filter(|&&at| (from..from + 60_000).contains(&at)).count();
+            let most = asked.iter().map(in_a_minute).max().unwrap_or(0);
+            assert!(most <= 46, "a part every {part_every_ms} ms: {most} questions in a minute");
+        }
+    }
 }

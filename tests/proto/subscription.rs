@@ -1,8 +1,9 @@
 //! Readers: resume, backoff, stalls, refusals, tokens.
 
-use tidegate::proto::http::ResponseHead;
-use tidegate::proto::input::{Command, Input};
-use tidegate::proto::output::Event;
+use tidegate::proto::http::{RequestFailure, ResponseHead};
+use tidegate::proto::input::{Command, Input, News};
+use tidegate::proto::output::{Event, Output};
+use tidegate::proto::time::{Instant, Now, UnixTime};
 
 use super::harness::{EPOCH_MS, World, batch, cursor_of, run_token, status};
 
@@ -179,6 +180,7 @@ fn an_expired_token_is_renewed_without_a_word() {
     let request = world.next_request();
     world.answer(request.id, status(401), "{\"error\":\"Public Access Token is invalid\"}");
     world.command(Command::SetToken(principal, &run_token(EPOCH_MS + 1, 900)));
+    world.advance(250);
     let request = world.next_request();
     world.open(request.id);
     assert_eq!(world.statuses(reader), ["connecting", "live"]);
@@ -375,4 +377,43 @@ fn from_the_end_on_means_from_where_it_was_first_seen() {
     world.open(second.id);
     world.chunk(second.id, &batch(&[(6, "6")]));
     assert_eq!(world.parts(reader), ["6"]);
+}
+
+#[test]
+fn what_falls_due_while_a_listener_is_slow_is_done() {
+    let (mut world, principal) = World::with_token(1);
+    world.subscribe(principal, "draft", None);
+    let window = world.next_request();
+    world.open(window.id);
+    world.advance(1_000);
+    let at = |ms: u64| {
+        let now = 2_000 + ms;
+        Now { monotonic: Instant::from_millis(now), wall: UnixTime::from_millis(EPOCH_MS + now) }
+    };
+    // The news is told while the next thing happens: the drain is over only after both.
+    world.client.handle_input(at(0), Input::News(window.id, News::Failed(RequestFailure::Network)));
+    world.client.handle_input(at(600), Input::Command(Command::SetRenewable(principal, false)));
+    let mut connects = 0;
+    let due = loop {
+        match world.client.poll_output() {
+            Output::Request(_) => connects += 1,
+            Output::Idle(due) => break due,
+            Output::Abort(_) | Output::SetReading(..) | Output::Event(_) => {}
+        }
+    };
+    assert_eq!(connects, 1, "the next look at the clock would be at {due:?}");
+}
+
+#[test]
+fn a_renewed_token_is_no_reason_to_hurry() {
+    let mut world = World::new(1);
+    let principal = world.open_principal(true);
+    world.command(Command::SetToken(principal, "tr_dev_1"));
+    world.subscribe(principal, "draft", None);
+    let first = world.next_request();
+    world.answer(first.id, status(401), "{}");
+    world.command(Command::SetToken(principal, "tr_dev_2"));
+    assert!(world.requests.is_empty());
+    world.advance(250);
+    world.next_request();
 }

@@ -7,7 +7,7 @@ use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
 use tidegate::proto::input::{Command, Input};
 use tidegate::proto::random::Random;
 
-use super::harness::{World, batch, cursor_of, secret_key, seeds};
+use super::harness::{World, batch, blind_token, cursor_of, secret_key, seeds};
 use super::run_end::ping;
 
 const LIMIT: usize = 4;
@@ -182,4 +182,74 @@ fn all_is_read_that_was_written() {
             assert_eq!(crowd.world.parts(reader), expected, "seed {seed}, stream {number}");
         }
     }
+}
+
+#[test]
+fn turns_end_in_time_at_every_server() {
+    let mut crowd = Crowd::new(LIMIT + 1);
+    crowd.step();
+    crowd.world.advance(1_000);
+    let elsewhere = open_scarce(&mut crowd.world, "http://localhost:4040");
+    for n in 0..=LIMIT {
+        crowd.world.subscribe(elsewhere, &format!("e{n}"), None);
+    }
+    crowd.world.requests.clear();
+    crowd.world.advance(1_000);
+    let urls: Vec<_> = crowd.world.requests.iter().map(|request| request.url.clone()).collect();
+    assert_eq!(urls.len(), 1, "{urls:?}");
+    assert!(urls[0].ends_with("/s4"), "{urls:?}");
+}
+
+#[test]
+fn who_has_no_token_keeps_nobody_waiting() {
+    let mut world = World::new(1);
+    let without = world.client.next_principal();
+    let base_url = "http://localhost:3030";
+    let open = Command::OpenPrincipal { principal: without, base_url, branch: None, renewable: true, scarce: true };
+    world.command(open);
+    world.subscribe(without, "early", None);
+    let with = open_scarce(&mut world, base_url);
+    world.subscribe(with, "late", None);
+    assert_eq!(world.requests.len(), 1, "connections are free");
+}
+
+#[test]
+fn who_is_refused_takes_nobodys_connection() {
+    let mut crowd = Crowd::new(LIMIT);
+    crowd.step();
+    let refused = crowd.world.client.next_principal();
+    let base_url = "http://localhost:3030";
+    crowd.world.command(Command::OpenPrincipal {
+        principal: refused,
+        base_url,
+        branch: None,
+        renewable: false,
+        scarce: true,
+    });
+    crowd.world.command(Command::SetToken(refused, &blind_token()));
+    let reader = crowd.world.subscribe(refused, "secret", None);
+    crowd.world.advance(10_000);
+    assert_eq!(crowd.world.statuses(reader), ["connecting", "failed:forbidden"]);
+    assert_eq!(crowd.world.aborted, []);
+}
+
+#[test]
+fn a_server_that_takes_its_time_is_given_it() {
+    let mut crowd = Crowd::new(LIMIT + 1);
+    crowd.world.advance(5_000);
+    assert_eq!(crowd.world.aborted, [], "nobody has been answered yet");
+    crowd.step();
+    crowd.world.advance(2_000);
+    assert_eq!(crowd.step(), [("s4".to_owned(), None)]);
+}
+
+#[test]
+fn one_too_many_costs_one_connect_a_turn() {
+    let mut crowd = Crowd::new(LIMIT + 1);
+    let mut served = Vec::new();
+    for _ in 0..6 {
+        served.push(crowd.step().into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(" "));
+        crowd.world.advance(2_000);
+    }
+    assert_eq!(served, ["s0 s1 s2 s3", "s4", "s0", "s1", "s2", "s3"]);
 }
