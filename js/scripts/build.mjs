@@ -28,6 +28,7 @@ async function bundle() {
       "Symbol.dispose": "undefined",
     },
     external: ["react", "react/*", "tidegate"],
+    minifySyntax: true, // constants where their names are, which an application's bundler would not put there any more
     logLevel: "warning",
   });
   if (warnings.length > 0) process.exit(1);
@@ -37,17 +38,26 @@ async function bundle() {
   }
 }
 
-/** One import of React where esbuild leaves one per module: bundlers that do not bundle React keep every one of them. */
+/**
+ * One import of React, and one name for each thing in it, where esbuild leaves an import per module: bundlers that do not bundle
+ * React keep every one of them.
+ */
 function mergeImports(file) {
-  const names = [];
+  const names = new Set();
+  const aliases = new Map();
   const rest = readFileSync(file, "utf8").replace(/^import \{([^}]*)\} from "react";\n/gm, (_, list) => {
-    names.push(...list.split(",").map((name) => name.trim()));
+    for (const [, name, alias] of list.matchAll(/(\w+)(?: as (\w+))?/g)) {
+      names.add(name);
+      if (alias) aliases.set(alias, name);
+    }
     return "";
   });
-  const merged = `import { ${names.filter(Boolean).join(", ")} } from "react";\n`;
+  const merged = `import { ${[...names].join(", ")} } from "react";\n`;
+  // Nothing else has such a name: it was made to be the only one.
+  const renamed = rest.replace(/\b[a-zA-Z]+\d+\b/g, (name) => aliases.get(name) ?? name);
   writeFileSync(
     file,
-    rest.replace(/^"use client";\n/, (first) => first + merged),
+    renamed.replace(/^"use client";\n/, (first) => first + merged),
   );
 }
 

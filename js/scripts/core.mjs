@@ -44,15 +44,20 @@ export async function buildCore({ fast = false } = {}) {
 }
 
 /**
- * The two halves of the glue's own start. Around them it carries ways to fetch a module that this one, being inlined, never
- * needs: they stay out of the bundle when nothing imports them.
+ * The host, and the two halves of the glue's own start. Around them it carries ways to fetch a module that this one, being
+ * inlined, never needs: they stay out of the bundle when nothing imports them.
  */
 function exposeStart() {
+  const glue = readFileSync(join(generated, "tidegate.js"), "utf8");
+  const [host] = /'[^']*\/host\.js'/.exec(glue);
   const declarations = [
+    'export const Engine: { prototype: import("../interface.js").Engine };',
+    'export class Host { constructor(sink: Sink); start(core: Core): import("../interface.js").Engine; }',
     "export function __wbg_get_imports(): WebAssembly.Imports;",
     "export function __wbg_finalize_init(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;",
   ];
-  appendFileSync(join(generated, "tidegate.js"), "export { __wbg_get_imports, __wbg_finalize_init };\n");
+  const exports = `export { Engine, Host } from ${host};\nexport { __wbg_get_imports, __wbg_finalize_init };\n`;
+  appendFileSync(join(generated, "tidegate.js"), exports);
   appendFileSync(join(generated, "tidegate.d.ts"), `${declarations.join("\n")}\n`);
 }
 

@@ -7,26 +7,34 @@ import { root } from "./paths.mjs";
 const tool = (name, ...parameters) =>
   execFileSync(join(root, "node_modules/.bin", name), parameters, { cwd: root, encoding: "utf8" });
 
+// Control flow is built anew from a flat form, and every pass repeated until none finds more: 1 % each of what is sent.
 // Inlining functions that have one caller makes the file smaller and what is sent larger: past 30 bytes it does not pay.
-const passes = ["-Oz", "--one-caller-inline-max-function-size=30", "--print-features"];
+const passes = ["--flatten", "--rereloop", "-Oz", "-Oz", "--one-caller-inline-max-function-size=30", "--converge"];
 
-// Glue for what does not happen here: an object that outlives its instance (the pump drops its engine first), one that is
-// garbage before its page is, and a string passed without a way to make room for it.
+// Glue for what does not happen here: an object that is freed, or garbage, before its instance is; one that outlives it (the
+// maker of engines ends the last one first); a call while a new instance is due; arguments for which there is no memory; and a
+// string passed without a way to make room for it.
 const unneeded = [
+  /^ {4}(__destroy_into_raw|free)\(\) \{\n[^]*?^ {4}\}\n/gm,
   /^ *if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{[^{}]*\}\n/gm,
   /^ *Object\.defineProperty\(this, '__wbg_inst'.*\n/gm,
-  /^ *EngineFinalization\.(un)?register\(.*\n/gm,
+  /^ *CoreFinalization\.(un)?register\(.*\n/gm,
+  /^ *__wbg_call_guard\(\);\n/gm,
+  /^ *try \{\n(?=( *ptr\d = .*\n| *len\d = .*\n)+ *\} catch)/gm,
+  /^ *\} catch \(e\) \{\n( *if \(ptr\d\) .*\n)+ *throw e;\n *\}\n/gm,
   /^ *if \(realloc === undefined\) \{[^{}]*\}\n/gm,
+  /^if \(Symbol\.dispose\) .*\n/gm,
 ];
+const unneededExports = /^ *\(export "(__wbg_core_free|__wbindgen_free|__abort_handler|__instance_terminated)" .*\n/gm;
 
 /** Rewrites both files. Every name between them ends in a hash, which no compression can shrink: 2 % of all that is sent. */
 export function optimise(wasmFile, glueFile) {
   const textFile = `${wasmFile}.wat`;
-  const features = tool("wasm-opt", wasmFile, ...passes, "--emit-text", "-o", textFile)
+  const features = tool("wasm-opt", wasmFile, "--print-features", "--emit-text", "-o", textFile)
     .trim()
     .split(/\s+/);
-  const text = readFileSync(textFile, "utf8");
-  const glue = readFileSync(glueFile, "utf8");
+  const text = readFileSync(textFile, "utf8").replace(unneededExports, "");
+  const glue = unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), readFileSync(glueFile, "utf8"));
 
   const found = text.match(/"(__wb\w+_[0-9a-f]{16}|wasm_bindgen__\w+_h[0-9a-f]{16})"/g) ?? [];
   const short = new Map([...new Set(found)].map((name, index) => [name.slice(1, -1), `_${index.toString(36)}`]));
@@ -37,8 +45,8 @@ export function optimise(wasmFile, glueFile) {
   );
   writeFileSync(
     glueFile,
-    unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), glue).replace(name, (name) => short.get(name)),
+    glue.replace(name, (name) => short.get(name)),
   );
-  tool("wasm-as", textFile, ...features, "-o", wasmFile);
+  tool("wasm-opt", textFile, ...features, ...passes, "-o", wasmFile);
   rmSync(textFile);
 }

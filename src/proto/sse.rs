@@ -147,7 +147,7 @@ impl SseDecoder {
                 self.has_data = true;
             }
             b"event" => keep(&mut self.event, value),
-            b"id" if !value.contains(&0) => {
+            b"id" if memchr::memchr(0, value).is_none() => {
                 keep(&mut self.id, value);
                 self.has_id = true;
             }
@@ -181,5 +181,22 @@ fn keep(field: &mut String, value: &[u8]) {
 
 /// The text, with U+FFFD for what is none. Checked first, which is several times as fast as repairing it.
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+    core::str::from_utf8(bytes).map_or_else(|_| Cow::Owned(repair(bytes)), Cow::Borrowed)
+}
+
+/// As `String::from_utf8_lossy`, whose code is four times as large.
+fn repair(mut bytes: &[u8]) -> String {
+    let mut text = String::new();
+    loop {
+        let (valid, broken) = match core::str::from_utf8(bytes) {
+            Ok(_) => (bytes.len(), 0),
+            Err(error) => (error.valid_up_to(), error.error_len().unwrap_or(usize::MAX)),
+        };
+        text.push_str(core::str::from_utf8(&bytes[..valid]).unwrap_or_default());
+        if broken == 0 {
+            return text;
+        }
+        text.push('\u{FFFD}');
+        bytes = bytes[valid..].get(broken..).unwrap_or_default();
+    }
 }

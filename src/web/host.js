@@ -8,6 +8,29 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** The one whose engine was made last: a panic ends every engine of the module. */
 let latest;
 
+// What `Core::call` of bindings.rs can be told, by number: an exported function for each would be 2 kB of gzip more.
+const OPEN_PRINCIPAL = 0;
+const CLOSE_PRINCIPAL = 1;
+const SET_RENEWABLE = 2;
+const SET_TOKEN = 3;
+const FAIL_TOKEN = 4;
+const SEND = 5;
+const CANCEL_SEND = 6;
+const RETRY_SEND = 7;
+const FORGET_SEND = 8;
+const SUBSCRIBE = 9;
+const UNSUBSCRIBE = 10;
+const SET_READING = 11;
+const WAKE = 12;
+const SET_ONLINE = 13;
+const TIMEOUT = 14;
+const BODY = 15;
+const END = 16;
+
+function call(core, what, id = 0, number = 0, first = "", second = "", third = "") {
+  return core.call(what, id, number, first, second, third);
+}
+
 export function tellCrash(file, line) {
   latest?.tellCrash(`${file}:${line}`);
 }
@@ -22,23 +45,22 @@ function isRequest(url, init) {
 
 export class Host {
   #sink;
-  #news;
+  /** Until the core is given up: from then on nothing is asked of the page, nor told to it. */
+  #core;
   #inFlight = new Map();
   #timer;
   #due = Number.POSITIVE_INFINITY;
 
-  /**
-   * @param sink where the application listens
-   * @param onTimer the time asked for has come
-   * @param onHead (id, status, retryAfterSeconds | undefined, isV2, isIdempotent)
-   * @param onBody (id, text)
-   * @param onChunk (id, bytes)
-   * @param onEnd (id, kind): 0 the body ended, 1 it never left, 2 it may have left and there is no (further) answer
-   */
-  constructor(sink, onTimer, onHead, onBody, onChunk, onEnd) {
+  /** @param sink where the application listens */
+  constructor(sink) {
     latest = this;
     this.#sink = sink;
-    this.#news = { onTimer, onHead, onBody, onChunk, onEnd };
+  }
+
+  /** Takes the core that was made for this host. */
+  start(core) {
+    this.#core = core;
+    return new Engine(core, this);
   }
 
   // Requests
@@ -79,6 +101,7 @@ export class Host {
   }
 
   async #perform(id, url, token, branch, headers, init) {
+    if (!this.#core) return;
     const controller = new AbortController();
     this.#inFlight.set(id, controller);
     const wanted = () => this.#inFlight.has(id);
@@ -93,12 +116,12 @@ export class Host {
       if (init.method && response.ok) {
         // The head of a success says it all: that the rest breaks off, or never comes, changes nothing.
         response.text().catch(() => {});
-        this.#finish(id, this.#news.onBody, "");
+        this.#finish(BODY, id);
         return;
       }
       if (!response.ok || !headers.accept) {
         const text = await response.text();
-        if (wanted()) this.#finish(id, this.#news.onBody, text);
+        if (wanted()) this.#finish(BODY, id, 0, text);
         return;
       }
       // No `for await`: Safari's streams are not iterable.
@@ -108,25 +131,25 @@ export class Host {
         const { done, value } = await reader.read();
         if (done) break;
         if (!wanted()) return;
-        this.#news.onChunk(id, value);
+        this.#core.chunk(id, value);
       }
     } catch {
       // The browser does not say why. It never left only if it makes no request at all: asked here, since it costs a third of a send.
       kind = isRequest(url, request) ? 2 : 1;
     }
-    if (wanted()) this.#finish(id, this.#news.onEnd, kind);
+    if (wanted()) this.#finish(END, id, kind);
   }
 
   #head(id, { status, headers }) {
     const after = Number.parseFloat(headers.get("retry-after"));
     const isV2 = headers.get("x-stream-version") === "v2";
     const isIdempotent = headers.get("x-tidegate-idempotent") === "1";
-    this.#news.onHead(id, status, Number.isNaN(after) ? undefined : after, isV2, isIdempotent);
+    this.#core.head(id, status, after * 1000, isV2, isIdempotent);
   }
 
-  #finish(id, tell, value) {
+  #finish(what, id, number, text) {
     this.#inFlight.delete(id);
-    tell(id, value);
+    call(this.#core, what, id, number, text);
   }
 
   // The timer
@@ -136,7 +159,7 @@ export class Host {
    * stall deadline, and a call back that comes too early costs less than setting the clock for each.
    */
   arm(ms) {
-    if (ms === undefined) return this.#disarm();
+    if (ms === undefined || !this.#core) return this.#disarm();
     const due = performance.now() + ms;
     if (this.#due <= due) return;
     this.#disarm();
@@ -144,7 +167,7 @@ export class Host {
     this.#timer = setTimeout(
       () => {
         this.#due = Number.POSITIVE_INFINITY;
-        this.#news.onTimer();
+        call(this.#core, TIMEOUT);
       },
       Math.min(ms, LONGEST_MS),
     );
@@ -155,7 +178,9 @@ export class Host {
     this.#due = Number.POSITIVE_INFINITY;
   }
 
+  /** Gives everything up. A call of the core may be under way: nothing comes of it any more. */
   close() {
+    this.#core = undefined;
     this.#disarm();
     for (const id of [...this.#inFlight.keys()]) this.abort(id);
   }
@@ -188,8 +213,8 @@ export class Host {
 
   /** The core is dead: nothing may call it any more. */
   tellCrash(place) {
-    this.close();
     this.#guard(() => this.#sink.crashed(place));
+    this.close();
   }
 
   #tell(event) {
@@ -197,13 +222,102 @@ export class Host {
   }
 
   /** An exception must not run through the core, whose stack it would cut: it is thrown again where it harms nobody else. */
-  #guard(call) {
+  #guard(tell) {
     try {
-      call();
+      if (this.#core) tell();
     } catch (error) {
       queueMicrotask(() => {
         throw error;
       });
     }
+  }
+}
+
+/** What a page calls: `Engine` of js/src/wasm/interface.ts. Every method returns at once; what happens later is told to the sink. */
+export class Engine {
+  #core;
+  #host;
+
+  constructor(core, host) {
+    this.#core = core;
+    this.#host = host;
+  }
+
+  /** Gives everything up. The memory goes with the instance. */
+  free() {
+    this.#host.close();
+  }
+
+  /**
+   * Registers an identity at an endpoint. `baseUrl` has no trailing slash; `renewable` says that `token-needed` will be answered;
+   * `scarce`, that readers have to take turns, since connections to the endpoint are few.
+   */
+  openPrincipal(baseUrl, branch, renewable, scarce) {
+    return call(this.#core, OPEN_PRINCIPAL, 0, renewable | (scarce << 1), baseUrl, branch);
+  }
+
+  /** Ends an identity's readers and takes back its queued sends. */
+  closePrincipal(principal) {
+    call(this.#core, CLOSE_PRINCIPAL, principal);
+  }
+
+  /** Says whether `token-needed` will be answered from now on. */
+  setRenewable(principal, renewable) {
+    call(this.#core, SET_RENEWABLE, principal, +renewable);
+  }
+
+  /** Gives an identity its first or its next token. */
+  setToken(principal, token) {
+    call(this.#core, SET_TOKEN, principal, 0, token);
+  }
+
+  /** Says that the provider failed, in its words. */
+  failToken(principal, message) {
+    call(this.#core, FAIL_TOKEN, principal, 0, message);
+  }
+
+  /** Sends a value, given as JSON text. */
+  send(principal, runId, streamId, json) {
+    return call(this.#core, SEND, principal, 0, runId, streamId, json);
+  }
+
+  /** Takes a send back: `cancelled` when it has not left, `unknown` when it has. */
+  cancelSend(send) {
+    call(this.#core, CANCEL_SEND, send);
+  }
+
+  /** Makes a settled send again, under the same idempotency key. */
+  retrySend(send) {
+    call(this.#core, RETRY_SEND, send);
+  }
+
+  /** Frees a settled send. */
+  forgetSend(send) {
+    call(this.#core, FORGET_SEND, send);
+  }
+
+  /** Reads a stream, from its beginning or behind a record. The key `input/<id>` names an input stream. */
+  subscribe(principal, runId, key, lastEventId, timeoutSeconds) {
+    return call(this.#core, SUBSCRIBE, principal, timeoutSeconds ?? -1, runId, key, lastEventId);
+  }
+
+  /** Stops reading. Nothing more is told of it. */
+  unsubscribe(subscription) {
+    call(this.#core, UNSUBSCRIBE, subscription);
+  }
+
+  /** Says whether more parts of a stream are wanted. While they are not, its connection is left unread. */
+  setReading(subscription, wanted) {
+    call(this.#core, SET_READING, subscription, +wanted);
+  }
+
+  /** The device woke up or the page is seen again: try now what waits. */
+  wake() {
+    call(this.#core, WAKE);
+  }
+
+  /** The network came or went. */
+  setOnline(online) {
+    call(this.#core, SET_ONLINE, 0, +online);
   }
 }

@@ -1,33 +1,14 @@
-//! The faces of what is JavaScript: the application's sink, and `host.js`.
+//! The face of what is JavaScript: `host.js`.
 
-use alloc::string::String;
-use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("types.d.ts");
 
-#[wasm_bindgen]
-extern "C" {
-    /// Where everything that happens is told. Its methods may call the engine.
-    #[wasm_bindgen(typescript_type = "Sink")]
-    pub type Sink;
-}
-
 #[wasm_bindgen(module = "/src/web/host.js")]
 extern "C" {
-    #[derive(Clone)]
-    pub(super) type Host;
-
-    #[wasm_bindgen(constructor)]
-    pub(super) fn new(
-        sink: Sink,
-        on_timer: Closure<dyn FnMut()>,
-        on_head: Closure<dyn FnMut(u32, u16, Option<f64>, bool, bool)>,
-        on_body: Closure<dyn FnMut(u32, String)>,
-        on_chunk: Closure<dyn FnMut(u32, Vec<u8>)>,
-        on_end: Closure<dyn FnMut(u32, u32)>,
-    ) -> Host;
+    /// Makes the requests, keeps the timer and tells the application, whose listeners may call the engine.
+    pub type Host;
 
     #[wasm_bindgen(method)]
     pub(super) fn send(this: &Host, id: u32, url: &str, token: &str, branch: Option<&str>, body: &str, key: &str);

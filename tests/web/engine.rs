@@ -1,16 +1,23 @@
-//! The exported class as a page calls it: by its JavaScript names, through the generated glue.
+//! The class that a page calls, by its JavaScript names.
 
 use tidegate::web::bindings;
 use wasm_bindgen::prelude::*;
 
-#[wasm_bindgen]
+#[wasm_bindgen(module = "/src/web/host.js")]
 extern "C" {
+    type Host;
+
+    #[wasm_bindgen(constructor)]
+    fn new(sink: JsValue) -> Host;
+
+    #[wasm_bindgen(method)]
+    fn start(this: &Host, core: bindings::Core) -> Engine;
+
     #[derive(Clone)]
     pub(crate) type Engine;
 
-    /// Throws when there is nothing left to free.
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn free(this: &Engine) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub(crate) fn free(this: &Engine);
 
     #[wasm_bindgen(method, js_name = openPrincipal)]
     fn open(this: &Engine, base_url: &str, branch: Option<&str>, renewable: bool, scarce: bool) -> u32;
@@ -61,7 +68,8 @@ extern "C" {
 
 impl Engine {
     pub(crate) fn start(sink: JsValue) -> Self {
-        JsValue::from(bindings::Engine::new(sink.unchecked_into())).unchecked_into()
+        let host = Host::new(sink);
+        host.start(bindings::Core::new(JsValue::from(&host).unchecked_into()))
     }
 
     /// Opens an identity whose readers need not take turns.

@@ -18,7 +18,10 @@ async fn free_from_within_a_listener_ends_the_telling() {
     let run = trigger(NOBODY, "null").await;
     let network = Network::watch();
     let page = Listener::answering(|engine, told| match told {
-        Told::Event(Event::SendChanged(change)) if change.state == "accepted" => engine.free(),
+        Told::Event(Event::SendChanged(change)) if change.state == "accepted" => {
+            engine.free();
+            Ok(())
+        }
         _ => Ok(()),
     });
     let principal = page.open(&run);

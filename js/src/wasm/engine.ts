@@ -2,7 +2,8 @@
 import { compressed } from "./generated/inline.js";
 import {
   __wbg_finalize_init as finishStart,
-  Engine as GeneratedEngine,
+  Core as GeneratedCore,
+  Host,
   __wbg_get_imports as importsOfModule,
   __wbg_reset_state as resetInstance,
 } from "./generated/tidegate.js";
@@ -18,10 +19,14 @@ export async function instantiate(): Promise<(sink: Sink) => Engine> {
   const source = await new Response(inflated).arrayBuffer();
   const { instance, module } = await WebAssembly.instantiate(source, importsOfModule());
   finishStart(instance, module);
-  let used = false;
+  let latest: Engine | undefined;
   return (sink) => {
-    if (used) resetInstance();
-    used = true;
-    return new GeneratedEngine(sink);
+    if (latest) {
+      latest.free(); // what is under way would call the new instance
+      resetInstance();
+    }
+    const host = new Host(sink);
+    latest = host.start(new GeneratedCore(host));
+    return latest;
   };
 }

@@ -1,7 +1,14 @@
 // Stands in for the build output in a fresh clone, so that types can be checked before the core has been built.
 // Where the real declarations exist, they win.
 declare module "*/generated/tidegate.js" {
-  export const Engine: new (sink: import("./interface.js").Sink) => import("./interface.js").Engine;
+  export const Engine: { prototype: import("./interface.js").Engine };
+  export class Host {
+    constructor(sink: import("./interface.js").Sink);
+    start(core: Core): import("./interface.js").Engine;
+  }
+  export class Core {
+    constructor(host: Host);
+  }
   export function __wbg_reset_state(): void;
   export function __wbg_get_imports(): WebAssembly.Imports;
   export function __wbg_finalize_init(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;
