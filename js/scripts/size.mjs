@@ -8,6 +8,7 @@ import { root } from "./paths.mjs";
 const { tolerance, limits } = JSON.parse(readFileSync(join(root, "pkg-template/size-budget.json"), "utf8"));
 const applications = {
   send: 'export { useInputStreamSend } from "tidegate/react";',
+  page: 'export { TidegateProvider, useInputStreamSend, useRealtimeStream } from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
 };
 const rowNames = {
