@@ -84,6 +84,21 @@ impl Channel {
         matches!(self.machine, Machine::Queue(_)) && self.principal == principal && self.run == run && self.key == key
     }
 
+    /// Whether it is a queue that looks for a record.
+    pub const fn is_in_doubt(&self) -> bool {
+        matches!(&self.machine, Machine::Queue(queue) if queue.is_in_doubt())
+    }
+
+    /// Whether that is a queue into the same stream which may have written the record that this one looks for.
+    pub fn is_contested_by(&self, other: &Self) -> bool {
+        match (&self.machine, &other.machine) {
+            (Machine::Queue(mine), Machine::Queue(theirs)) => {
+                self.run == other.run && self.key == other.key && mine.is_contested_by(theirs)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether its requests can go anywhere.
     pub fn can_be_named(&self) -> bool {
         // A watch is made for a reader, whose run could be named.

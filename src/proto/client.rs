@@ -254,7 +254,16 @@ impl Client {
     /// Hands news of a request to its channel. Of one that was given up, nothing is wanted.
     fn handle_news(&mut self, request: RequestId, news: News<'_>) {
         let Some(&id) = self.requests.get(request) else { return };
+        let contested = self.channels.get(id).is_some_and(|mine| {
+            mine.is_in_doubt()
+                && self.channels.iter().any(|(other, channel)| other != id && mine.is_contested_by(channel))
+        });
         let Some(channel) = self.channels.get_mut(id) else { return };
+        if let Machine::Queue(queue) = &mut channel.machine
+            && contested
+        {
+            queue.contest();
+        }
         let Some(principal) = self.principals.get_mut(channel.principal) else { return };
         let last = news.is_last();
         if channel.handle_news(self.now, news, principal, self.online, &mut self.random) {

@@ -103,6 +103,8 @@ struct Doubt {
     sent: Sent,
     problem: Rc<Problem>,
     questions: u32,
+    /// Another queue has sent the same into the same stream: a record that is found may be its.
+    contested: bool,
     /// The question under way, and when it was asked.
     inquiry: Option<(Inquiry, Now)>,
 }
@@ -167,6 +169,20 @@ impl SendQueue {
         self.doubt.is_some()
     }
 
+    /// Whether a record like the one in doubt may be that queue's.
+    pub fn is_contested_by(&self, other: &Self) -> bool {
+        let Some(doubt) = &self.doubt else { return false };
+        let under_way = other.in_flight.iter().map(|(_, sent)| sent).chain(other.doubt.iter().map(|other| &other.sent));
+        under_way.chain(&other.accepted).any(|sent| sent.body == doubt.sent.body)
+    }
+
+    /// A record that is found proves nothing from now on.
+    pub const fn contest(&mut self) {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.contested = true;
+        }
+    }
+
     /// Says what the first in line waits for. What is in doubt has left.
     pub fn hold(&mut self, reason: Hold) {
         if let Some(&head) = self.waiting.first()
@@ -207,7 +223,7 @@ impl SendQueue {
             Verdict::Unknown(problem) => self.end(id, SendState::Unknown(problem)),
             Verdict::Ask { after_ms, problem } => {
                 self.not_before = now.monotonic.after(after_ms.max(SETTLING_MS));
-                self.doubt = Some(Doubt { send: id, sent, problem, questions: 0, inquiry: None });
+                self.doubt = Some(Doubt { send: id, sent, problem, questions: 0, contested: false, inquiry: None });
             }
             Verdict::Again { after_ms, doubtful, problem } => {
                 if let Some(send) = self.sends.get_mut(id) {
@@ -240,9 +256,9 @@ impl SendQueue {
 
     /// Ends the doubt.
     pub fn conclude(&mut self, now: Instant, finding: Finding, random: &mut Random) {
-        let Some(Doubt { send, problem, .. }) = self.doubt.take() else { return };
+        let Some(Doubt { send, problem, contested, .. }) = self.doubt.take() else { return };
         match finding {
-            Finding::Arrived => self.end(send, SendState::Accepted),
+            Finding::Arrived if !contested => self.end(send, SendState::Accepted),
             // What is not there after a minute may still be on its way.
             Finding::Absent if problem.code != ErrorCode::Timeout => self.again(now, send, 0, problem, random),
             Finding::Repeatable => {
@@ -251,7 +267,7 @@ impl SendQueue {
                 }
                 self.again(now, send, 0, problem, random);
             }
-            Finding::Absent | Finding::Unclear => self.end(send, SendState::Unknown(problem)),
+            Finding::Arrived | Finding::Absent | Finding::Unclear => self.end(send, SendState::Unknown(problem)),
         }
     }
 

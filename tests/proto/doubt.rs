@@ -426,3 +426,17 @@ fn an_answer_from_before_a_sleep_tells_no_time() {
     scene.tell(&question, 0, &[(3_902_000, "1")]);
     assert_eq!(scene.world.state(send), "queued:backoff");
 }
+
+#[test]
+fn a_record_that_may_be_another_identitys_proves_nothing() {
+    for (json, expected) in [("1", "unknown:blocked"), ("2", "accepted")] {
+        let mut scene = Scene::new();
+        let other = scene.world.open_principal(false);
+        scene.world.command(Command::SetToken(other, "tr_dev_other"));
+        scene.world.send(other, "chat", json);
+        scene.accept_next();
+        let (send, _, question) = scene.lose("1");
+        scene.tell(&question, 0, &[(2_010, "1")]);
+        assert_eq!(scene.world.state(send), expected, "beside a send of {json}");
+    }
+}
