@@ -15,7 +15,7 @@ const passes = ["--flatten", "--rereloop", "-Oz", "-Oz", "--one-caller-inline-ma
 // maker of engines ends the last one first); a call while a new instance is due; arguments for which there is no memory; and a
 // string passed without a way to make room for it.
 const unneeded = [
-  /^ {4}(__destroy_into_raw|free)\(\) \{\n[^]*?^ {4}\}\n/gm,
+  /^ {4}(__destroy_into_raw|free)\(\) \{\n[\s\S]*?^ {4}\}\n/gm,
   /^ *if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{[^{}]*\}\n/gm,
   /^ *Object\.defineProperty\(this, '__wbg_inst'.*\n/gm,
   /^ *CoreFinalization\.(un)?register\(.*\n/gm,
@@ -30,9 +30,7 @@ const unneededExports = /^ *\(export "(__wbg_core_free|__wbindgen_free|__abort_h
 /** Rewrites both files. Every name between them ends in a hash, which no compression can shrink: 2 % of all that is sent. */
 export function optimise(wasmFile, glueFile) {
   const textFile = `${wasmFile}.wat`;
-  const features = tool("wasm-opt", wasmFile, "--print-features", "--emit-text", "-o", textFile)
-    .trim()
-    .split(/\s+/);
+  const features = tool("wasm-opt", wasmFile, "--print-features", "--emit-text", "-o", textFile).trim().split(/\s+/);
   const text = readFileSync(textFile, "utf8").replace(unneededExports, "");
   const glue = unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), readFileSync(glueFile, "utf8"));
 

@@ -206,17 +206,22 @@ describe.skipIf(!built)("the real core", () => {
 
   it("goes on with a fresh instance after a trap: the stream resumes, and the next send goes through", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
+    let giveUp = () => {};
+    const givenUp = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
     const { client, server } = await connect(({ method, headers }, response) => {
       if (method === "POST") return answerJson(response, 200, { ok: true });
       response.writeHead(200, { "content-type": "text/event-stream", "x-stream-version": "v2" });
-      return response.write(headers["last-event-id"] === "0" ? batch(1, ["after"]) : batch(0, ["before"]));
+      if (headers["last-event-id"] === "0") return response.write(batch(1, ["after"]));
+      response.once("close", giveUp);
+      return response.write(batch(0, ["before"]));
     });
     const stream = client.stream("run_1", "draft");
     await expect(stream.next()).resolves.toMatchObject({ value: "before" });
 
     const { Engine } = await import("./wasm/generated/tidegate.js");
-    vi.spyOn(Engine.prototype, "send").mockImplementationOnce(function (this: { free(): void }) {
-      this.free();
+    vi.spyOn(Engine.prototype, "send").mockImplementationOnce(() => {
       throw new WebAssembly.RuntimeError("unreachable");
     });
     await expect(client.send("run_1", "approval", 1)).rejects.toMatchObject({
@@ -224,6 +229,7 @@ describe.skipIf(!built)("the real core", () => {
       outcome: "unknown",
     });
     await expect(stream.next()).resolves.toMatchObject({ value: "after" });
+    await givenUp;
     await expect(client.send("run_1", "approval", 2)).resolves.toMatchObject({ attempts: 1 });
     expect(server.requests.filter(({ method }) => method === "POST").map(({ body }) => body)).toEqual(['{"data":2}']);
   });
