@@ -59,7 +59,8 @@
 //! **A chunk of a stream.** The host hands the bytes over in one call; the channel's [reader](proto::subscription) gives them to the
 //! connection's [decoder](proto::sse), every frame to the [records](proto::records), every record past the
 //! [cursor](proto::cursor), which drops what has been read before. What is left is one JSON text for the whole chunk: it crosses
-//! to JavaScript once and is parsed there.
+//! to JavaScript once and is parsed there. A part of 16 KiB or more crosses alone and [unread](proto::records::Form), since
+//! JavaScript's own parser is faster than any pass over it here.
 //!
 //! **A slow consumer.** The host leaves the body of a held reader unread, the socket fills, and the server waits. Meanwhile silence is
 //! no stall, and a connection that is lost is made again on release.

@@ -15,10 +15,10 @@ use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::json::Scanner;
 use tidegate::proto::output::{Event, Output};
 use tidegate::proto::random::Random;
-use tidegate::proto::records::Body;
+use tidegate::proto::records::{Body, Form};
 use tidegate::proto::send::SendQueue;
 use tidegate::proto::sse::{Frame, SseDecoder};
-use tidegate::proto::subscription::{Effect, Subscription};
+use tidegate::proto::subscription::{Effect, Parts, Subscription};
 use tidegate::proto::time::{Instant, Now};
 use tidegate::proto::token::{AccessToken, Claims};
 
@@ -72,15 +72,18 @@ fn commands_print_without_what_they_carry() {
 
 #[test]
 fn parts_print_as_so_many_bytes_wherever_they_are() {
-    let (json, data) = (format!("[{JSON}]"), JSON);
-    let last_event_id = Some("7".to_owned());
+    let (text, data) = (format!("[{JSON}]"), JSON);
     keeps_quiet(&Frame { event: "", id: Some("7"), data });
-    keeps_quiet(&Body::Part { json: data, part_id: Some(Cow::Borrowed("p1")) });
+    keeps_quiet(&Body::Part { json: data, form: Form::Checked, part_id: Some(Cow::Borrowed("p1")) });
     keeps_quiet(&Scanner::new(JSON));
-    keeps_quiet(&Effect::Parts { json: json.clone(), last_event_id: last_event_id.clone() });
-    let event = Event::Parts { subscription: ChannelId::new(1), json, last_event_id };
+    let quoted = format!("{JSON:?}");
+    keeps_quiet(&Scanner::new(&quoted).literal().unwrap());
+    let parts = Parts { text, form: Form::Checked, last_event_id: Some("7".to_owned()) };
+    keeps_quiet(&parts);
+    keeps_quiet(&Effect::Parts(parts.clone()));
+    let event = Event::Parts(ChannelId::new(1), parts);
     keeps_quiet(&event);
-    assert_eq!(format!("{event:?}"), "Parts(ChannelId(1), 31 bytes, Some(\"7\"))");
+    assert_eq!(format!("{event:?}"), "Parts(31 bytes, Checked, Some(\"7\")) of ChannelId(1)");
     keeps_quiet(&Output::Event(event));
 }
 

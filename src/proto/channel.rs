@@ -369,7 +369,7 @@ impl Channel {
                 while let Some(effect) = reader.poll_effect() {
                     outputs.push(Output::Event(match effect {
                         Effect::Status(status) => Event::Stream(id, status),
-                        Effect::Parts { json, last_event_id } => Event::Parts { subscription: id, json, last_event_id },
+                        Effect::Parts(parts) => Event::Parts(id, parts),
                         Effect::Unreadable { id: record, reason } => {
                             Event::Unreadable { subscription: id, id: record, reason }
                         }

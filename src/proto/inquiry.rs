@@ -111,7 +111,7 @@ impl Inquiry {
         let mut decoder = core::mem::take(&mut self.decoder);
         let (mut finding, mut broken) = (None, false);
         let fed = decoder.feed(chunk, |frame| {
-            match records::read(StreamVersion::V2, &frame, |record| self.take(&record, sent, earlier)) {
+            match records::read(StreamVersion::V2, &frame, usize::MAX, |record| self.take(&record, sent, earlier)) {
                 // It is not the log that it was.
                 Signal::Ping { tail: Some(tail), .. } if tail < self.from => {
                     self.next = 0;

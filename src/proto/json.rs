@@ -72,12 +72,16 @@ impl<'a> Scanner<'a> {
 
     /// Takes a string and unescapes it; borrowed when there is nothing to unescape. A lone surrogate becomes U+FFFD.
     pub fn string(&mut self) -> Option<Cow<'a, str>> {
+        Some(self.literal()?.text())
+    }
+
+    /// Takes a string as it is written.
+    pub fn literal(&mut self) -> Option<Literal<'a>> {
         self.skip_space();
-        let start = self.at + 1;
-        let escaped = self.skip_string()?;
+        let start = self.at;
+        let escapes = self.skip_string()?;
         self.fresh = false;
-        let raw = self.text.get(start..self.at - 1)?;
-        Some(if escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) })
+        Some(Literal { raw: self.text.get(start..self.at)?, escapes })
     }
 
     /// Takes a number that is a whole one and not negative.
@@ -187,25 +191,29 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 
-    /// Steps over a string; tells whether it holds an escape.
-    fn skip_string(&mut self) -> Option<bool> {
+    /// Steps over a string; tells what escapes it holds.
+    fn skip_string(&mut self) -> Option<Escapes> {
         let bytes = self.text.as_bytes();
         if self.byte() != Some(b'"') {
             return None;
         }
         let mut at = self.at + 1;
-        let mut escaped = false;
+        let mut escapes = Escapes::None;
         loop {
+            at += plain_ahead(bytes.get(at..)?);
             match *bytes.get(at)? {
                 b'"' => {
                     self.at = at + 1;
-                    return Some(escaped);
+                    return Some(escapes);
                 }
                 b'\\' => {
-                    escaped = true;
+                    escapes = escapes.max(Escapes::Some);
                     at += match bytes.get(at + 1)? {
                         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-                        b'u' if hex4(bytes, at + 2).is_some() => 6,
+                        b'u' if hex4(bytes, at + 2).is_some() => {
+                            escapes = Escapes::Unicode;
+                            6
+                        }
                         _ => return None,
                     };
                 }
@@ -255,6 +263,41 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// A string as it is written, and checked.
+#[derive(Clone, Copy)]
+pub struct Literal<'a> {
+    raw: &'a str,
+    escapes: Escapes,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Escapes {
+    None,
+    Some,
+    /// Some are of characters by their numbers, or of halves of characters.
+    Unicode,
+}
+
+/// Tells how long it is, and nothing of it.
+impl fmt::Debug for Literal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Literal({} bytes)", self.raw.len())
+    }
+}
+
+impl<'a> Literal<'a> {
+    /// With its quotes and escapes, where JavaScript reads them as [`text`](Self::text) does: it keeps lone surrogates.
+    pub fn plain(self) -> Option<&'a str> {
+        (self.escapes != Escapes::Unicode).then_some(self.raw)
+    }
+
+    /// What it stands for; borrowed when there is nothing to unescape. A lone surrogate becomes U+FFFD.
+    pub fn text(self) -> Cow<'a, str> {
+        let inside = self.raw.get(1..self.raw.len() - 1).unwrap_or_default();
+        if self.escapes == Escapes::None { Cow::Borrowed(inside) } else { Cow::Owned(unescape(inside)) }
+    }
+}
+
 /// Appends `text` to `out` as a JSON string.
 pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
@@ -276,6 +319,24 @@ pub fn push_string(out: &mut String, text: &str) {
         }
     }
     out.push('"');
+}
+
+/// How many bytes come before a quote, a backslash or a control character, looked at by eight. The last few are left to the caller.
+fn plain_ahead(bytes: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut count = 0;
+    for word in bytes.as_chunks::<8>().0 {
+        let word = u64::from_le_bytes(*word);
+        // What is less than the subtrahend borrows, and so sets its highest bit. Only the first of them counts: a borrow may go on.
+        let low_or_quote = (word ^ EACH * 0x02).wrapping_sub(EACH * 0x21);
+        let backslash = (word ^ EACH * 0x5C).wrapping_sub(EACH);
+        let found = (low_or_quote | backslash) & !word & EACH * 0x80;
+        count += found.trailing_zeros() as usize / 8;
+        if found != 0 {
+            break;
+        }
+    }
+    count
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {

@@ -6,7 +6,7 @@ use core::fmt;
 use super::http::OutgoingRequest;
 use super::id::{ChannelId, PrincipalId, RequestId};
 use super::send::SendChanged;
-use super::subscription::StreamStatus;
+use super::subscription::{Parts, StreamStatus};
 use super::time::Instant;
 
 /// One output. Take them until [`Idle`](Self::Idle) comes, before the next input.
@@ -33,15 +33,8 @@ pub enum Event {
     Send(SendChanged),
     /// A reader has a new status.
     Stream(ChannelId, StreamStatus),
-    /// Parts of a stream: one batch a chunk.
-    Parts {
-        /// Of which reader.
-        subscription: ChannelId,
-        /// A JSON array, one element a part.
-        json: String,
-        /// Resume behind this.
-        last_event_id: Option<String>,
-    },
+    /// Parts of a stream: one batch a chunk, but for large ones, which come alone.
+    Parts(ChannelId, Parts),
     /// A record that is not what the protocol says.
     Unreadable {
         /// Of which reader.
@@ -60,9 +53,7 @@ impl fmt::Debug for Event {
             Self::TokenNeeded(principal) => write!(f, "TokenNeeded({principal:?})"),
             Self::Send(change) => write!(f, "{change:?}"),
             Self::Stream(reader, status) => write!(f, "Stream({reader:?}, {status:?})"),
-            Self::Parts { subscription, json, last_event_id } => {
-                write!(f, "Parts({subscription:?}, {} bytes, {last_event_id:?})", json.len())
-            }
+            Self::Parts(subscription, parts) => write!(f, "{parts:?} of {subscription:?}"),
             Self::Unreadable { subscription, id, reason } => {
                 write!(f, "Unreadable({subscription:?}, {id:?}, {reason:?})")
             }

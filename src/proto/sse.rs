@@ -42,6 +42,8 @@ pub struct SseDecoder {
     /// An unfinished line, kept in one piece so that joining stays linear.
     line: Vec<u8>,
     data: Vec<u8>,
+    /// Where in it the data begins: the first line of it stays where it was gathered, since a copy of a large one shows.
+    data_from: usize,
     has_data: bool,
     event: String,
     id: String,
@@ -73,6 +75,7 @@ impl SseDecoder {
             limit,
             line: Vec::new(),
             data: Vec::new(),
+            data_from: 0,
             has_data: false,
             event: String::new(),
             id: String::new(),
@@ -102,15 +105,8 @@ impl SseDecoder {
         }
         while let Some(end) = memchr::memchr2(b'\n', b'\r', chunk) {
             let (line, rest) = chunk.split_at(end);
-            if self.line.is_empty() {
-                self.take_line(line, on_frame)?;
-            } else {
-                let mut whole = core::mem::take(&mut self.line);
-                whole.extend_from_slice(line);
-                self.take_line(&whole, on_frame)?;
-                whole.clear();
-                self.line = whole;
-            }
+            self.line.extend_from_slice(line);
+            self.take_line(on_frame)?;
             chunk = match rest {
                 [b'\r', b'\n', rest @ ..] => rest,
                 [b'\r'] => {
@@ -124,27 +120,27 @@ impl SseDecoder {
         self.check_limit(self.line.len())
     }
 
-    fn take_line(&mut self, line: &[u8], on_frame: OnFrame<'_>) -> Result<(), FrameTooLong> {
+    fn take_line(&mut self, on_frame: OnFrame<'_>) -> Result<(), FrameTooLong> {
+        let mut whole = core::mem::take(&mut self.line);
         // With its mark, as it is counted while it arrives: where a body is given up must not depend on how it was cut.
-        self.check_limit(line.len())?;
+        self.check_limit(whole.len())?;
         let first = core::mem::take(&mut self.first_line);
-        let line = if first { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
-        if line.is_empty() {
-            self.dispatch(on_frame);
-            return Ok(());
-        }
+        let line = if first { whole.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&whole) } else { &whole };
         let (name, value) = match memchr::memchr(b':', line) {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &b""[..]),
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match name {
-            b"data" => {
-                if self.has_data {
-                    self.data.push(b'\n');
-                }
+            _ if line.is_empty() => self.dispatch(on_frame),
+            b"data" if self.has_data => {
+                self.data.push(b'\n');
                 self.data.extend_from_slice(value);
+            }
+            b"data" => {
                 self.has_data = true;
+                self.data_from = whole.len() - value.len();
+                core::mem::swap(&mut self.data, &mut whole);
             }
             b"event" => keep(&mut self.event, value),
             b"id" if memchr::memchr(0, value).is_none() => {
@@ -155,21 +151,24 @@ impl SseDecoder {
             // A comment, or a field the standard does not know.
             _ => {}
         }
+        whole.clear();
+        self.line = whole;
         Ok(())
     }
 
     fn dispatch(&mut self, on_frame: OnFrame<'_>) {
         if core::mem::take(&mut self.has_data) {
             let id = self.has_id.then_some(&*self.id);
-            on_frame(Frame { event: &self.event, id, data: &decode(&self.data) });
+            on_frame(Frame { event: &self.event, id, data: &decode(&self.data[self.data_from..]) });
         }
         self.data.clear();
+        self.data_from = 0;
         self.event.clear();
         self.has_id = false;
     }
 
     fn check_limit(&self, line: usize) -> Result<(), FrameTooLong> {
-        if self.data.len() + line > self.limit { Err(FrameTooLong) } else { Ok(()) }
+        if self.data.len() - self.data_from + line > self.limit { Err(FrameTooLong) } else { Ok(()) }
     }
 }
 

@@ -32,6 +32,7 @@
 //! | run finished (finished) | = | = | = | = | = | = |
 //! | yield turn | | Waiting | Waiting | | | |
 
+use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::fmt;
@@ -41,7 +42,7 @@ use super::cursor::Cursor;
 use super::error::{ErrorCode, Problem};
 use super::http::{RequestKind, StreamVersion};
 use super::random::Random;
-use super::records::{self, Body, Record, Signal};
+use super::records::{self, Body, Form, Record, Signal};
 use super::sse::{FrameTooLong, SseDecoder};
 use super::table::Queue;
 use super::time::Instant;
@@ -69,6 +70,9 @@ const IDLE_CAP_MS: u64 = 60_000;
 
 /// Silence after which a connection counts as dead: three times the longest ping period seen (5 to 15 s).
 const STALL_MS: u64 = 45_000;
+
+/// From this many bytes on a part is parsed by JavaScript alone. For less, crossing on its own costs more than is saved.
+const LARGE_FROM: usize = 16 << 10;
 
 /// What the application is told about a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,12 +104,7 @@ pub enum Effect {
     /// It has a new status.
     Status(StreamStatus),
     /// Parts, in order.
-    Parts {
-        /// A JSON array, one element a part.
-        json: String,
-        /// The cursor behind the last of them.
-        last_event_id: Option<String>,
-    },
+    Parts(Parts),
     /// A record that is not what the protocol says.
     Unreadable {
         /// Its position.
@@ -115,12 +114,30 @@ pub enum Effect {
     },
 }
 
+/// What was read in one go.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// What holds them. If it turns out not to be readable, it is a record that is not what the protocol says.
+    pub text: String,
+    /// How it holds them.
+    pub form: Form,
+    /// The cursor behind the last of them: resume behind this.
+    pub last_event_id: Option<String>,
+}
+
+/// Tells how much was read, and nothing of it.
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Parts({} bytes, {:?}, {:?})", self.text.len(), self.form, self.last_event_id)
+    }
+}
+
 /// Tells how much was read, and nothing of it.
 impl fmt::Debug for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => write!(f, "Status({status:?})"),
-            Self::Parts { json, last_event_id } => write!(f, "Parts({} bytes, {last_event_id:?})", json.len()),
+            Self::Parts(parts) => write!(f, "{parts:?}"),
             Self::Unreadable { id, reason } => write!(f, "Unreadable({id:?}, {reason:?})"),
         }
     }
@@ -189,6 +206,7 @@ pub struct Subscription {
     run_finished: bool,
     /// Nobody wants more for now: what comes is left unread, so silence means nothing, and nothing is connected.
     held: bool,
+    large_from: usize,
     effects: Queue<Effect>,
 }
 
@@ -211,8 +229,15 @@ impl Subscription {
             has_caught_up: false,
             run_finished: false,
             held: false,
+            large_from: LARGE_FROM,
             effects,
         }
+    }
+
+    /// The same, with another size from which on parts are handed over alone and unread.
+    pub const fn with_large_from(mut self, bytes: usize) -> Self {
+        self.large_from = bytes;
+        self
     }
 
     /// Whether a connection should be made now.
@@ -301,14 +326,15 @@ impl Subscription {
         let State::Live(connection) = &mut self.state else { return false };
         let heard_before = core::mem::replace(&mut connection.heard, now);
         let version = connection.version;
-        let mut intake = Intake { cursor: &mut self.cursor, effects: &mut self.effects, json: String::new() };
+        let mut intake =
+            Intake { cursor: &mut self.cursor, effects: &mut self.effects, json: String::new(), heard: false };
         let (mut failed, mut caught_up, mut closing) = (false, false, false);
         let fed = connection.decoder.feed(chunk, |frame| {
             // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
             if failed {
                 return;
             }
-            match records::read(version, &frame, |record| intake.take(&record)) {
+            match records::read(version, &frame, self.large_from, |record| intake.take(&record)) {
                 Signal::Failure => failed = true,
                 Signal::Ping { tail: Some(tail), .. } => {
                     intake.cursor.settle(tail);
@@ -318,7 +344,8 @@ impl Subscription {
                 Signal::Records | Signal::Ping { .. } => {}
             }
         });
-        let heard = intake.flush();
+        intake.flush();
+        let heard = intake.heard;
         // The word that a window closes is no sign of life: the silence before it counts.
         if closing && !heard {
             connection.heard = heard_before;
@@ -470,16 +497,19 @@ impl Subscription {
     }
 }
 
-/// Gathers the parts of one chunk into one batch.
+/// Gathers the parts of one chunk into one batch. Large ones go alone.
 struct Intake<'a> {
     cursor: &'a mut Cursor,
     effects: &'a mut Queue<Effect>,
     json: String,
+    /// There were parts.
+    heard: bool,
 }
 
 impl Intake<'_> {
     fn take(&mut self, record: &Record<'_>) {
-        if let Body::Unreadable(_) = record.body {
+        // What is told alone comes behind what was before it.
+        if let Body::Unreadable(_) | Body::Part { form: Form::Plain | Form::Envelope, .. } = record.body {
             self.flush();
         }
         if !self.cursor.pass(record.position) {
@@ -487,10 +517,11 @@ impl Intake<'_> {
         }
         match &record.body {
             Body::Part { part_id: Some(id), .. } if !self.cursor.note_part(id) => {}
-            Body::Part { json, .. } => {
+            Body::Part { json, form: Form::Checked, .. } => {
                 self.json.push(if self.json.is_empty() { '[' } else { ',' });
                 self.json.push_str(json);
             }
+            Body::Part { json, form, .. } => self.tell((*json).to_owned(), *form),
             Body::Skipped => {}
             Body::Unreadable(reason) => {
                 let id = self.cursor.last_event_id().unwrap_or_default();
@@ -499,15 +530,17 @@ impl Intake<'_> {
         }
     }
 
-    /// `true` when there was something.
-    fn flush(&mut self) -> bool {
-        let any = !self.json.is_empty();
-        if any {
+    fn flush(&mut self) {
+        if !self.json.is_empty() {
             let mut json = core::mem::take(&mut self.json);
             json.push(']');
-            let last_event_id = self.cursor.last_event_id();
-            self.effects.push(Effect::Parts { json, last_event_id });
+            self.tell(json, Form::Checked);
         }
-        any
+    }
+
+    fn tell(&mut self, text: String, form: Form) {
+        self.heard = true;
+        let last_event_id = self.cursor.last_event_id();
+        self.effects.push(Effect::Parts(Parts { text, form, last_event_id }));
     }
 }

@@ -6,7 +6,7 @@ use super::host::Host;
 use crate::proto::error::{ErrorCode, Problem};
 use crate::proto::output::Event;
 use crate::proto::send::{Hold, SendChanged, SendState};
-use crate::proto::subscription::StreamStatus;
+use crate::proto::subscription::{Parts, StreamStatus};
 
 /// Hands an event to the application.
 pub(super) fn deliver(host: &Host, event: &Event) {
@@ -14,8 +14,9 @@ pub(super) fn deliver(host: &Host, event: &Event) {
         Event::TokenNeeded(principal) => host.tell_token_needed(principal.number()),
         Event::Send(change) => deliver_send(host, change),
         Event::Stream(subscription, status) => deliver_status(host, subscription.number(), status),
-        Event::Parts { subscription, json, last_event_id } => {
-            host.tell_parts(subscription.number(), json, last_event_id.as_deref().unwrap_or_default());
+        Event::Parts(subscription, Parts { text, form, last_event_id }) => {
+            let last_event_id = last_event_id.as_deref().unwrap_or_default();
+            host.tell_parts(subscription.number(), text, last_event_id, *form as u32);
         }
         Event::Unreadable { subscription, id, reason } => host.tell_unreadable(subscription.number(), id, reason),
     }

@@ -207,8 +207,8 @@ export class Host {
     this.#tell({ type: "record-unreadable", subscription, id, reason });
   }
 
-  tellParts(subscription, json, lastEventId) {
-    this.#guard(() => this.#sink.parts(subscription, json, lastEventId));
+  tellParts(subscription, text, lastEventId, form) {
+    this.#guard(() => this.#sink.parts(subscription, text, lastEventId, form));
   }
 
   /** The core is dead: nothing may call it any more. */

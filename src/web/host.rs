@@ -80,7 +80,7 @@ extern "C" {
     pub(super) fn tell_unreadable(this: &Host, subscription: u32, id: &str, reason: &str);
 
     #[wasm_bindgen(method, js_name = tellParts)]
-    pub(super) fn tell_parts(this: &Host, subscription: u32, json: &str, last_event_id: &str);
+    pub(super) fn tell_parts(this: &Host, subscription: u32, text: &str, last_event_id: &str, form: u32);
 
     #[cfg(feature = "bundle")]
     #[wasm_bindgen(js_name = tellCrash)]

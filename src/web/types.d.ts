@@ -1,8 +1,12 @@
 /** Where everything that happens is told. Its methods may call the engine. */
 export interface Sink {
   event(event: EngineEvent): void;
-  /** At most one call per network chunk. `json` is the text of a JSON array, one element per part, in order. */
-  parts(subscription: number, json: string, lastEventId: string): void;
+  /**
+   * Parts, in order: what one network chunk brought, but for large ones, which come alone. `form` 0: `text` is valid JSON, an array
+   * with one element a part. 1: it is one part, if it is JSON. 2: it is a valid JSON string, and what that says, if it is JSON, is an
+   * object with one part as its `data`, or `null` without that. What is not JSON after all is a record that cannot be read.
+   */
+  parts(subscription: number, text: string, lastEventId: string, form: number): void;
   /** The core panicked. The instance is dead; nothing more comes from it. */
   crashed(place: string): void;
 }

@@ -8,8 +8,9 @@ use tidegate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, Respon
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::output::{Event, Output};
+use tidegate::proto::records::Form;
 use tidegate::proto::send::SendState;
-use tidegate::proto::subscription::StreamStatus;
+use tidegate::proto::subscription::{Parts, StreamStatus};
 use tidegate::proto::time::{Instant, Now, UnixTime};
 
 pub(crate) const RUN: &str = "run_1";
@@ -242,15 +243,28 @@ impl World {
     /// The parts a reader has been given, in order, as JSON text.
     pub(crate) fn parts(&self, id: ChannelId) -> Vec<String> {
         let of_it = |event: &Event| {
-            let Event::Parts { subscription, json, .. } = event else { return None };
-            let batch: Vec<serde_json::Value> = serde_json::from_str(json).expect("a batch is a JSON array");
-            (*subscription == id).then(|| batch.into_iter().map(|part| part.to_string()))
+            let Event::Parts(reader, parts) = event else { return None };
+            let parts = values(parts).expect("parts are JSON");
+            (*reader == id).then(|| parts.into_iter().map(|part| part.to_string()))
         };
         self.events.iter().filter_map(of_it).flatten().collect()
     }
 
     pub(crate) fn tokens_asked(&self) -> usize {
         self.events.iter().filter(|event| matches!(event, Event::TokenNeeded(_))).count()
+    }
+}
+
+/// The parts as JavaScript reads them, or nothing where they cannot be read.
+pub(crate) fn values(Parts { text, form, .. }: &Parts) -> Option<Vec<serde_json::Value>> {
+    let one = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    match form {
+        Form::Checked => Some(serde_json::from_str(text).expect("a batch is a JSON array")),
+        Form::Plain => Some(vec![one(text)?]),
+        Form::Envelope => {
+            let body: String = serde_json::from_str(text).expect("the envelope is in a JSON string");
+            Some(vec![one(&body)?["data"].take()])
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Frames to records, and records to parts.
 
+mod large;
 mod reader;
 
 use serde_json::{Value, json};
 use tidegate::proto::http::StreamVersion;
-use tidegate::proto::records::{Body, Position, Record, Signal, read};
+use tidegate::proto::records::{Body, Form, Position, Record, Signal, read};
 use tidegate::proto::sse::Frame;
 use tidegate::proto::time::UnixTime;
 
@@ -180,15 +181,16 @@ fn batch(data: &str) -> (Vec<String>, Signal) {
 /// What a frame holds, in words.
 fn records(version: StreamVersion, event: &str, id: Option<&str>, data: &str) -> (Vec<String>, Signal) {
     let mut told = Vec::new();
-    let signal = read(version, &Frame { event, id, data }, |Record { position, body, .. }| {
+    let signal = read(version, &Frame { event, id, data }, usize::MAX, |Record { position, body, .. }| {
         let place = match position {
             Position::Sequence(number) => number.to_string(),
             Position::Id(id) => id.into(),
             Position::Unknown => "unknown".into(),
         };
         told.push(match body {
-            Body::Part { json, part_id: Some(id) } => format!("{place}: part {json} as {id}"),
-            Body::Part { json, part_id: None } => format!("{place}: part {json}"),
+            Body::Part { form: Form::Plain | Form::Envelope, .. } => panic!("nothing is large here"),
+            Body::Part { json, part_id: Some(id), .. } => format!("{place}: part {json} as {id}"),
+            Body::Part { json, part_id: None, .. } => format!("{place}: part {json}"),
             Body::Skipped => format!("{place}: skipped"),
             Body::Unreadable(reason) => {
                 assert!(!reason.is_empty());

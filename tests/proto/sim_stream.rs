@@ -201,13 +201,15 @@ impl Simulation {
     }
 }
 
-/// The part with that number, as serde_json writes it: every kind of value, with escapes and letters of several bytes.
+/// The part with that number, as serde_json writes it: every kind of value, with escapes and letters of several bytes. Some are so
+/// large that they are handed over unread.
 fn part(number: u64) -> String {
     let words = ["tide", "\"gate\"", "\\", "wörter", "潮\n", "😀"];
     let word = words[number as usize % words.len()];
     match number % 4 {
         0 => serde_json::json!(word),
         1 => serde_json::json!({ "n": number, "word": word, "list": [1, [2, {}], null] }),
+        2 if number % 200 == 2 => serde_json::json!({ "n": number, "word": word.repeat(9_000) }),
         2 => serde_json::json!(number),
         _ => serde_json::json!([word, true]),
     }

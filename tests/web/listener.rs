@@ -176,10 +176,11 @@ fn sink(hear: &Rc<impl Fn(Told) -> Answer + 'static>, raw: &Rc<Log<JsValue>>) ->
         raw.push(event.clone());
         hear_event(Told::event(event))
     };
-    let parts =
-        move |subscription, json, last_event_id| hear_parts(Told::Parts(Parts { subscription, json, last_event_id }));
+    let parts = move |subscription, text, last_event_id, form| {
+        hear_parts(Told::Parts(Parts { subscription, text, last_event_id, form }))
+    };
     set("event", Closure::<dyn Fn(JsValue) -> Answer>::new(event).into_js_value());
-    set("parts", Closure::<dyn Fn(u32, String, String) -> Answer>::new(parts).into_js_value());
+    set("parts", Closure::<dyn Fn(u32, String, String, u32) -> Answer>::new(parts).into_js_value());
     set(
         "crashed",
         Closure::<dyn Fn(String) -> Answer>::new(move |place| hear_crash(Told::Crashed(place))).into_js_value(),

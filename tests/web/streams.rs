@@ -142,6 +142,28 @@ async fn without_a_version_header_the_older_form_is_read() {
 }
 
 #[wasm_bindgen_test]
+async fn a_large_part_comes_alone_and_as_it_was_written() {
+    let long = "a wörd ✓ ".repeat(3_000);
+    let plain = js_sys::JSON::stringify(&long.as_str().into()).expect("a text").as_string().expect("JSON");
+    let body = format!("{{\"data\":{plain},\"id\":\"p1\"}}");
+    let literal = js_sys::JSON::stringify(&body.as_str().into()).expect("a text").as_string().expect("JSON");
+    let small = |number| format!("{{\"seq_num\":{number},\"body\":\"{{\\\"data\\\":\\\"small\\\"}}\"}}");
+    let records = format!("{},{{\"seq_num\":1,\"body\":{literal}}},{}", small(0), small(2));
+    let v2 = format!("event: batch\ndata: {{\"records\":[{records}]}}\n\n");
+    let v1 = format!("id: 0\ndata: \"small\"\n\nid: 1\ndata: {plain}\n\nid: 2\ndata: \"small\"\n\n");
+    for (version, frames, large, form) in [("v1", v1, plain, 1), ("v2", v2, literal, 2)] {
+        let headers = [("x-stream-version", version)];
+        let _network = Network::answering(move |_| Some(network::answer(200, &headers, &frames)));
+        let page = Listener::new();
+        let stream = page.engine.subscribe(page.open_with("tr_dev_any"), "run_1", "replies", None, None);
+        let [before, alone, behind] = [page.batch(stream).await, page.batch(stream).await, page.batch(stream).await];
+        assert_eq!((before.texts(), before.last_event_id.as_str()), (vec!["small".into()], "0"));
+        assert_eq!((alone.text, alone.last_event_id.as_str(), alone.form), (large, "1", form));
+        assert_eq!((behind.texts(), behind.last_event_id.as_str()), (vec!["small".into()], "2"));
+    }
+}
+
+#[wasm_bindgen_test]
 async fn a_reader_pauses_offline_and_comes_back() {
     let run = trigger(NOBODY, "null").await;
     let page = Listener::new();

@@ -58,8 +58,9 @@ pub(crate) struct Problem {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Parts {
     pub(crate) subscription: u32,
-    pub(crate) json: String,
+    pub(crate) text: String,
     pub(crate) last_event_id: String,
+    pub(crate) form: u32,
 }
 
 impl Told {
@@ -71,8 +72,9 @@ impl Told {
 impl Parts {
     /// The parts, which are texts everywhere here. Fails unless the JSON is an array of them.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let array = js_sys::JSON::parse(&self.json).expect("parts are JSON");
-        assert!(js_sys::Array::is_array(&array), "parts are an array: {}", self.json);
+        let array = js_sys::JSON::parse(&self.text).expect("parts are JSON");
+        assert_eq!(self.form, 0, "they came as one batch");
+        assert!(js_sys::Array::is_array(&array), "parts are an array: {}", self.text);
         serde_wasm_bindgen::from_value(array).expect("the parts are texts")
     }
 

@@ -226,6 +226,80 @@ describe("routing", () => {
   });
 });
 
+describe("large parts", () => {
+  const body = (data: string) => `{"data":${data},"id":"p1"}`;
+
+  async function reading() {
+    const told: unknown[][] = [];
+    const listener = {
+      changed: () => {},
+      parts: (...args: unknown[]) => told.push(args),
+      unreadable: ({ id, reason }: { id: string; reason: string }) => told.push([id, reason]),
+    };
+    const principal = harness.pump.openPrincipal(harness.endpoint, "token");
+    const request = { principal, runId: "run_1", key: "draft", lastEventId: undefined, timeoutInSeconds: 60, listener };
+    const stop = harness.pump.subscribe(request);
+    await settle();
+    const { engine } = harness.loader;
+    const [stream] = engine.idsOf("subscribe") as [number];
+    return { told, engine, stream, stop };
+  }
+
+  it("are parsed here, in order with the others, and their size is told", async () => {
+    const { told, engine, stream } = await reading();
+    const literal = JSON.stringify(body('{"a":"\\"é\\""}'));
+    engine.parts(stream, [0], "0");
+    engine.largePart(stream, literal, "1", 2);
+    engine.largePart(stream, ' {"a":1} ', "2", 1);
+    engine.largePart(stream, JSON.stringify('{"later":1,"id":"p2"}'), "3", 2);
+    engine.parts(stream, [4, 5], "5");
+    expect(told).toEqual([
+      [[0], "0", 3],
+      [[{ a: '"é"' }], "1", literal.length],
+      [[{ a: 1 }], "2", 9],
+      [[null], "3", expect.any(Number)],
+      [[4, 5], "5", 5],
+    ]);
+  });
+
+  it("that are not JSON are told as any record that cannot be read, and passed", async () => {
+    const { told, engine, stream } = await reading();
+    engine.parts(stream, [0], "0");
+    engine.largePart(stream, JSON.stringify(body("1,")), "1", 2);
+    engine.largePart(stream, "[1", "2", 1);
+    engine.parts(stream, [3], "3");
+    const reason = "the record is not a part in JSON";
+    expect(told).toEqual([
+      [[0], "0", 3],
+      ["1", reason],
+      ["2", reason],
+      [[3], "3", 3],
+    ]);
+    engine.largePart(stream, "[1", "4", 1);
+    engine.sink.crashed("here");
+    await settle();
+    expect(harness.loader.engine.of("subscribe")[0]?.[3], "the next engine goes on behind it").toBe("4");
+  });
+
+  it("wait for the end of a call as everything does", async () => {
+    const { told, engine, stream, stop } = await reading();
+    const original = engine.setReading;
+    engine.setReading = (...args) => {
+      engine.parts(stream, [0], "0");
+      engine.largePart(stream, JSON.stringify(body("1")), "1", 2);
+      engine.largePart(stream, "[1", "2", 1);
+      expect(told).toEqual([]);
+      return original(...args);
+    };
+    stop.setReading?.(false);
+    expect(told).toEqual([
+      [[0], "0", 3],
+      [[1], "1", expect.any(Number)],
+      ["2", "the record is not a part in JSON"],
+    ]);
+  });
+});
+
 describe("the page", () => {
   afterEach(() => {
     vi.unstubAllGlobals();

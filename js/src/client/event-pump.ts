@@ -215,7 +215,7 @@ export class EventPump {
     };
     return {
       event: (event) => deliver(() => this.#route(event)),
-      parts: (id, json, lastEventId) => deliver(() => this.#deliverParts(id, json, lastEventId)),
+      parts: (...told) => deliver(() => this.#deliverParts(...told)),
       crashed: (where) => {
         if (isCurrent()) this.#crash(where);
       },
@@ -267,11 +267,20 @@ export class EventPump {
     }
   }
 
-  #deliverParts(id: number, json: string, lastEventId: string): void {
-    const entry = this.#streamById.get(id);
+  #deliverParts(subscription: number, text: string, lastEventId: string, form: number): void {
+    const entry = this.#streamById.get(subscription);
     if (!entry) return;
     if (lastEventId) entry.cursor = lastEventId;
-    entry.listener.parts(JSON.parse(json), lastEventId, json.length);
+    let parts: unknown[];
+    try {
+      const read = JSON.parse(text);
+      parts = form ? [form > 1 ? (JSON.parse(read).data ?? null) : read] : read;
+    } catch {
+      const reason = "the record is not a part in JSON";
+      this.#route({ type: "record-unreadable", subscription, id: lastEventId, reason });
+      return;
+    }
+    entry.listener.parts(parts, lastEventId, text.length);
   }
 
   #changeSend(entry: SendEntry, update: SendUpdate): void {

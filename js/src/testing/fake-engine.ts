@@ -55,7 +55,12 @@ export class FakeEngine implements Engine {
   }
 
   parts(subscription: number, parts: unknown[], lastEventId: string): void {
-    this.sink.parts(subscription, JSON.stringify(parts), lastEventId);
+    this.sink.parts(subscription, JSON.stringify(parts), lastEventId, 0);
+  }
+
+  /** A part that the core has not looked into, in a text of this form. */
+  largePart(subscription: number, text: string, lastEventId: string, form: 1 | 2): void {
+    this.sink.parts(subscription, text, lastEventId, form);
   }
 
   readonly #ids: [string, number][] = [];

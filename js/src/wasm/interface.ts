@@ -32,8 +32,12 @@ export interface Engine {
 /** What the core calls. It may be called from inside a call into the core. */
 export interface Sink {
   event(event: EngineEvent): void;
-  /** One call per network chunk; `json` is the text of an array with one element per part. */
-  parts(subscription: number, json: string, lastEventId: string): void;
+  /**
+   * Parts, in order: what one network chunk brought, but for large ones, which come alone. `form` 0: `text` is valid JSON, an array
+   * with one element a part. 1: it is one part, if it is JSON. 2: it is a valid JSON string, and what that says, if it is JSON, is an
+   * object with one part as its `data`, or `null` without that. What is not JSON after all is a record that cannot be read.
+   */
+  parts(subscription: number, text: string, lastEventId: string, form: number): void;
   /** The core panicked at `where`. The instance is dead and must not be called again. */
   crashed(where: string): void;
 }

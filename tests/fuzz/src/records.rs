@@ -3,13 +3,16 @@
 //! Where the two could honestly differ, it is settled so: names are compared as they are spelled, so `"\u0062ody"` is no body. Of
 //! members of one name the last counts, as in `JSON.parse`; of `records` each is read, because a frame is read once and in order.
 //! What came before a batch turned out to be broken has been told.
+//!
+//! What is left to JavaScript's parser has to come to the same; the one thing it reads otherwise, the spelling of `data`, does not
+//! show here. That parser is played by serde_json.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use tidegate::proto::http::StreamVersion;
-use tidegate::proto::records::{self, Body, Position, Record, Signal};
+use tidegate::proto::records::{self, Body, Form, Position, Record, Signal};
 use tidegate::proto::sse::Frame;
 use tidegate::proto::time::UnixTime;
 
@@ -33,9 +36,16 @@ pub fn check(data: &[u8]) {
     let data = String::from_utf8_lossy(data);
     let known = KINDS.iter().find(|known| known.0 == kind);
     let Some(&(_, version, event)) = known else {
-        return compare(StreamVersion::V2, "batch", &batch_of(&data));
+        return compare_all(StreamVersion::V2, "batch", &batch_of(&data));
     };
-    compare(version, event, &data);
+    compare_all(version, event, &data);
+}
+
+/// With nothing large, with everything large, and with some of it.
+fn compare_all(version: StreamVersion, event: &str, data: &str) {
+    for large_from in [usize::MAX, 0, 40] {
+        compare(version, event, large_from, data);
+    }
 }
 
 /// A record for each line: its body or, around a tab, its headers as JSON and its body.
@@ -48,10 +58,11 @@ fn batch_of(lines: &str) -> String {
     format!("{{\"records\":[{}]}}", lines.split('\n').enumerate().map(record).collect::<Vec<_>>().join(","))
 }
 
-fn compare(version: StreamVersion, event: &str, data: &str) {
+fn compare(version: StreamVersion, event: &str, large_from: usize, data: &str) {
     const ID: &str = "1795301399118-0";
     let mut told = Vec::new();
-    let signal = records::read(version, &Frame { event, id: Some(ID), data }, |Record { position, time, body }| {
+    let frame = Frame { event, id: Some(ID), data };
+    let signal = records::read(version, &frame, large_from, |Record { position, time, body }| {
         let place = match position {
             Position::Sequence(number) => Place::Sequence(number),
             Position::Id(id) => Place::Id(id.to_owned()),
@@ -59,11 +70,6 @@ fn compare(version: StreamVersion, event: &str, data: &str) {
         };
         told.push((place, time, Held::from(body)));
     });
-    for (.., held) in &told {
-        if let Held::Part { json, .. } = held {
-            assert_eq!(whole(json), Some(json.as_str()), "a part is JSON and nothing around it");
-        }
-    }
     let (expected, ending) = match (version, event) {
         (_, "error") => (Vec::new(), Signal::Failure),
         (StreamVersion::V1, "") => (vec![(Place::Id(ID.to_owned()), None, plain_part(data))], Signal::Records),
@@ -72,7 +78,7 @@ fn compare(version: StreamVersion, event: &str, data: &str) {
         (StreamVersion::V2, "") if data == "[DONE]" => (Vec::new(), Signal::WindowEnd),
         _ => (Vec::new(), Signal::Records),
     };
-    assert_eq!((told, signal), (expected, ending), "{version:?} {event:?}");
+    assert_eq!((told, signal), (expected, ending), "{version:?} {event:?}, large from {large_from}");
 }
 
 #[derive(Debug, PartialEq)]
@@ -94,7 +100,19 @@ enum Held {
 impl From<Body<'_>> for Held {
     fn from(body: Body<'_>) -> Self {
         match body {
-            Body::Part { json, part_id } => Self::Part { json: json.to_owned(), part_id: part_id.map(Into::into) },
+            Body::Part { json, form: Form::Checked, part_id } => {
+                assert_eq!(whole(json), Some(json), "a part is JSON and nothing around it");
+                Self::Part { json: json.to_owned(), part_id: part_id.map(Into::into) }
+            }
+            Body::Part { json, form: Form::Plain, .. } => plain_part(json),
+            Body::Part { json, form: Form::Envelope, part_id } => {
+                assert_eq!(whole(json), Some(json), "the text is in a JSON string");
+                let held = plain_envelope(&unescaped(json));
+                if let Self::Part { part_id: id, .. } = &held {
+                    assert_eq!(part_id.as_deref(), id.as_deref(), "the id at the end is the one that counts");
+                }
+                held
+            }
             Body::Skipped => Self::Skipped,
             Body::Unreadable(_) => Self::Unreadable,
         }

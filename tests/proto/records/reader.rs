@@ -5,7 +5,7 @@ use tidegate::proto::cursor::Cursor;
 use tidegate::proto::http::{RequestKind, StreamVersion};
 use tidegate::proto::random::Random;
 use tidegate::proto::records::Position;
-use tidegate::proto::subscription::{Effect, StreamStatus, Subscription};
+use tidegate::proto::subscription::{Effect, Parts, StreamStatus, Subscription};
 use tidegate::proto::time::Instant;
 
 #[test]
@@ -167,8 +167,8 @@ impl Reader {
         self.subscription.handle_chunk(self.now, chunk.as_bytes(), &mut self.random);
         std::iter::from_fn(|| self.subscription.poll_effect())
             .map(|effect| match effect {
-                Effect::Parts { json, last_event_id } => {
-                    format!("parts {json} at {}", last_event_id.as_deref().unwrap_or("the start"))
+                Effect::Parts(Parts { text, last_event_id, .. }) => {
+                    format!("parts {text} at {}", last_event_id.as_deref().unwrap_or("the start"))
                 }
                 Effect::Unreadable { id, .. } => format!("unreadable at {id}"),
                 Effect::Status(StreamStatus::Reconnecting { problem, .. }) => {

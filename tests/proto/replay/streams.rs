@@ -9,6 +9,7 @@ use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
 use tidegate::proto::records::{Body, Position, Record, Signal, read};
 use tidegate::proto::sse::SseDecoder;
+use tidegate::proto::subscription::Parts;
 
 use super::fixture::Fixture;
 use crate::harness::{BASE, World, cursor_of, secret_key};
@@ -62,8 +63,8 @@ fn every_recorded_stream_read_frame_by_frame() {
         let mut window_ended = false;
         let mut decoder = SseDecoder::default();
         let fed = decoder.feed(fixture.body().as_bytes(), |frame| {
-            let signal = read(fixture.head().version, &frame, |Record { position, body, .. }| {
-                let Body::Part { json, part_id } = body else { panic!("{}: {body:?}", fixture.name) };
+            let signal = read(fixture.head().version, &frame, usize::MAX, |Record { position, body, .. }| {
+                let Body::Part { json, part_id, .. } = body else { panic!("{}: {body:?}", fixture.name) };
                 let value = serde_json::from_str(json).expect("a part is JSON");
                 let place = match position {
                     Position::Sequence(number) => number.to_string(),
@@ -164,7 +165,7 @@ fn play(world: &mut World, fixture: &Fixture, request: &OutgoingRequest, seed: u
 /// The place the application was last told to resume behind.
 fn last_place(world: &World) -> Option<String> {
     let of_parts = |event: &Event| {
-        let Event::Parts { last_event_id, .. } = event else { return None };
+        let Event::Parts(_, Parts { last_event_id, .. }) = event else { return None };
         last_event_id.clone()
     };
     world.events.iter().rev().find_map(of_parts)
