@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::text::{hex_digit, parse_digits};
+use super::text::{below, equal, hex_digit, parse_digits, word_at};
 
 /// A position in a JSON text.
 pub struct Scanner<'a> {
@@ -200,7 +200,23 @@ impl<'a> Scanner<'a> {
         let mut at = self.at + 1;
         let mut escapes = Escapes::None;
         loop {
-            at += plain_ahead(bytes.get(at..)?);
+            // Eight bytes at a time, the first of which is not escaped, while there is nothing but text and escaped quotes.
+            if let Some(word) = word_at(bytes, at) {
+                let (quotes, backslashes) = (equal(word, b'"'), equal(word, b'\\'));
+                let escaped = backslashes << 8;
+                // Of two backslashes in a row it is not clear here which one escapes.
+                let other = (quotes ^ escaped) | (backslashes & escaped) | below(word, b' ');
+                if backslashes != 0 {
+                    escapes = escapes.max(Escapes::Some);
+                }
+                if other == 0 {
+                    // A backslash at the end begins the next eight.
+                    at += 8 - (backslashes >> 63) as usize;
+                    continue;
+                }
+                let first = other & other.wrapping_neg();
+                at += first.trailing_zeros() as usize / 8 - usize::from(first & escaped != 0);
+            }
             match *bytes.get(at)? {
                 b'"' => {
                     self.at = at + 1;
@@ -319,24 +335,6 @@ pub fn push_string(out: &mut String, text: &str) {
         }
     }
     out.push('"');
-}
-
-/// How many bytes come before a quote, a backslash or a control character, looked at by eight. The last few are left to the caller.
-fn plain_ahead(bytes: &[u8]) -> usize {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let mut count = 0;
-    for word in bytes.as_chunks::<8>().0 {
-        let word = u64::from_le_bytes(*word);
-        // What is less than the subtrahend borrows, and so sets its highest bit. Only the first of them counts: a borrow may go on.
-        let low_or_quote = (word ^ EACH * 0x02).wrapping_sub(EACH * 0x21);
-        let backslash = (word ^ EACH * 0x5C).wrapping_sub(EACH);
-        let found = (low_or_quote | backslash) & !word & EACH * 0x80;
-        count += found.trailing_zeros() as usize / 8;
-        if found != 0 {
-            break;
-        }
-    }
-    count
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::text::parse_digits;
+use super::text::{line_end, parse_digits};
 
 /// The most a frame may hold before its blank line: 16 MiB. The largest record of the wire is 1 MiB, escaped once more.
 pub const FRAME_LIMIT: usize = 16 << 20;
@@ -103,7 +103,7 @@ impl SseDecoder {
             self.after_return = false;
             chunk = chunk.strip_prefix(b"\n").unwrap_or(chunk);
         }
-        while let Some(end) = memchr::memchr2(b'\n', b'\r', chunk) {
+        while let Some(end) = line_end(chunk) {
             let (line, rest) = chunk.split_at(end);
             self.line.extend_from_slice(line);
             self.take_line(on_frame)?;

@@ -56,3 +56,44 @@ pub fn shorten(text: &str, limit: usize) -> &str {
 pub fn hex_digit(bits: u32) -> char {
     char::from_digit(bits & 15, 16).unwrap_or('0')
 }
+
+/// Eight bytes as one number, the first of them lowest: looked at at once, they cost little more than one. Fewer are not there.
+#[inline(always)]
+pub fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+const EACH: u64 = 0x0101_0101_0101_0101;
+const HIGHEST: u64 = EACH * 0x80;
+
+/// The highest bit of each byte that is this one.
+#[inline(always)]
+pub const fn equal(word: u64, byte: u8) -> u64 {
+    let differing = word ^ EACH * byte as u64;
+    // Without its highest bit a byte can be added to and nothing is carried into the next.
+    !((differing & !HIGHEST) + !HIGHEST | differing) & HIGHEST
+}
+
+/// The highest bit of the first byte that is less than this ASCII character, and of none before it. Those behind it do not count.
+#[inline(always)]
+pub const fn below(word: u64, byte: u8) -> u64 {
+    word.wrapping_sub(EACH * byte as u64) & !word & HIGHEST
+}
+
+/// Where the first line ends: at a line feed or a carriage return.
+pub fn line_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        if let Some(word) = word_at(bytes, at) {
+            let low = below(word, b'\r' + 1);
+            at += low.trailing_zeros() as usize / 8;
+            if low == 0 {
+                continue;
+            }
+        }
+        if let b'\n' | b'\r' = bytes.get(at)? {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
