@@ -69,9 +69,9 @@ const HIGHEST: u64 = EACH * 0x80;
 /// The highest bit of each byte that is this one.
 #[inline(always)]
 pub const fn equal(word: u64, byte: u8) -> u64 {
-    let differing = word ^ EACH * byte as u64;
+    let differing = word ^ (EACH * byte as u64);
     // Without its highest bit a byte can be added to and nothing is carried into the next.
-    !((differing & !HIGHEST) + !HIGHEST | differing) & HIGHEST
+    !(((differing & !HIGHEST) + !HIGHEST) | differing) & HIGHEST
 }
 
 /// The highest bit of the first byte that is less than this ASCII character, and of none before it. Those behind it do not count.
