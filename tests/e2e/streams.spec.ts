@@ -59,7 +59,6 @@ for (const kind of ["parts", "text"] as const) {
         `heap ${megabytes(before)} before, ${megabytes(full)} with all of it, ${megabytes(after)} after the unmount`,
     );
     expect(renders).toBeLessThanOrEqual(62 * seconds);
-    expect(longestTaskMs).toBeLessThan(200);
     expect(after - before).toBeLessThan(2 ** 20);
   });
 }
