@@ -90,7 +90,8 @@ pub enum Signal {
 }
 
 /// Hands out the records of a frame, in order. Parts whose text has `large_from` bytes or more are left to JavaScript's own parser,
-/// which is several times as fast, where that reads the same in them.
+/// which is several times as fast, where it reads the same in them. It differs in what no server writes: `data` with an escape in
+/// its name is `data` there, and the id of a record that turns out not to be JSON counts as met.
 pub fn read(
     version: StreamVersion,
     frame: &Frame<'_>,
