@@ -72,8 +72,9 @@
 //! all readers of the run. Once it has, one more window brings what is left: its end, seen at the tail of the log or by a
 //! second of silence, is the end of the stream.
 //!
-//! **Turns.** Over HTTP/1.1 a browser has six connections to a server. There the [root](proto::client) keeps four readers connected at
-//! most; when others wait, the one that has had its connection for longest, and for two seconds, makes room.
+//! **Turns.** Over HTTP/1.1 a browser has six connections to a server. There four readers are connected at most; when others wait, the
+//! one that has had its connection for longest, and for two seconds, makes room. Whose [turn](proto::turns) it is, the root asks
+//! before it lets a reader connect.
 //!
 //! # Laws
 //!

@@ -32,10 +32,16 @@ async function bundle() {
     logLevel: "warning",
   });
   if (warnings.length > 0) process.exit(1);
+  for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) dropBareImports(join(dist, name));
   if (entries.includes("react")) mergeImports(join(dist, "react.js"));
   if (entries.includes("react") && !/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
     throw new Error('dist/react.js must begin with "use client", or server components cannot import it');
   }
+}
+
+/** Imports of chunks from which nothing is used. The package says that none does anything by itself, so bundlers warn of these. */
+function dropBareImports(file) {
+  writeFileSync(file, readFileSync(file, "utf8").replace(/^import "\.\/[^"]+";\n/gm, ""));
 }
 
 /**

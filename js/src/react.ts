@@ -30,7 +30,7 @@ export {
   type UseRealtimeStreamOptions,
   useRealtimeStream,
 } from "./react/use-realtime-stream.js";
-export type { SingleSend, UseSingleSendOptions } from "./react/use-single-send.js";
+export type { HandlerEvent, SingleSend, UseSingleSendOptions } from "./react/use-single-send.js";
 export type { Dedupe, Send } from "./store/send-store.js";
 export type { StreamSnapshot } from "./store/stream-view.js";
 export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";

@@ -99,10 +99,15 @@ impl Channel {
         }
     }
 
+    /// Whether it watches for the end of a run.
+    pub const fn is_watch(&self) -> bool {
+        matches!(self.machine, Machine::Watch(_))
+    }
+
     /// Whether its requests can go anywhere.
     pub fn can_be_named(&self) -> bool {
         // A watch is made for a reader, whose run could be named.
-        matches!(self.machine, Machine::Watch(_)) || can_be_named(&self.run, &self.key)
+        self.is_watch() || can_be_named(&self.run, &self.key)
     }
 
     /// Where its requests go.
@@ -125,6 +130,14 @@ impl Channel {
     /// The reader, where it is one.
     pub const fn reader(&self) -> Option<&Subscription> {
         match &self.machine {
+            Machine::Reader(reader) => Some(reader),
+            Machine::Queue(_) | Machine::Watch(_) => None,
+        }
+    }
+
+    /// The reader, where it is one.
+    pub const fn reader_mut(&mut self) -> Option<&mut Subscription> {
+        match &mut self.machine {
             Machine::Reader(reader) => Some(reader),
             Machine::Queue(_) | Machine::Watch(_) => None,
         }

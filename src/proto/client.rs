@@ -12,10 +12,9 @@ use alloc::vec::Vec;
 use super::auth::{Access, Auth};
 use super::channel::{Channel, Machine, Principal};
 use super::error::{ErrorCode, Problem};
-use super::http::{BODY_LIMIT, OutgoingRequest, RECORD_LIMIT};
+use super::http::{OutgoingRequest, refuse_data};
 use super::id::{ChannelId, Counter, PrincipalId, RequestId, SendId};
 use super::input::{Command, Input, News};
-use super::json::{Scanner, push_string};
 use super::output::{Event, Output};
 use super::random::Random;
 use super::run_watch::RunWatch;
@@ -24,13 +23,7 @@ use super::subscription::Subscription;
 use super::table::{Queue, Table};
 use super::text::concat;
 use super::time::{Instant, Now};
-
-/// How many streams may be open at an endpoint whose connections are scarce: over HTTP/1.1 a browser has six to a server, for
-/// every page and for sends too.
-const STREAM_LIMIT: usize = 4;
-
-/// How long a reader keeps its connection when others wait for one, and how long it then leaves it to them.
-const TURN_MS: u64 = 2_000;
+use super::turns::{TURN_MS, Turn, turn};
 
 /// Everything Tidegate does in one page, for any number of identities.
 #[derive(Debug)]
@@ -283,9 +276,7 @@ impl Client {
         let Some(channel) = self.channels.get_mut(id) else { return };
         channel.drain(id, &mut self.outputs);
         let owner = channel.principal;
-        if let Machine::Reader(reader) = &mut channel.machine
-            && reader.poll_run_wanted(now)
-        {
+        if channel.reader_mut().is_some_and(|reader| reader.poll_run_wanted(now)) {
             self.watch_run(id);
         }
         if self.principals.get_mut(owner).is_some_and(|principal| principal.auth.poll_wanted()) {
@@ -373,29 +364,13 @@ impl Client {
         }
     }
 
-    /// Whether it is that reader's turn: a connection is free, and nobody has waited for longer.
+    /// Whether it is that reader's turn to connect.
     fn turn(&self, id: ChannelId) -> Turn {
-        let Some(mine) = self.channels.get(id) else { return Turn::Later };
-        let base_url = |channel: &Channel| self.principals.get(channel.principal).map(|owner| &owner.base_url);
-        let (mut open, mut oldest) = (0, None);
-        for (other, channel) in self.channels.iter() {
-            let Some(reader) = channel.reader().filter(|_| base_url(channel) == base_url(mine)) else { continue };
-            if reader.is_connected() {
-                open += 1;
-                let since = reader.turn_began();
-                if oldest.is_none_or(|(_, least)| since < least) {
-                    oldest = Some((other, since));
-                }
-            } else if self.wants_turn(channel)
-                && mine.reader().is_some_and(|mine| (reader.last_turn(), other) < (mine.last_turn(), id))
-            {
-                return Turn::Later;
-            }
-        }
-        match oldest {
-            Some((other, since)) if open >= STREAM_LIMIT => Turn::Behind(other, since.after(TURN_MS)),
-            _ => Turn::Now,
-        }
+        let server = |channel: &Channel| self.principals.get(channel.principal).map(|owner| &owner.base_url);
+        let Some(channel) = self.channels.get(id) else { return Turn::Later };
+        let Some(mine) = channel.reader() else { return Turn::Later };
+        let same_server = self.channels.iter().filter(|(_, other)| server(other) == server(channel));
+        turn(id, mine, same_server.filter_map(|(id, other)| Some((id, other.reader()?, self.wants_turn(other)))))
     }
 
     /// Where readers wait for a connection, those that have had theirs for long enough make room.
@@ -429,9 +404,7 @@ impl Client {
                 }
                 Turn::Behind(other, _) => {
                     self.give_up(other);
-                    if let Some(Machine::Reader(reader)) =
-                        self.channels.get_mut(other).map(|channel| &mut channel.machine)
-                    {
+                    if let Some(reader) = self.channels.get_mut(other).and_then(Channel::reader_mut) {
                         reader.yield_turn(self.now.monotonic.after(TURN_MS));
                     }
                 }
@@ -446,13 +419,11 @@ impl Client {
 
     /// Asks whether the run of that reader has finished: once for all readers of the run.
     fn watch_run(&mut self, reader: ChannelId) {
-        let Some(Channel { principal, run, .. }) = self.channels.get(reader) else { return };
-        let (principal, run) = (*principal, run.clone());
-        let found = self.channels.keys_where(|channel| {
-            matches!(channel.machine, Machine::Watch(_)) && channel.principal == principal && channel.run == run
-        });
-        let id = found.first().copied().unwrap_or_else(|| self.next_subscription());
-        if found.is_empty() {
+        let Some(reader) = self.channels.get(reader) else { return };
+        let (principal, run) = (reader.principal, reader.run.clone());
+        let found = self.find_of_run(principal, &run, Channel::is_watch);
+        let id = found.unwrap_or_else(|| self.next_subscription());
+        if found.is_none() {
             self.channels.insert(id, Channel::new(principal, run, String::new(), Machine::Watch(RunWatch::default())));
         }
         if let Some(Machine::Watch(watch)) = self.channels.get_mut(id).map(|channel| &mut channel.machine) {
@@ -471,7 +442,7 @@ impl Client {
             return;
         }
         for id in self.channels.keys_where(|channel| channel.principal == *principal && channel.run == *run) {
-            if let Some(Machine::Reader(reader)) = self.channels.get_mut(id).map(|channel| &mut channel.machine)
+            if let Some(reader) = self.channels.get_mut(id).and_then(Channel::reader_mut)
                 && reader.handle_run_finished(self.now.monotonic)
             {
                 self.give_up(id);
@@ -480,21 +451,20 @@ impl Client {
         }
     }
 
-    /// Nobody reads of that run any more: nobody wants to know.
+    /// Where nobody reads of a run any more, nobody wants to know.
     fn close_watch(&mut self, closed: &Channel) {
-        let of_run = self.channels.keys_where(|other| other.principal == closed.principal && other.run == closed.run);
-        let is_reader = |&id: &ChannelId| {
-            self.channels.get(id).is_some_and(|channel| matches!(channel.machine, Machine::Reader(_)))
-        };
-        if of_run.iter().any(is_reader) {
-            return;
+        let Channel { principal, run, .. } = closed;
+        if self.find_of_run(*principal, run, |channel| channel.reader().is_some()).is_none()
+            && let Some(watch) = self.find_of_run(*principal, run, Channel::is_watch)
+        {
+            self.give_up(watch);
+            self.channels.remove(watch);
         }
-        for id in of_run {
-            if matches!(self.channels.get(id).map(|channel| &channel.machine), Some(Machine::Watch(_))) {
-                self.give_up(id);
-                self.channels.remove(id);
-            }
-        }
+    }
+
+    fn find_of_run(&self, principal: PrincipalId, run: &str, is_it: fn(&Channel) -> bool) -> Option<ChannelId> {
+        let is_it = |channel: &Channel| channel.principal == principal && channel.run == run && is_it(channel);
+        self.channels.keys_where(is_it).first().copied()
     }
 
     fn every_channel(&self) -> Vec<ChannelId> {
@@ -533,32 +503,4 @@ impl Client {
             self.outputs.push(Output::Abort(request));
         }
     }
-}
-
-/// What a reader gets that wants a scarce connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Now,
-    /// Another one has waited for longer.
-    Later,
-    /// All are taken. The one that has had its own for longest keeps it until then.
-    Behind(ChannelId, Instant),
-}
-
-/// What the server would refuse for certain. The record stores the value as a string, so its quotes count twice.
-fn refuse_data(json: &str, body: usize) -> Option<Problem> {
-    let mut scanner = Scanner::new(json);
-    if scanner.value().and_then(|_| scanner.end()).is_none() {
-        return Some(Problem::new(ErrorCode::InvalidData));
-    }
-    if body > BODY_LIMIT {
-        return Some(Problem::too_large(BODY_LIMIT, body));
-    }
-    if body * 2 <= RECORD_LIMIT {
-        return None;
-    }
-    let mut record = String::from("{\"data\":");
-    push_string(&mut record, json);
-    record.push_str(",\"id\":\"inp_000000000000\"}");
-    (record.len() > RECORD_LIMIT).then(|| Problem::too_large(RECORD_LIMIT, record.len()))
 }

@@ -7,7 +7,7 @@ use core::fmt;
 
 use super::error::{ErrorCode, Problem};
 use super::id::RequestId;
-use super::json::Scanner;
+use super::json::{Scanner, push_string};
 use super::text::{concat, hex_digit, shorten};
 use super::time::UnixTime;
 use super::token::AccessToken;
@@ -134,6 +134,24 @@ pub fn run_url(base_url: &str, run: &str) -> String {
 pub fn can_be_named(run: &str, key: &str) -> bool {
     let id = key.strip_prefix("input/").unwrap_or(key);
     ![run, id].iter().any(|part| matches!(*part, "" | "." | ".."))
+}
+
+/// What a server would refuse for certain, of a value and the size of the whole body. The record stores the value as a string, so its quotes count twice.
+pub fn refuse_data(json: &str, body: usize) -> Option<Problem> {
+    let mut scanner = Scanner::new(json);
+    if scanner.value().and_then(|_| scanner.end()).is_none() {
+        return Some(Problem::new(ErrorCode::InvalidData));
+    }
+    if body > BODY_LIMIT {
+        return Some(Problem::too_large(BODY_LIMIT, body));
+    }
+    if body * 2 <= RECORD_LIMIT {
+        return None;
+    }
+    let mut record = String::from("{\"data\":");
+    push_string(&mut record, json);
+    record.push_str(",\"id\":\"inp_000000000000\"}");
+    (record.len() > RECORD_LIMIT).then(|| Problem::too_large(RECORD_LIMIT, record.len()))
 }
 
 /// What an answer other than 2xx means, to a send and to a read alike.

@@ -36,8 +36,9 @@ pub mod inquiry;
 pub mod send;
 pub mod subscription;
 
-// Level 7: the door out.
+// Level 7: the door out, and whose turn it is.
 pub mod output;
+pub mod turns;
 
 // Level 8: a queue or a reader, with its request.
 pub mod channel;

@@ -37,9 +37,6 @@ extern "C" {
     pub(super) fn arm(this: &Host, ms: Option<f64>);
 
     #[wasm_bindgen(method)]
-    pub(super) fn close(this: &Host);
-
-    #[wasm_bindgen(method)]
     pub(super) fn problem(
         this: &Host,
         code: &str,

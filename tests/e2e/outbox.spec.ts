@@ -18,6 +18,17 @@ async function servePageOffline(context: BrowserContext, site: string) {
   });
 }
 
+/** A run on two tabs that work offline, both ready for an answer. */
+async function openInTwoTabs(desk: Desk, site: string) {
+  const context = desk.page.context();
+  await servePageOffline(context, site);
+  const runId = await desk.startAndRead();
+  const second = new Desk(await context.newPage());
+  await second.page.goto(desk.page.url());
+  await expect(second.approve()).toBeEnabled();
+  return { runId, second };
+}
+
 test.describe("an outbox", () => {
   test.use({ tolerated: [/net::ERR_/] });
 
@@ -44,11 +55,7 @@ test.describe("an outbox", () => {
   });
 
   test("two tabs with one outbox send an answer once", async ({ desk, api, page, site }) => {
-    await servePageOffline(page.context(), site.url);
-    const runId = await desk.startAndRead();
-    const second = new Desk(await page.context().newPage());
-    await second.page.goto(page.url());
-    await expect(second.approve()).toBeEnabled();
+    const { runId, second } = await openInTwoTabs(desk, site.url);
     await page.context().setOffline(true);
     await desk.approve().click();
     await expect(desk.receipt()).toHaveText("Queued until you are back online.");
@@ -63,11 +70,7 @@ test.describe("an outbox", () => {
   });
 
   test("an answer of a tab that was closed is sent by the one that is left", async ({ desk, api, page, site }) => {
-    await servePageOffline(page.context(), site.url);
-    const runId = await desk.startAndRead();
-    const second = new Desk(await page.context().newPage());
-    await second.page.goto(page.url());
-    await expect(second.approve()).toBeEnabled();
+    const { runId, second } = await openInTwoTabs(desk, site.url);
     await page.context().setOffline(true);
     await second.reject().click();
     await expect(second.receipt()).toHaveText("Queued until you are back online.");

@@ -62,7 +62,7 @@ export function Decision({ runId, accessToken, task }: Props) {
         {words[status]}
       </p>
       {status === "unknown" && !over && (
-        <button type="button" onClick={() => approval.retry()}>
+        <button type="button" onClick={approval.retry}>
           Send again
         </button>
       )}

@@ -133,6 +133,7 @@ describe("useApproval and useCancel", () => {
     expectTypeOf(approval.answer).toEqualTypeOf<ApprovalAnswer | undefined>();
     expectTypeOf(approval.answered).toEqualTypeOf<"here" | "elsewhere" | undefined>();
     expectTypeOf(useCancel(undefined).cancel).returns.resolves.toHaveProperty("data").toEqualTypeOf<CancelRequest>();
+    expectTypeOf(approval.retry).toExtend<(event: { type: string; nativeEvent: object }) => void>();
     // @ts-expect-error one answer is what they are for
     useApproval("run_1", { dedupe: "none" });
   });

@@ -12,6 +12,11 @@ export interface UseSingleSendOptions<T> extends Omit<UseInputStreamSendOptions<
   streamId?: string | undefined;
 }
 
+/** What a handler is called with: `onClick={approval.retry}`. */
+export interface HandlerEvent {
+  readonly type: string;
+}
+
 /** What {@link useApproval} and {@link useCancel} have in common. All functions stay the same over renders. */
 export interface SingleSend {
   /** Whether it can be sent now: there is a run id and a token, and nothing has been sent that may count. */
@@ -22,8 +27,8 @@ export interface SingleSend {
   readonly waitingFor: WaitingFor | undefined;
   /** What went wrong with the newest attempt. */
   readonly error: TidegateError | undefined;
-  /** Sends again what has an unknown outcome. The task may then see it twice. */
-  readonly retry: (options?: SendOptions) => void;
+  /** Sends again what has an unknown outcome. The task may then see it twice. As a handler it may be given an event, which says nothing. */
+  readonly retry: (options?: SendOptions | HandlerEvent) => void;
   /** Takes it back while it is queued: it is open again. */
   readonly takeBack: () => void;
 }
@@ -39,11 +44,11 @@ export function useSingleSend<T>(streamId: string, runId: string | undefined, op
   const latest = useLatest({ only, sending });
 
   const [{ retry, takeBack }] = useState(() => ({
-    retry: (options?: SendOptions) => {
+    retry: (options?: SendOptions | HandlerEvent) => {
       const { only, sending } = latest.current;
       if (only?.state !== "unknown") return;
       setDoubtful(only.id);
-      sending.retry(only.id, options);
+      sending.retry(only.id, options as SendOptions | undefined);
     },
     takeBack: () => {
       const { only, sending } = latest.current;
