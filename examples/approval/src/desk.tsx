@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import { useRealtimeStream } from "tidegate/react";
-import { Connection } from "./connection";
+import { Connection } from "../../shared/connection";
 import { Decision } from "./decision";
 import { Gauge, heights } from "./gauge";
 

@@ -1,7 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app";
-import "./base.css";
+import "../../shared/base.css";
 import "./rail.css";
 import "./sheet.css";
 
