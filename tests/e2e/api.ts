@@ -43,14 +43,27 @@ export async function startDesk(apiUrl: string): Promise<{ runId: string; access
   return { runId: id, accessToken: response.headers.get("x-trigger-jwt") ?? "" };
 }
 
+/** A run of the task `progress` under the tag of a desk. */
+export async function startJob(apiUrl: string, desk: string, payload: object): Promise<void> {
+  const body = JSON.stringify({ payload, options: { tags: [`desk_${desk}`] } });
+  await postAsBackend(apiUrl, "/api/v1/tasks/progress/trigger", body);
+}
+
+/** What a run says about itself. */
+export async function metadataOf(apiUrl: string, runId: string) {
+  const response = await fetch(`${apiUrl}/api/v1/runs/${runId}/metadata`, { headers: { authorization } });
+  const { metadata } = (await response.json()) as { metadata: string };
+  return JSON.parse(metadata);
+}
+
 /** Ends a run. */
 export async function cancelRun(apiUrl: string, runId: string) {
   await postAsBackend(apiUrl, `/api/v2/runs/${runId}/cancel`);
 }
 
-async function postAsBackend(apiUrl: string, path: string): Promise<Response> {
+async function postAsBackend(apiUrl: string, path: string, body = "{}"): Promise<Response> {
   const headers = { authorization, "content-type": "application/json" };
-  const response = await fetch(apiUrl + path, { method: "POST", headers, body: "{}" });
+  const response = await fetch(apiUrl + path, { method: "POST", headers, body });
   if (!response.ok) throw new Error(`${path}: HTTP ${response.status}`);
   return response;
 }

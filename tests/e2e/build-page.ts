@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { example, viteCommand } from "./processes.ts";
+import { folderOf, viteCommand } from "./processes.ts";
 
-/** The page is tested as a bundler ships it. */
+/** The pages are tested as a bundler ships them. */
 export default function buildPage() {
-  execFileSync(process.execPath, [viteCommand, "build", "--logLevel", "warn"], { cwd: example, stdio: "inherit" });
+  for (const example of ["approval", "progress"] as const) {
+    const build = [viteCommand, "build", "--logLevel", "warn"];
+    execFileSync(process.execPath, build, { cwd: folderOf(example), stdio: "inherit" });
+  }
 }

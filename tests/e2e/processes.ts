@@ -7,10 +7,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-export const example = join(root, "examples/approval");
+export type Example = "approval" | "progress";
+export const folderOf = (example: Example) => join(root, "examples", example);
 export const secretKey = "tr_dev_e2e";
 
-const vitePackage = createRequire(join(example, "package.json")).resolve("vite/package.json");
+const vitePackage = createRequire(join(root, "examples/approval/package.json")).resolve("vite/package.json");
 export const viteCommand = join(dirname(vitePackage), "bin/vite.js");
 
 export interface Started {
@@ -22,20 +23,24 @@ export interface Started {
 export function startApi(flags: string[] = []): Promise<Started> {
   const binary = process.env.TIDEGATE_DEV || join(root, "target/debug/tidegate-dev");
   if (!existsSync(binary)) throw new Error(`There is no ${binary}. Build it with: cargo build -p tidegate-dev-server`);
-  return start(binary, ["--port", "0", ...flags], { TIDEGATE_SECRET_KEY: secretKey });
+  return start(root, binary, ["--port", "0", ...flags], { TIDEGATE_SECRET_KEY: secretKey });
 }
 
-/** The example page with its backend, as built (`preview`) or from its sources (`dev`). */
-export async function startPage(mode: "preview" | "dev", apiUrl: string): Promise<Started> {
+/** An example page with its backend, as built (`preview`) or from its sources (`dev`). */
+export async function startPage(
+  mode: "preview" | "dev",
+  apiUrl: string,
+  example: Example = "approval",
+): Promise<Started> {
   const options = ["--host", "127.0.0.1", "--port", String(await freePort()), "--strictPort"];
   const env = { TIDEGATE_URL: apiUrl, TIDEGATE_SECRET_KEY: secretKey, NO_COLOR: "1" };
-  return start(process.execPath, [viteCommand, mode, ...options], env);
+  return start(folderOf(example), process.execPath, [viteCommand, mode, ...options], env);
 }
 
 /** Resolves once the process has printed its address. */
-async function start(command: string, args: string[], env: Record<string, string>): Promise<Started> {
+async function start(cwd: string, command: string, args: string[], env: Record<string, string>): Promise<Started> {
   const child = spawn(command, args, {
-    cwd: example,
+    cwd,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
