@@ -195,9 +195,11 @@ export class EventPump {
       core.watchPage({
         wake: () => this.#call((current) => current.wake()),
         setOnline: (online) => this.#call((current) => current.setOnline(online)),
+        setVisible: (visible) => this.#call((current) => current.setVisible(visible)),
       });
     }
     if (!core.isOnline()) this.#call((current) => current.setOnline(false));
+    if (!core.isVisible()) this.#call((current) => current.setVisible(false));
     // A listener may add, retry or close entries meanwhile; what it adds reaches the engine by itself.
     for (const entry of [...this.#streams]) {
       if (entry.id === undefined && !entry.ended && this.#streams.has(entry)) this.#open(entry);
@@ -216,6 +218,7 @@ export class EventPump {
     return {
       event: (event) => deliver(() => this.#route(event)),
       parts: (...told) => deliver(() => this.#deliverParts(...told)),
+      rows: () => {},
       crashed: (where) => {
         if (isCurrent()) this.#crash(where);
       },

@@ -2,7 +2,7 @@ import { askToken } from "../wasm/ask-token.js";
 import { crashed, describe, warn } from "../wasm/describe.js";
 import type { Engine, EngineEvent, SendChange, Sink, StreamChange } from "../wasm/interface.js";
 import type { Core } from "../wasm/load.js";
-import { hasFewConnections, isOnline, watchPage } from "../wasm/page-events.js";
+import { hasFewConnections, isOnline, isVisible, watchPage } from "../wasm/page-events.js";
 
 /** Records what it is told and says what a test makes it say. Never shipped. */
 export class FakeEngine implements Engine {
@@ -28,6 +28,11 @@ export class FakeEngine implements Engine {
   subscribe = this.#method("subscribe", true);
   unsubscribe = this.#method("unsubscribe");
   setReading = this.#method("setReading");
+  follow = this.#method("follow", true);
+  unfollow = this.#method("unfollow");
+  call = this.#method("call", true);
+  cancelCall = this.#method("cancelCall");
+  setVisible = this.#method("setVisible");
   wake = this.#method("wake");
   setOnline = this.#method("setOnline");
   free = this.#method("free");
@@ -94,7 +99,7 @@ export class FakeLoader {
       this.engines.push(engine);
       return engine;
     };
-    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline, hasFewConnections };
+    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline, isVisible, hasFewConnections };
   };
 
   /** The newest engine. */
