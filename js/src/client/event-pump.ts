@@ -3,6 +3,11 @@ import type { Engine, EngineEvent, Problem, SendState, Sink } from "../wasm/inte
 import { type Core, loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
 import type {
+  CallAnswer,
+  CallEntry,
+  CallRequest,
+  FeedEntry,
+  FeedRequest,
   Principal,
   SendEntry,
   SendHandle,
@@ -12,7 +17,7 @@ import type {
   StreamEntry,
   StreamRequest,
 } from "./entries.js";
-import { messageOf, type SendOutcome, TidegateError } from "./errors.js";
+import { cancelled, messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
@@ -48,9 +53,13 @@ export class EventPump {
   /** Not settled, in the order in which they have to leave. */
   readonly #pending = new Set<SendEntry>();
   readonly #streams = new Set<StreamEntry>();
+  readonly #feeds = new Set<FeedEntry>();
+  readonly #calls = new Set<CallEntry>();
   readonly #principalById = new Map<number, Principal>();
   readonly #sendById = new Map<number, SendEntry>();
   readonly #streamById = new Map<number, StreamEntry>();
+  readonly #feedById = new Map<number, FeedEntry>();
+  readonly #callById = new Map<number, CallEntry>();
 
   constructor(load: () => Promise<Core> = loadCore) {
     this.#load = load;
@@ -131,6 +140,57 @@ export class EventPump {
     return Object.assign(stop, { setReading });
   }
 
+  /** Follows a feed of runs until the returned function is called; no event follows that call. */
+  follow(request: FeedRequest): () => void {
+    const entry: FeedEntry = { ...request, ended: false };
+    entry.principal.holds += 1;
+    this.#feeds.add(entry);
+    if (this.#engine) this.#follow(entry);
+    else this.#start();
+    return () => {
+      if (!this.#feeds.delete(entry)) return;
+      const { id } = entry;
+      if (id !== undefined) {
+        this.#feedById.delete(id);
+        this.#call((engine) => engine.unfollow(id));
+      }
+      this.release(entry.principal);
+    };
+  }
+
+  /** Asks once. Rejects with a {@link TidegateError}, whose `outcome` says whether it can have taken effect. */
+  call(request: CallRequest): Promise<CallAnswer> {
+    return new Promise((resolve, reject) => {
+      const { principal, signal, what } = request;
+      if (signal?.aborted) {
+        reject(cancelled("call"));
+        return;
+      }
+      const abort = () => {
+        const { id } = entry;
+        const isOut = id !== undefined && what !== 2 && what !== 4;
+        entry.settle(isOut ? this.#toError({ code: "aborted", retryable: true }, "unknown") : cancelled("call"));
+        if (id !== undefined) this.#call((engine) => engine.cancelCall(id));
+      };
+      const entry: CallEntry = {
+        ...request,
+        settle: (error, answer) => {
+          if (!this.#calls.delete(entry)) return;
+          signal?.removeEventListener("abort", abort);
+          if (entry.id !== undefined) this.#callById.delete(entry.id);
+          if (answer) resolve(answer);
+          else reject(error);
+          this.release(principal);
+        },
+      };
+      signal?.addEventListener("abort", abort);
+      principal.holds += 1;
+      this.#calls.add(entry);
+      if (this.#engine) this.#ask(entry);
+      else this.#start();
+    });
+  }
+
   #enqueue(entry: SendEntry): void {
     entry.principal.holds += 1;
     this.#pending.add(entry);
@@ -158,6 +218,22 @@ export class EventPump {
       entry.id = engine.subscribe(this.#idOf(engine, principal), runId, key, cursorOf(cursor), timeoutInSeconds);
       this.#streamById.set(entry.id, entry);
       if (entry.held) engine.setReading(entry.id, false);
+    });
+  }
+
+  #follow(entry: FeedEntry): void {
+    const { kind, name, query, endless } = entry.address;
+    this.#call((engine) => {
+      entry.id = engine.follow(this.#idOf(engine, entry.principal), kind, name, query, endless);
+      this.#feedById.set(entry.id, entry);
+    });
+  }
+
+  #ask(entry: CallEntry): void {
+    const { principal, what, name, body } = entry;
+    this.#call((engine) => {
+      entry.id = engine.call(this.#idOf(engine, principal), what, name, body);
+      this.#callById.set(entry.id, entry);
     });
   }
 
@@ -204,8 +280,14 @@ export class EventPump {
     for (const entry of [...this.#streams]) {
       if (entry.id === undefined && !entry.ended && this.#streams.has(entry)) this.#open(entry);
     }
+    for (const entry of [...this.#feeds]) {
+      if (entry.id === undefined && !entry.ended && this.#feeds.has(entry)) this.#follow(entry);
+    }
     for (const entry of [...this.#pending]) {
       if (entry.id === undefined && this.#pending.has(entry)) this.#submit(entry);
+    }
+    for (const entry of [...this.#calls]) {
+      if (entry.id === undefined && this.#calls.has(entry)) this.#ask(entry);
     }
   }
 
@@ -218,7 +300,7 @@ export class EventPump {
     return {
       event: (event) => deliver(() => this.#route(event)),
       parts: (...told) => deliver(() => this.#deliverParts(...told)),
-      rows: () => {},
+      rows: (feed, ...told) => deliver(() => this.#feedById.get(feed)?.listener.rows(...told)),
       crashed: (where) => {
         if (isCurrent()) this.#crash(where);
       },
@@ -257,6 +339,21 @@ export class EventPump {
         if (!entry) return;
         entry.ended = event.status === "ended";
         entry.listener.changed({ ...event, error: this.#toError(event.error) });
+        return;
+      }
+      case "feed-changed": {
+        const entry = this.#feedById.get(event.feed);
+        if (!entry) return;
+        entry.ended = event.status === "ended";
+        entry.listener.changed({ ...event, error: this.#toError(event.error) });
+        return;
+      }
+      case "call-answered":
+        this.#callById.get(event.call)?.settle(undefined, event);
+        return;
+      case "call-failed": {
+        const error = this.#toError(event.error, event.unknown ? "unknown" : "rejected");
+        this.#callById.get(event.call)?.settle(error);
         return;
       }
       case "token-needed":
@@ -340,7 +437,11 @@ export class EventPump {
     this.#engine = undefined;
     this.#drain();
     this.#instance = undefined;
-    for (const byId of [this.#principalById, this.#sendById, this.#streamById]) {
+    for (const entry of [...this.#callById.values()]) {
+      // A task that was triggered under one key would be triggered again under another; all else can be asked twice.
+      if (entry.what === 0) entry.settle(unavailable(where, "unknown", this.#core?.crashed));
+    }
+    for (const byId of [this.#principalById, this.#sendById, this.#streamById, this.#feedById, this.#callById]) {
       for (const entry of byId.values()) entry.id = undefined;
       byId.clear();
     }
@@ -356,7 +457,7 @@ export class EventPump {
         });
       }
     }
-    for (const { ended, listener } of [...this.#streams]) {
+    for (const { ended, listener } of [...this.#streams, ...this.#feeds]) {
       if (!ended) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
     }
     if (this.#crashes.length >= MAX_CRASHES)
@@ -368,7 +469,8 @@ export class EventPump {
     for (const entry of [...this.#pending]) {
       this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
-    for (const { ended, listener } of [...this.#streams]) {
+    for (const entry of [...this.#calls]) entry.settle(toError("rejected"));
+    for (const { ended, listener } of [...this.#streams, ...this.#feeds]) {
       if (!ended) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
     }
   }
