@@ -4,12 +4,30 @@ import { useTokenIdentity } from "./use-token-identity.js";
 
 /** What {@link TriggerAuthContext} carries. A hook's own options win over it, field by field. */
 export interface TriggerAuth extends ConnectionOptions, OutboxOptions, SharingOptions {
+  /**
+   * Brings another token once `accessToken`, given as text, ages or is refused; the newest closure is called. A function as
+   * `accessToken` is the shorter way to the same.
+   */
+  refreshAccessToken?: (() => Promise<string>) | undefined;
   /** Accepted so that existing code compiles; retries and their timing are Tidegate's own. */
   requestOptions?: unknown;
 }
 
 /** Default connection options for the hooks below it. {@link TidegateProvider} is the shorter way to fill it. */
 export const TriggerAuthContext = createContext<TriggerAuth | undefined>(undefined);
+
+/** What the nearest context carries; throws where there is none. */
+export function useTriggerAuthContext(): TriggerAuth {
+  const context = useContext(TriggerAuthContext);
+  if (!context)
+    throw new Error("There is no TriggerAuthContext above this component. Put a <TidegateProvider> around it.");
+  return context;
+}
+
+/** What the nearest context carries, or an empty object. */
+export function useTriggerAuthContextOptional(): TriggerAuth {
+  return useContext(TriggerAuthContext) ?? {};
+}
 
 /** Props of {@link TidegateProvider}. */
 export interface TidegateProviderProps extends TriggerAuth {
@@ -23,6 +41,8 @@ export interface TidegateProviderProps extends TriggerAuth {
 export function TidegateProvider({ children, ...own }: TidegateProviderProps): ReactNode {
   const outer = useContext(TriggerAuthContext);
   const accessToken = useTokenIdentity(own.accessToken ?? outer?.accessToken);
+  const refresh = useTokenIdentity(own.refreshAccessToken ?? outer?.refreshAccessToken);
+  const refreshAccessToken = refresh as TriggerAuth["refreshAccessToken"];
   const baseURL = own.baseURL ?? outer?.baseURL;
   const previewBranch = own.previewBranch ?? outer?.previewBranch;
   const requestOptions = own.requestOptions ?? outer?.requestOptions;
@@ -30,8 +50,17 @@ export function TidegateProvider({ children, ...own }: TidegateProviderProps): R
   const outboxExpiresInMs = own.outboxExpiresInMs ?? outer?.outboxExpiresInMs;
   const shareTabs = own.shareTabs ?? outer?.shareTabs;
   const value = useMemo(
-    () => ({ accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs }),
-    [accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs],
+    () => ({
+      accessToken,
+      refreshAccessToken,
+      baseURL,
+      previewBranch,
+      requestOptions,
+      outbox,
+      outboxExpiresInMs,
+      shareTabs,
+    }),
+    [accessToken, refreshAccessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs],
   );
   return <TriggerAuthContext.Provider value={value}>{children}</TriggerAuthContext.Provider>;
 }
