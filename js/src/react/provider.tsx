@@ -16,18 +16,13 @@ export interface TriggerAuth extends ConnectionOptions, OutboxOptions, SharingOp
 /** Default connection options for the hooks below it. {@link TidegateProvider} is the shorter way to fill it. */
 export const TriggerAuthContext = createContext<TriggerAuth | undefined>(undefined);
 
-/** What the nearest context carries; throws where there is none. */
+/** What the nearest context carries, or an empty object: nothing is thrown. */
 export function useTriggerAuthContext(): TriggerAuth {
-  const context = useContext(TriggerAuthContext);
-  if (!context)
-    throw new Error("There is no TriggerAuthContext above this component. Put a <TidegateProvider> around it.");
-  return context;
-}
-
-/** What the nearest context carries, or an empty object. */
-export function useTriggerAuthContextOptional(): TriggerAuth {
   return useContext(TriggerAuthContext) ?? {};
 }
+
+/** The same as {@link useTriggerAuthContext}. */
+export const useTriggerAuthContextOptional = useTriggerAuthContext;
 
 /** Props of {@link TidegateProvider}. */
 export interface TidegateProviderProps extends TriggerAuth {
