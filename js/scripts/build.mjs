@@ -27,7 +27,7 @@ async function bundle() {
       FinalizationRegistry: "undefined",
       "Symbol.dispose": "undefined",
     },
-    external: ["react", "react/*", "tidegate"],
+    external: ["react", "react/*", "superjson", "tidegate"],
     minifySyntax: true, // constants where their names are, which an application's bundler would not put there any more
     logLevel: "warning",
   });
