@@ -9,6 +9,8 @@ const { tolerance, limits } = JSON.parse(readFileSync(join(root, "pkg-template/s
 const applications = {
   send: 'export { useInputStreamSend } from "tidegate/react";',
   page: 'export { TidegateProvider, useInputStreamSend, useRealtimeStream } from "tidegate/react";',
+  run: 'export { useRealtimeRun } from "tidegate/react";',
+  hooks: 'export * from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
 };
 const rowNames = {
@@ -28,8 +30,8 @@ const beginnings = {
   outbox: /\/(lane|indexed-db)-/,
   resume: /\/bookmark-/,
   tabs: /\/share-/,
-  runs: /\/follow-runs-/,
-  calls: /\/calls-/,
+  runs: /\/follow-runs\./,
+  calls: /\/calls\./,
   superjson: /\/super-json-/,
 };
 

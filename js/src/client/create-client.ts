@@ -1,9 +1,9 @@
 import type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./calls.js";
 import { encode } from "./encode.js";
-import { unavailable } from "./engine-failure.js";
 import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
-import { cancelled, invalidOptions, TidegateError } from "./errors.js";
+import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { pagePump } from "./event-pump.js";
+import { followLater, loadCalls } from "./later.js";
 import { type ConnectionOptions, checkName, checkToken, type OutboxOptions, toEndpoint } from "./options.js";
 import { PartStream } from "./part-stream.js";
 import type { RunsRequest } from "./runs/follow-runs.js";
@@ -146,7 +146,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
     checkOpen();
     const close = () => feed.close();
     const feed = new RunFeed<TTask>((listener) => {
-      const stop = followLater({ principal, target, listener, storedPackets });
+      const stop = followLater(pump, { principal, target, listener, storedPackets });
       return () => {
         stop();
         closers.delete(close);
@@ -160,7 +160,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
   };
   const calls = () => {
     checkOpen();
-    return import("./calls.js").catch((cause) => Promise.reject(unavailable(cause, "rejected")));
+    return loadCalls();
   };
 
   return {
@@ -246,24 +246,5 @@ export function createClient(options: ConnectionOptions = {}): Client {
       for (const line of lines.values()) line.close();
       pump.release(principal);
     },
-  };
-}
-
-/** {@link followRuns}, which loads first. */
-function followLater(request: RunsRequest): () => void {
-  let unfollow = () => {};
-  let stopped = false;
-  import("./runs/follow-runs.js")
-    .then(({ followRuns }) => {
-      if (!stopped) unfollow = followRuns(pagePump(), request);
-    })
-    .catch((cause) => {
-      if (stopped) return;
-      const error = cause instanceof TidegateError ? cause : unavailable(cause);
-      request.listener.changed({ status: "failed", attempt: 0, error });
-    });
-  return () => {
-    stopped = true;
-    unfollow();
   };
 }

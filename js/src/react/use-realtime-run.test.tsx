@@ -77,6 +77,7 @@ describe("following", () => {
     const { result, rerender } = mount({ ...ready, runId: undefined });
     expect(result.current).toMatchObject({ status: "idle", error: undefined });
     rerender({ ...ready, skipColumns: "payload" as never });
+    await step();
     expect(result.current).toMatchObject({ status: "failed", error: { code: "invalid-options" } });
     rerender({ ...ready, baseURL: "ftp://x" });
     expect(result.current).toMatchObject({ status: "failed", error: { code: "invalid-options" } });

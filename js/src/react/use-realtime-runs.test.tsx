@@ -114,8 +114,9 @@ describe("useRealtimeRunsWithTag", () => {
     expect(engine().of("follow")).toEqual([[1, 1, "", "", true]]);
   });
 
-  it("shows a tag that no server takes as an error", () => {
+  it("shows a tag that no server takes as an error", async () => {
     const { result } = mount({ ...ready, tag: ["a,b"] });
+    await step();
     expect(result.current).toMatchObject({ status: "failed", error: { code: "invalid-options" }, runs: [] });
   });
 });

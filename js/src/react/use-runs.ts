@@ -51,8 +51,8 @@ export function useRuns<S extends Shown>(
   const { enabled = true, throttleInMs = 16, storedPackets } = options;
   const { target: server, error: targetError } = useTarget(options);
   const address = target && server && { server, target, storedPackets };
-  const { key, error: addressError } = keyOf(address);
-  const wrong = addressError ?? (targetError?.code === "invalid-options" ? targetError : undefined);
+  const key = address && runsStoreKey(address);
+  const wrong = targetError?.code === "invalid-options" ? targetError : undefined;
 
   const [view] = useState(() => new RunsView(select));
   const [stopped, setStopped] = useState<{ key: string; shown: S }>();
@@ -84,12 +84,4 @@ export function useRuns<S extends Shown>(
   else if (stopped) shown = stopped.shown;
   else if (!active) shown = { ...view.kept(key), status: "idle", endReason: undefined, error: undefined };
   return { shown, stop, isActive: active !== undefined };
-}
-
-function keyOf(address: Parameters<typeof runsStoreKey>[0] | undefined): { key?: string; error?: TidegateError } {
-  try {
-    return address ? { key: runsStoreKey(address) } : {};
-  } catch (error) {
-    return { error: error as TidegateError };
-  }
 }

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { type CallOptions, type RunHandle, type TriggerOptions, triggerTask } from "../client/calls.js";
+import type { CallOptions, RunHandle, TriggerOptions } from "../client/calls.js";
 import { invalidOptions, type TidegateError } from "../client/errors.js";
 import type { AnyTask, TaskIdentifier, TaskPayload } from "../client/runs/task-types.js";
 import { callAs } from "../store/call-store.js";
@@ -61,10 +61,10 @@ export function useTaskTrigger<TTask extends AnyTask = AnyTask>(
       return calls.run(async () => {
         if (!id) throw invalidOptions("There is no task id. Pass the id of the task.");
         if (!target) throw targetError;
-        const trigger = triggerTask<TTask>;
-        return (await callAs(target, (pump, principal) =>
-          trigger(pump, principal, id, payload, options),
-        )) as TaskHandle<TTask>;
+        const handle = await callAs(target, ({ triggerTask }, ...as) =>
+          triggerTask<TTask>(...as, id, payload, options),
+        );
+        return handle as TaskHandle<TTask>;
       });
     };
     const submit: TriggerInstance<TTask>["submit"] = (...args) => {

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { type CallOptions, completeWaitToken } from "../client/calls.js";
+import type { CallOptions } from "../client/calls.js";
 import { invalidOptions, type TidegateError } from "../client/errors.js";
 import { callAs } from "../store/call-store.js";
 import type { TriggerAuth } from "./provider.js";
@@ -51,8 +51,8 @@ export function useWaitToken<TOutput>(
         }
         if (!enabled) throw invalidOptions("It is switched off (enabled: false), so nothing was sent.");
         if (!target) throw targetError;
-        const answer = await callAs(target, (pump, principal) =>
-          completeWaitToken(pump, principal, waitpointId, output, options),
+        const answer = await callAs(target, (calls, ...as) =>
+          calls.completeWaitToken(...as, waitpointId, output, options),
         );
         return answer.success;
       });

@@ -1,6 +1,7 @@
 import type { Principal } from "../client/entries.js";
 import { messageOf, TidegateError } from "../client/errors.js";
 import type { EventPump } from "../client/event-pump.js";
+import { loadCalls } from "../client/later.js";
 import { ExternalStore } from "./external-store.js";
 import { acquirePrincipal, releasePrincipal, type Target } from "./target.js";
 
@@ -48,11 +49,11 @@ export class CallStore<R> extends ExternalStore<CallSnapshot<R>> {
 /** Calls as whom a target says; what is on its way goes on when the component is gone. */
 export async function callAs<R>(
   target: Target,
-  call: (pump: EventPump, principal: Principal) => Promise<R>,
+  call: (calls: typeof import("../client/calls.js"), pump: EventPump, principal: Principal) => Promise<R>,
 ): Promise<R> {
   const { pump, principal } = acquirePrincipal(target);
   try {
-    return await call(pump, principal);
+    return await call(await loadCalls(), pump, principal);
   } finally {
     releasePrincipal(target);
   }

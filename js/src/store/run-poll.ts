@@ -1,4 +1,4 @@
-import { type RetrievedRun, retrieveRun } from "../client/calls.js";
+import type { RetrievedRun } from "../client/calls.js";
 import type { TidegateError } from "../client/errors.js";
 import { callAs, toError } from "./call-store.js";
 import { ExternalStore } from "./external-store.js";
@@ -109,7 +109,7 @@ export class RunPoll extends ExternalStore<RunPollSnapshot> {
     this.publish({ ...this.getSnapshot(), isValidating: true });
     let answer: Partial<RunPollSnapshot>;
     try {
-      const run = await callAs(target, (pump, principal) => retrieveRun(pump, principal, runId, { signal }));
+      const run = await callAs(target, (calls, ...as) => calls.retrieveRun(...as, runId, { signal }));
       this.#failures = 0;
       answer = { run, error: undefined };
     } catch (cause) {

@@ -1,8 +1,8 @@
 import type { StreamUpdate } from "../client/entries.js";
 import type { TidegateError } from "../client/errors.js";
-import { followRuns, type RunsRequest } from "../client/runs/follow-runs.js";
+import { followLater } from "../client/later.js";
+import type { RunsRequest } from "../client/runs/follow-runs.js";
 import type { RealtimeRun } from "../client/runs/run.js";
-import { runsKey } from "../client/runs/target.js";
 import type { EndReason, StreamStatus } from "../wasm/interface.js";
 import { ExternalStore } from "./external-store.js";
 import { schedule } from "./scheduler.js";
@@ -25,9 +25,14 @@ export interface RunsAddress extends Pick<RunsRequest, "target" | "storedPackets
   readonly server: Target;
 }
 
-/** Components with the same key share one feed. Throws `invalid-options`. */
+/** Components with the same key share one feed: what they ask for is compared by value, whatever its order. */
 export function runsStoreKey({ server, target, storedPackets }: RunsAddress): string {
-  return JSON.stringify(["runs", principalKey(server), runsKey(target), storedPackets]);
+  const what = Object.entries(target).map(([name, value]) => [name, Array.isArray(value) ? inOrder(value) : value]);
+  return JSON.stringify(["runs", principalKey(server), what, storedPackets]);
+}
+
+function inOrder(values: unknown[]): unknown[] {
+  return [...new Set(values)].sort();
 }
 
 /** Of a feed that nobody follows. */
@@ -51,7 +56,7 @@ export class RunsStore extends ExternalStore<RunsSnapshot> {
       changed: (update: StreamUpdate) => this.#changed(update),
       runs: (all: readonly RealtimeRun[]) => this.#runs(all),
     };
-    this.#stop = followRuns(pump, { principal, target, listener, storedPackets });
+    this.#stop = followLater(pump, { principal, target, listener, storedPackets });
   }
 
   /** Takes part in saying how often it commits. */

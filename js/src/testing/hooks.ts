@@ -10,6 +10,11 @@ export async function step(action: () => void = () => {}): Promise<void> {
     action();
     await settle();
   });
+  // What was rendered at the end of that may have begun to load something.
+  await act(async () => {
+    await vi.dynamicImportSettled();
+    await settle();
+  });
 }
 
 /** Lets this much time pass, with the updates it brings. */
