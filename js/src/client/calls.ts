@@ -4,7 +4,7 @@ import { invalidOptions, messageOf, TidegateError } from "./errors.js";
 import type { EventPump } from "./event-pump.js";
 import { checkName, checkStrings } from "./options.js";
 import { decodePacket, encodePacket } from "./runs/packets.js";
-import type { Json, RunFields } from "./runs/run.js";
+import type { RunFields } from "./runs/run.js";
 import { fetchPacket } from "./runs/stored-packets.js";
 import type { AnyTask, TaskIdentifier, TaskPayload } from "./runs/task-types.js";
 
@@ -32,7 +32,7 @@ export interface TriggerOptions {
   /** At most ten, of at most 128 characters. */
   tags?: string | string[] | undefined;
   /** At most 256 KiB as JSON. */
-  metadata?: Record<string, Json> | undefined;
+  metadata?: Record<string, unknown> | undefined;
   maxAttempts?: number | undefined;
   /** Seconds of compute time. */
   maxDuration?: number | undefined;
