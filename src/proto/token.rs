@@ -54,21 +54,53 @@ impl AccessToken {
         self.0.claims.is_some() || self.0.text.starts_with("tr_")
     }
 
-    /// The scope this token certainly lacks for a send to that run, if it does.
-    pub fn missing_for_send(&self, run: &str) -> Option<String> {
+    /// The scope this token certainly lacks for that, if it does. A scope of one of the other kinds may cover it, which only the
+    /// server knows: it counts as enough here.
+    pub fn missing(&self, needed: Needed<'_>) -> Option<String> {
+        let Needed { action, resource, id, others } = needed;
         let claims = self.0.claims.as_ref()?;
-        (!claims.grant("write", "inputStreams", run)).then(|| concat(&["write:inputStreams:", run]))
+        let may = claims.grant(action, resource, id)
+            || claims.scopes().any(|scope| {
+                others
+                    .iter()
+                    .any(|&(action, resource)| scope.resource == resource && ["*", action].contains(&scope.action))
+            });
+        (!may).then(|| needed.to_text())
+    }
+}
+
+/// What something needs: an action on one resource, or whatever it is that others allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Needed<'a> {
+    /// `read`, `write` or `trigger`.
+    pub action: &'static str,
+    /// `runs`, `tasks` and so on.
+    pub resource: &'static str,
+    /// Which.
+    pub id: &'a str,
+    /// Actions on other resources that may come to the same.
+    pub others: &'static [(&'static str, &'static str)],
+}
+
+impl<'a> Needed<'a> {
+    /// To read a run and its streams.
+    pub const fn to_read(run: &'a str) -> Self {
+        Self {
+            action: "read",
+            resource: "runs",
+            id: run,
+            others: &[("read", "tags"), ("read", "tasks"), ("read", "batch")],
+        }
     }
 
-    /// The scope this token certainly lacks for reading that run's streams, if it does. Scopes by tag, task or batch may cover
-    /// the run, which only the server knows: they count as enough here.
-    pub fn missing_for_read(&self, run: &str) -> Option<String> {
-        let claims = self.0.claims.as_ref()?;
-        let may = claims.grant("read", "runs", run)
-            || claims
-                .scopes()
-                .any(|scope| matches!((scope.action, scope.resource), ("read" | "*", "tags" | "tasks" | "batch")));
-        (!may).then(|| concat(&["read:runs:", run]))
+    /// To write one of the resources.
+    pub const fn to_write(resource: &'static str, id: &'a str) -> Self {
+        Self { action: "write", resource, id, others: &[] }
+    }
+
+    /// As a scope.
+    pub fn to_text(self) -> String {
+        concat(&[self.action, ":", self.resource, ":", self.id])
     }
 }
 
