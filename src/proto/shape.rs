@@ -6,7 +6,28 @@
 //! [stage](Stage), `=` leaves it as it is, an empty cell cannot happen, and `aborts` gives up the request. Rows with a word in
 //! brackets are of a feed that nobody sees, or whose run has finished, where that makes a difference.
 //!
-//! (table)
+//! | | Waiting | Reading | Polling | Ended | Failed | Failed, by token |
+//! |---|---|---|---|---|---|---|
+//! | start | Polling | | | | | |
+//! | open | | = | = | | | |
+//! | answer | | Waiting | Waiting | | | |
+//! | answer (finished) | | Waiting | Ended | | | |
+//! | answer: of another log | | Waiting | Waiting | | | |
+//! | answer: without a header | | Failed | Failed | | | |
+//! | answer: cut | | Waiting | Waiting | | | |
+//! | refetch | | Waiting | Waiting | | | |
+//! | loss | | Waiting | Waiting | | | |
+//! | refusal | Failed | Failed | Failed | | | |
+//! | stale token | | Waiting | Waiting | | | |
+//! | revive | = | = | = | = | = | Waiting |
+//! | hurry | = | = | Waiting, aborts | = | = | = |
+//! | timeout: unseen | = | = | = | = | = | = |
+//! | timeout: unseen (unseen) | = | = | Waiting, aborts | = | = | = |
+//! | set visible | = | = | = | = | = | = |
+//! | timeout | = | Waiting, aborts | Waiting, aborts | = | = | = |
+//! | timeout (finished) | Ended | Waiting, aborts | Ended, aborts | = | = | = |
+//! | pause | = | | | | | |
+//! | yield turn | | Waiting | Waiting | | | |
 
 use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
@@ -193,7 +214,7 @@ impl Shape {
 
     /// Whether a request should be made now.
     pub fn wants_request(&self, now: Instant) -> bool {
-        self.stage == Stage::Waiting && self.time <= now && !self.is_hidden(now)
+        self.stage == Stage::Waiting && self.time.max(self.earliest(now)) <= now && !self.is_hidden(now)
     }
 
     /// Others want the connection, until then at least. Nothing is lost with a poll that is given up.
@@ -307,7 +328,7 @@ impl Shape {
             let schema = fresh.then(|| told.schema.to_owned());
             self.rows = Some(Rows { text: body.to_owned(), schema, fresh, complete: seen.complete });
         }
-        self.wait(self.earliest(now).max(until));
+        self.wait(until);
         if seen.complete && !core::mem::replace(&mut self.live, true) {
             self.status = Some(StreamStatus::Live);
         }
@@ -334,7 +355,7 @@ impl Shape {
         self.cursor.clear();
         self.up_to_date = false;
         let until = self.idle.fail(now, 0, random);
-        self.wait(self.earliest(now).max(until));
+        self.wait(until);
     }
 
     /// There is no answer, or none that can be read. `floor_ms` is the server's wish.
@@ -357,13 +378,13 @@ impl Shape {
 
     /// The server would not have that token; another is coming.
     pub fn handle_stale_token(&mut self, now: Instant) {
-        self.wait(self.earliest(now));
+        self.wait(now);
     }
 
     /// A new token is here: a refusal of the old one is no longer the last word.
     pub fn revive(&mut self, now: Instant) {
         if let Stage::Failed { by_token: true } = self.stage {
-            self.wait(self.earliest(now));
+            self.wait(now);
             self.ends = self.ends.map(|_| now.after(LATE_MS));
             self.status = Some(StreamStatus::Connecting);
         }
@@ -371,13 +392,12 @@ impl Shape {
 
     /// The network is back or the device woke up: try now, and do not trust a poll that began before.
     pub fn hurry(&mut self, now: Instant) -> bool {
-        let earliest = self.earliest(now);
         let gives_up = self.stage == Stage::Polling && now.since(self.time) >= HELD_MS;
         if gives_up {
             self.resuming = true;
-            self.wait(earliest);
+            self.wait(now);
         } else if self.stage == Stage::Waiting {
-            self.time = earliest.min(self.time);
+            self.time = now.min(self.time);
         }
         gives_up
     }
@@ -408,7 +428,7 @@ impl Shape {
     /// When something is due here.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let own = match self.stage {
-            Stage::Waiting => self.time,
+            Stage::Waiting => self.time.max(self.earliest(now)),
             Stage::Reading | Stage::Polling => self.time.after(PATIENCE_MS),
             Stage::Ended | Stage::Failed { .. } => return None,
         };

@@ -235,7 +235,7 @@ impl World {
     /// The status a reader has been told to have, in order.
     pub(crate) fn statuses(&self, id: ChannelId) -> Vec<String> {
         let of_it = |event: &Event| {
-            let Event::Stream(reader, status) = event else { return None };
+            let (Event::Stream(reader, status) | Event::Feed(reader, status)) = event else { return None };
             (*reader == id).then(|| status_name(status))
         };
         self.events.iter().filter_map(of_it).collect()
