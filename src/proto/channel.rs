@@ -21,9 +21,8 @@ use super::send::{Hold, SendQueue};
 use super::shape::Shape;
 use super::subscription::{Effect, Subscription};
 use super::table::Queue;
-use super::text::split_once;
 use super::time::{Instant, Now};
-use super::token::{AccessToken, Needed};
+use super::token::{AccessToken, Right};
 use super::turns::Place;
 use super::verdict::{Remedy, Verdict};
 
@@ -195,44 +194,24 @@ impl Channel {
 
     /// The scope this token certainly lacks for it.
     pub fn missing_scope(&self, token: &AccessToken) -> Option<String> {
-        let needed = self.needed()?;
-        let mut missing = token.missing(needed);
-        if let Machine::Feed(feed) = &self.machine
-            && feed.kind() == FeedKind::Tags
-        {
-            // One of the tags is enough.
-            let mut rest = needed.id;
-            while let Some((_, behind)) = split_once(rest, b',').filter(|_| missing.is_some()) {
-                rest = behind;
-                let id = split_once(rest, b',').map_or(rest, |(tag, _)| tag);
-                if token.missing(Needed { id, ..needed }).is_none() {
-                    missing = None;
-                }
-            }
-        }
-        missing
+        token.missing(self.right()?, &self.run)
     }
 
-    /// What a token needs for it, as far as that is known.
-    fn needed(&self) -> Option<Needed<'_>> {
-        let name = &*self.run;
+    /// What a token has to allow. For a packet, nothing.
+    const fn right(&self) -> Option<&'static Right> {
         Some(match &self.machine {
-            _ if self.is_read() => Needed::to_read(name),
-            Machine::Queue(_) => Needed::to_write("inputStreams", name),
-            Machine::Reader(_) | Machine::Watch(_) => Needed::to_read(name),
+            Machine::Queue(queue) if !queue.is_in_doubt() => &Right::SEND,
+            Machine::Queue(_) | Machine::Reader(_) | Machine::Watch(_) => &Right::READ_RUN,
             Machine::Feed(feed) => match feed.kind() {
-                FeedKind::Run => Needed::to_read(name),
-                FeedKind::Tags => Needed { resource: "tags", others: &[("read", "runs")], ..Needed::to_read(name) },
-                FeedKind::Batch => Needed { resource: "batch", others: &[("read", "runs")], ..Needed::to_read(name) },
+                FeedKind::Run => &Right::READ_RUN,
+                FeedKind::Tags => &Right::READ_TAG,
+                FeedKind::Batch => &Right::READ_BATCH,
             },
             Machine::Call(call) => match call.kind() {
-                // Servers have taken either.
-                CallKind::Trigger => {
-                    Needed { action: "trigger", others: &[("write", "tasks")], ..Needed::to_write("tasks", name) }
-                }
-                CallKind::Complete => Needed::to_write("waitpoints", name),
-                CallKind::Retrieve => Needed::to_read(name),
-                CallKind::Cancel => Needed { others: &[("write", "tasks")], ..Needed::to_write("runs", name) },
+                CallKind::Trigger => &Right::TRIGGER,
+                CallKind::Complete => &Right::COMPLETE,
+                CallKind::Retrieve => &Right::READ_RUN,
+                CallKind::Cancel => &Right::CANCEL,
                 CallKind::Packet => return None,
             },
         })
@@ -422,17 +401,8 @@ impl Channel {
     fn remedy(&self, drops_repeats: bool) -> Remedy {
         match &self.request {
             _ if drops_repeats => Remedy::Repeat,
-            Some(request) if request.token.missing(Needed::to_read(&self.run)).is_none() => Remedy::Ask,
+            Some(request) if request.token.missing(&Right::READ_RUN, &self.run).is_none() => Remedy::Ask,
             Some(_) | None => Remedy::None,
-        }
-    }
-
-    /// Whether its next request, or the one under way, reads.
-    const fn is_read(&self) -> bool {
-        match &self.machine {
-            Machine::Queue(queue) => queue.is_in_doubt(),
-            Machine::Reader(_) | Machine::Watch(_) => true,
-            Machine::Feed(_) | Machine::Call(_) => false,
         }
     }
 
@@ -445,11 +415,11 @@ impl Channel {
         }
     }
 
-    /// The page is seen, or not. `true` when it makes a difference here.
-    pub fn set_visible(&mut self, now: Instant, visible: bool) -> bool {
-        let Machine::Feed(feed) = &mut self.machine else { return false };
-        feed.set_visible(now, visible);
-        true
+    /// The page is seen, or not.
+    pub fn set_visible(&mut self, now: Instant, visible: bool) {
+        if let Machine::Feed(feed) = &mut self.machine {
+            feed.set_visible(now, visible);
+        }
     }
 
     /// The network is back or the device woke up. `true` when the request under way is to be given up.
@@ -540,7 +510,7 @@ impl Channel {
     fn describe(&self, mut problem: Problem) -> Problem {
         problem.subject = self.subject();
         if problem.code == ErrorCode::Forbidden {
-            problem.missing_scope = self.needed().map(|needed| needed.to_text());
+            problem.missing_scope = self.right().map(|right| right.to_scope(&self.run));
         }
         problem
     }

@@ -102,9 +102,10 @@ impl Client {
             Input::Visible(visible) => {
                 self.visible = visible;
                 for id in self.every_channel() {
-                    if self.channels.get_mut(id).is_some_and(|channel| channel.set_visible(now.monotonic, visible)) {
-                        self.advance(id);
+                    if let Some(channel) = self.channels.get_mut(id) {
+                        channel.set_visible(now.monotonic, visible);
                     }
+                    self.advance(id);
                 }
             }
             Input::Wake => self.hurry(true),

@@ -143,13 +143,12 @@ pub struct Told<'a> {
 impl<'a> Told<'a> {
     /// Reads them, a line each.
     pub fn read(lines: &'a str) -> Self {
-        let mut rest = lines;
-        let mut line = || {
-            let (line, behind) = split_once(rest, b'\n').unwrap_or((rest, ""));
-            rest = behind;
-            line
-        };
-        Self { handle: line(), offset: line(), cursor: line(), schema: line(), token: line() }
+        let (mut told, mut rest) = ([""; 5], lines);
+        for line in &mut told {
+            (*line, rest) = split_once(rest, b'\n').unwrap_or((rest, ""));
+        }
+        let [handle, offset, cursor, schema, token] = told;
+        Self { handle, offset, cursor, schema, token }
     }
 }
 
@@ -203,31 +202,28 @@ pub fn call_url(base_url: &str, kind: CallKind, name: &str) -> String {
         CallKind::Cancel => ("/api/v2/runs/", "/cancel"),
         CallKind::Packet => ("/api/v1/packets/", ""),
     };
+    url_of(base_url, before, name, behind)
+}
+
+/// Where a feed is read, without a query.
+pub fn feed_url(base_url: &str, kind: FeedKind, name: &str) -> String {
+    match kind {
+        FeedKind::Run => url_of(base_url, "/realtime/v1/runs/", name, ""),
+        FeedKind::Tags => url_of(base_url, "/realtime/v1/runs", "", ""),
+        FeedKind::Batch => url_of(base_url, "/realtime/v1/batches/", name, ""),
+    }
+}
+
+fn url_of(base_url: &str, before: &str, name: &str, behind: &str) -> String {
     let mut url = concat(&[base_url, before]);
     push_encoded(&mut url, name);
     url.push_str(behind);
     url
 }
 
-/// Where a feed is read, without a query.
-pub fn feed_url(base_url: &str, kind: FeedKind, name: &str) -> String {
-    let path = match kind {
-        FeedKind::Run => "/realtime/v1/runs/",
-        FeedKind::Tags => "/realtime/v1/runs",
-        FeedKind::Batch => "/realtime/v1/batches/",
-    };
-    let mut url = concat(&[base_url, path]);
-    if kind != FeedKind::Tags {
-        push_encoded(&mut url, name);
-    }
-    url
-}
-
-/// Adds a parameter to a query, the first behind a question mark.
-pub fn push_parameter(url: &mut String, name: &str, value: &str) {
-    let is_first = memchr::memchr(b'?', url.as_bytes()).is_none();
-    url.push(if is_first { '?' } else { '&' });
-    url.push_str(name);
+/// Adds something to a URL, and a value behind it, encoded.
+pub fn push_parameter(url: &mut String, before: &str, value: &str) {
+    url.push_str(before);
     push_encoded(url, value);
 }
 

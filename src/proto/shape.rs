@@ -40,13 +40,10 @@ use super::http::{FeedKind, RequestKind, Told, feed_url, push_parameter};
 use super::json::Scanner;
 use super::random::Random;
 use super::status::StreamStatus;
-use super::text::{concat, decimal, parse_digits, split_once};
+use super::text::{decimal, parse_digits, split_once};
 use super::time::Instant;
 
 const AGAIN: BackoffPolicy = BackoffPolicy { first_ms: 500, cap_ms: 15_000, stable_ms: 0 };
-
-/// For answers that bring nothing and come at once.
-const IDLE: BackoffPolicy = BackoffPolicy { first_ms: 250, cap_ms: 15_000, stable_ms: 0 };
 
 /// A poll that is answered sooner, and with nothing, was not held.
 const HELD_MS: u64 = 1_000;
@@ -133,8 +130,8 @@ pub struct Shape {
     finished: bool,
     /// Since its run has finished: when it ends at the latest.
     ends: Option<Instant>,
+    /// Counts what has failed or brought nothing, until a poll has done what it is for.
     backoff: Backoff,
-    idle: Backoff,
     rows: Option<Rows>,
     status: Option<StreamStatus>,
 }
@@ -168,7 +165,6 @@ impl Shape {
             finished: false,
             ends: None,
             backoff: Backoff::new(AGAIN),
-            idle: Backoff::new(IDLE),
             rows: None,
             status: Some(StreamStatus::Connecting),
         }
@@ -243,37 +239,31 @@ impl Shape {
         RequestKind::Feed
     }
 
-    /// Where the request under way goes: its parameters are in the order of their names, which caches go by.
+    /// Where the request under way goes: its own parameters are in the order of their names, which caches go by.
     pub fn url(&self, base_url: &str, name: &str, query: &str) -> String {
         let mut url = feed_url(base_url, self.kind, name);
-        let own = |url: &mut String, first: bool| {
-            let mut rest = Some(query).filter(|query| !query.is_empty());
-            while let Some(text) = rest {
-                let (one, behind) = split_once(text, b'&').map_or((text, None), |(one, behind)| (one, Some(behind)));
-                if (one < "cursor") == first {
-                    push_parameter(url, one, "");
-                }
-                rest = behind;
-            }
-        };
-        own(&mut url, true);
+        url.push('?');
         let polls = self.stage == Stage::Polling;
         if polls {
             push_parameter(&mut url, "cursor=", &self.cursor);
+            url.push('&');
         }
-        if self.offset.is_empty() && self.restarts > 0 {
-            push_parameter(&mut url, "handle=", &concat(&[&self.handle, "-next", &decimal(self.restarts)]));
-        } else if !self.handle.is_empty() {
+        let is_fresh = self.offset.is_empty();
+        if !self.handle.is_empty() || self.restarts > 0 {
             push_parameter(&mut url, "handle=", &self.handle);
+            if is_fresh && self.restarts > 0 {
+                push_parameter(&mut url, "-next", &decimal(self.restarts));
+            }
+            url.push('&');
         }
-        if polls {
-            push_parameter(&mut url, "live=true", "");
+        let log = if polls { "live=true&log=full&offset=" } else { "log=full&offset=" };
+        push_parameter(&mut url, log, if is_fresh { "-1" } else { &self.offset });
+        if !query.is_empty() {
+            url.push('&');
+            url.push_str(query);
         }
-        push_parameter(&mut url, "log=full", "");
-        push_parameter(&mut url, "offset=", if self.offset.is_empty() { "-1" } else { &self.offset });
-        own(&mut url, false);
         if self.kind == FeedKind::Tags && !name.is_empty() {
-            push_parameter(&mut url, "tags=", name);
+            push_parameter(&mut url, "&tags=", name);
         }
         url
     }
@@ -310,12 +300,11 @@ impl Shape {
         }
         let polled = self.stage == Stage::Polling;
         let held = now.since(self.time) >= HELD_MS;
-        self.backoff.reset();
         if polled && (held || seen.changes) {
-            self.idle.reset();
+            self.backoff.reset();
         }
         let is_idle = !held && !seen.changes && (polled || !seen.complete);
-        let until = if is_idle { self.idle.fail(now, 0, random) } else { now };
+        let until = if is_idle { self.backoff.fail(now, 0, random) } else { now };
         self.handle = told.handle.to_owned();
         self.offset = told.offset.to_owned();
         if !told.cursor.is_empty() {
@@ -354,7 +343,7 @@ impl Shape {
         self.offset.clear();
         self.cursor.clear();
         self.up_to_date = false;
-        let until = self.idle.fail(now, 0, random);
+        let until = self.backoff.fail(now, 0, random);
         self.wait(until);
     }
 
@@ -432,7 +421,14 @@ impl Shape {
             Stage::Reading | Stage::Polling => self.time.after(PATIENCE_MS),
             Stage::Ended | Stage::Failed { .. } => return None,
         };
-        [Some(own), self.ends, self.hides].into_iter().flatten().filter(|&due| due > now).min()
+        let mut due = Some(own);
+        for other in [self.ends, self.hides] {
+            // What has passed is waited for no more.
+            if other.is_some_and(|other| other > now && due.is_none_or(|due| due <= now || other < due)) {
+                due = other;
+            }
+        }
+        due
     }
 
     /// Messages to hand on.
@@ -494,23 +490,23 @@ pub fn scan(body: &str, of_run: bool) -> Option<Seen> {
     scanner.begin_array()?;
     while scanner.next_element()? {
         let mut control = None;
-        each_member(&mut scanner, |scanner, key| match key {
-            "headers" => each_member(scanner, |scanner, key| {
+        if !enter(&mut scanner, true)? {
+            continue;
+        }
+        while let Some(part) = scanner.next_key()? {
+            let wanted = part == "headers" || (of_run && part == "value");
+            if !enter(&mut scanner, wanted)? {
+                continue;
+            }
+            while let Some(key) = scanner.next_key()? {
                 let value = scanner.value()?;
-                if key == "control" {
+                if part == "headers" && key == "control" {
                     control = Some(value);
-                }
-                Some(())
-            }),
-            "value" if of_run => each_member(scanner, |scanner, key| {
-                let value = scanner.value()?;
-                if key == "completedAt" {
+                } else if part == "value" && key == "completedAt" {
                     seen.finished = Some(value != "null");
                 }
-                Some(())
-            }),
-            _ => scanner.value().map(|_| ()),
-        })?;
+            }
+        }
         seen.changes |= control.is_none();
         seen.complete = control == Some("\"up-to-date\"") || (seen.complete && control.is_some());
         seen.refetch |= control == Some("\"must-refetch\"");
@@ -519,19 +515,15 @@ pub fn scan(body: &str, of_run: bool) -> Option<Seen> {
     Some(seen)
 }
 
-/// Goes through an object. Any other value is stepped over.
-fn each_member<'a>(
-    scanner: &mut Scanner<'a>,
-    mut take: impl FnMut(&mut Scanner<'a>, &'a str) -> Option<()>,
-) -> Option<()> {
-    if scanner.peek() != Some(b'{') {
-        return scanner.value().map(|_| ());
+/// Enters an object, if it is wanted. Any other value is stepped over.
+fn enter(scanner: &mut Scanner<'_>, wanted: bool) -> Option<bool> {
+    let enters = wanted && scanner.peek() == Some(b'{');
+    if enters {
+        scanner.begin_object()?;
+    } else {
+        scanner.value()?;
     }
-    scanner.begin_object()?;
-    while let Some(key) = scanner.next_key()? {
-        take(scanner, key)?;
-    }
-    Some(())
+    Some(enters)
 }
 
 /// Whether an offset comes before another. Of what is not two numbers nobody knows.

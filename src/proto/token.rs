@@ -54,53 +54,55 @@ impl AccessToken {
         self.0.claims.is_some() || self.0.text.starts_with("tr_")
     }
 
-    /// The scope this token certainly lacks for that, if it does. A scope of one of the other kinds may cover it, which only the
-    /// server knows: it counts as enough here.
-    pub fn missing(&self, needed: Needed<'_>) -> Option<String> {
-        let Needed { action, resource, id, others } = needed;
+    /// The scope this token certainly lacks for that, if it does. Another right may come to the same, which only the server knows: it
+    /// counts as enough here.
+    pub fn missing(&self, right: &Right, id: &str) -> Option<String> {
         let claims = self.0.claims.as_ref()?;
-        let may = claims.grant(action, resource, id)
+        let may = claims.grant(right.action, right.resource, id)
             || claims.scopes().any(|scope| {
-                others
-                    .iter()
-                    .any(|&(action, resource)| scope.resource == resource && ["*", action].contains(&scope.action))
+                let is_it = |other: &(&str, &str)| scope.resource == other.1 && ["*", other.0].contains(&scope.action);
+                right.others.iter().any(is_it)
             });
-        (!may).then(|| needed.to_text())
+        (!may).then(|| right.to_scope(id))
     }
 }
 
-/// What something needs: an action on one resource, or whatever it is that others allow.
-#[derive(Clone, Copy, Debug)]
-pub struct Needed<'a> {
-    /// `read`, `write` or `trigger`.
-    pub action: &'static str,
-    /// `runs`, `tasks` and so on.
-    pub resource: &'static str,
-    /// Which.
-    pub id: &'a str,
-    /// Actions on other resources that may come to the same.
-    pub others: &'static [(&'static str, &'static str)],
+/// What may be done, to one of a kind.
+#[derive(Debug)]
+pub struct Right {
+    action: &'static str,
+    resource: &'static str,
+    /// Actions on other kinds that may come to the same.
+    others: &'static [(&'static str, &'static str)],
 }
 
-impl<'a> Needed<'a> {
+impl Right {
     /// To read a run and its streams.
-    pub const fn to_read(run: &'a str) -> Self {
-        Self {
-            action: "read",
-            resource: "runs",
-            id: run,
-            others: &[("read", "tags"), ("read", "tasks"), ("read", "batch")],
-        }
+    pub const READ_RUN: Self = Self::new("read", "runs", &[("read", "tags"), ("read", "tasks"), ("read", "batch")]);
+    /// To read the runs with a tag. One of several tags is enough.
+    pub const READ_TAG: Self = Self::new("read", "tags", &[("read", "tags"), ("read", "runs")]);
+    /// To read the runs of a batch.
+    pub const READ_BATCH: Self = Self::new("read", "batch", &[("read", "runs")]);
+    /// To send into a run.
+    pub const SEND: Self = Self::new("write", "inputStreams", &[]);
+    /// To start a run of a task. Servers have taken either.
+    pub const TRIGGER: Self = Self::new("trigger", "tasks", &[("write", "tasks")]);
+    /// To complete a wait token.
+    pub const COMPLETE: Self = Self::new("write", "waitpoints", &[]);
+    /// To cancel a run.
+    pub const CANCEL: Self = Self::new("write", "runs", &[("write", "tasks")]);
+
+    const fn new(
+        action: &'static str,
+        resource: &'static str,
+        others: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self { action, resource, others }
     }
 
-    /// To write one of the resources.
-    pub const fn to_write(resource: &'static str, id: &'a str) -> Self {
-        Self { action: "write", resource, id, others: &[] }
-    }
-
-    /// As a scope.
-    pub fn to_text(self) -> String {
-        concat(&[self.action, ":", self.resource, ":", self.id])
+    /// The scope that gives it, to that one.
+    pub fn to_scope(&self, id: &str) -> String {
+        concat(&[self.action, ":", self.resource, ":", id])
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tokens: what counts as one, what it claims, and what its scopes allow.
 
 use tidegate::proto::time::UnixTime;
-use tidegate::proto::token::{AccessToken, Claims, Needed, NotAToken, Scope};
+use tidegate::proto::token::{AccessToken, Claims, NotAToken, Right, Scope};
 
 use super::harness::base64url;
 
@@ -98,7 +98,7 @@ fn a_scope_that_is_missing_is_named_before_the_network_is_bothered() {
         let send = (!sends).then(|| "write:inputStreams:run_1".to_owned());
         let read = (!reads).then(|| "read:runs:run_1".to_owned());
         assert_eq!(
-            (token.missing(Needed::to_write("inputStreams", RUN)), token.missing(Needed::to_read(RUN))),
+            (token.missing(&Right::SEND, RUN), token.missing(&Right::READ_RUN, RUN)),
             (send, read),
             "{scopes:?}"
         );
@@ -110,11 +110,7 @@ fn a_secret_key_or_an_unknown_text_is_not_known_to_lack_anything() {
     for text in ["tr_dev_1234", "tr_prod_x", "not.a.jwt", "whatever"] {
         let token = parse(text);
         assert_eq!(token.claims(), None);
-        assert_eq!(
-            (token.missing(Needed::to_write("inputStreams", RUN)), token.missing(Needed::to_read(RUN))),
-            (None, None),
-            "{text}"
-        );
+        assert_eq!((token.missing(&Right::SEND, RUN), token.missing(&Right::READ_RUN, RUN)), (None, None), "{text}");
     }
 }
 
