@@ -148,7 +148,7 @@ describe("packets in the object store", () => {
     const where = path();
     loader.engine.rows(feed, [insertRun("run_1", stored(where))], { schema });
     expect(told[0]?.all[0]?.output).toBeUndefined();
-    expect(loader.engine.of("call")).toEqual([[1, 4, where, ""]]);
+    await vi.waitFor(() => expect(loader.engine.of("call")).toEqual([[1, 4, where, ""]]));
     await answered(loader.engine);
     await vi.waitFor(() => expect(told).toHaveLength(2));
     expect(told[1]?.changed).toEqual([told[1]?.all[0]]);
@@ -231,9 +231,12 @@ describe("packets in the object store", () => {
     );
     const load = async (nth: number) => {
       const asked = loader.engine.of("call").length;
-      const loaded = told[0]?.all[nth]?.loadOutput();
-      await settle();
-      if (loader.engine.of("call").length > asked) await answered(loader.engine, asked);
+      let isLoaded = false;
+      const loaded = told[0]?.all[nth]?.loadOutput().then(() => {
+        isLoaded = true;
+      });
+      await vi.waitFor(() => expect(isLoaded || loader.engine.of("call").length > asked).toBe(true), { interval: 1 });
+      if (!isLoaded) await answered(loader.engine, asked);
       await loaded;
       return loader.engine.of("call").length > asked;
     };
@@ -252,6 +255,7 @@ describe("packets in the object store", () => {
       [0, 1, 2, 3, 4, 5].map((nth) => insertRun(`run_${nth}`, stored(path()))),
       { schema },
     );
+    await vi.waitFor(() => expect(loader.engine.of("call")).toHaveLength(4));
     await settle();
     expect(loader.engine.of("call")).toHaveLength(4);
     for (const nth of [0, 1, 2, 3, 4, 5]) await answered(loader.engine, nth);
