@@ -87,6 +87,23 @@ test("a payload that cannot be read rejects for whoever asks for it", async () =
   await expect(told[0]?.all[0]?.loadPayload()).rejects.toMatchObject({ code: "protocol" });
 });
 
+test("a packet whose reader could not be loaded is left out, and can be asked for later", async () => {
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  vi.resetModules();
+  vi.doMock("./super-json.js", () => {
+    throw new Error("offline");
+  });
+  const { loader, feed, told } = await harness();
+  const payload = JSON.stringify({ json: "1", meta: { values: ["bigint"] } });
+  loader.engine.rows(feed, [insertRun("run_1", { payload, payloadType: "application/super+json" })], { schema });
+  await vi.waitFor(() => expect(told).toHaveLength(1));
+  const run = told[0]?.all[0];
+  expect(run?.payload).toBeUndefined();
+  await expect(run?.loadPayload()).rejects.toMatchObject({ code: "engine-unavailable", retryable: true });
+  vi.doUnmock("./super-json.js");
+  await expect(run?.loadPayload()).resolves.toBe(1n);
+});
+
 test("the news of a feed come in order, also where a packet has to wait for its reader", async () => {
   vi.resetModules();
   const { loader, feed, told, order } = await harness({ runId: "run_1" });
