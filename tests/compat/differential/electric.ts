@@ -1,5 +1,3 @@
-import { vi } from "vitest";
-
 /** What a feed's server says at once: messages, after which everything is up to date. */
 export interface Batch {
   readonly messages: readonly object[];
@@ -7,15 +5,22 @@ export interface Batch {
   readonly refetch?: boolean;
 }
 
-/** A `fetch` that serves a log, batch by batch; then it holds every request until that is given up. */
+let logs = 0;
+
+/**
+ * A `fetch` that serves a log, batch by batch, at an address of its own, where no reader of another one asks late; then it holds every
+ * request until that is given up.
+ */
 export function serveLog(batches: readonly Batch[], schema: object) {
+  logs += 1;
+  const origin = `https://feed-${logs}.example.com`;
   let next = 0;
   let refused = -1;
-  return vi.fn(async (input: RequestInfo | URL, init?: RequestInit) => {
+  const fetch = async (input: RequestInfo | URL, init?: RequestInit) => {
     const url = new URL(input instanceof Request ? input.url : String(input));
     const live = url.searchParams.get("live") === "true";
     const batch = batches[next];
-    if (!batch) {
+    if (!batch || url.origin !== origin) {
       return new Promise<Response>((_, reject) => {
         const abort = () => reject(new DOMException("aborted", "AbortError"));
         if (init?.signal?.aborted) abort();
@@ -35,5 +40,6 @@ export function serveLog(batches: readonly Batch[], schema: object) {
       ...(live ? { "electric-cursor": String(next) } : { "electric-schema": JSON.stringify(schema) }),
     };
     return Response.json([...batch.messages, { headers: { control: "up-to-date" } }], { headers });
-  });
+  };
+  return { origin, fetch };
 }

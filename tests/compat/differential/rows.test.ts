@@ -76,9 +76,10 @@ test(`${ROWS} rows are decoded as the official reader decodes them`, async () =>
   const theirs = new Map<string, unknown>();
   const controller = new AbortController();
   await new Promise<void>((resolve) => {
+    const { origin, fetch } = serveLog([{ messages }], SCHEMA);
     const stream = new ShapeStream({
-      url: "https://feed.example.com/shape",
-      fetchClient: serveLog([{ messages }], SCHEMA),
+      url: `${origin}/shape`,
+      fetchClient: fetch,
       signal: controller.signal,
     });
     stream.subscribe((told) => {

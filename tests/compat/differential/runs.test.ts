@@ -145,9 +145,9 @@ async function someLog(random: Random): Promise<Batch[]> {
 const newsIn = ({ messages }: Batch) => new Set(messages.map((message) => (message as { key: string }).key)).size;
 
 async function theirs(batches: Batch[]): Promise<object[]> {
-  const fetch = serveLog(batches, RUN_SCHEMA);
+  const { origin, fetch } = serveLog(batches, RUN_SCHEMA);
   vi.stubGlobal("fetch", fetch);
-  const client = new ApiClient("https://feed.example.com", "tr_dev_1234");
+  const client = new ApiClient(origin, "tr_dev_1234");
   const runs: object[] = [];
   const count = batches.reduce((sum, batch) => sum + newsIn(batch), 0);
   for await (const run of client.subscribeToRunsWithTag("tag")) {
@@ -201,8 +201,9 @@ test(`${LOGS} feeds give the runs that the official client gives, in the same or
 
 /** What the official client makes of one batch: its first run, or the reason why its feed is over. */
 async function theirFirst(batch: Batch): Promise<object | string> {
-  vi.stubGlobal("fetch", serveLog([batch], RUN_SCHEMA));
-  const client = new ApiClient("https://feed.example.com", "tr_dev_1234");
+  const { origin, fetch } = serveLog([batch], RUN_SCHEMA);
+  vi.stubGlobal("fetch", fetch);
+  const client = new ApiClient(origin, "tr_dev_1234");
   try {
     for await (const run of client.subscribeToRunsWithTag("tag")) return run;
     return "no run";
