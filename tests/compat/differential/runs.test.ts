@@ -168,9 +168,10 @@ async function ours(batches: Batch[]): Promise<RealtimeRun[][]> {
     listener: { changed: () => {}, runs: (_, changed) => told.push([...changed]) },
   });
   await settle();
+  const [feed = 0] = loader.engine.idsOf("follow");
   batches.forEach(({ messages, refetch }, index) => {
     const schema = index === 0 || refetch ? RUN_SCHEMA : undefined;
-    loader.engine.rows(1 + 1, [...messages], { schema });
+    loader.engine.rows(feed, [...messages], { schema });
   });
   await vi.waitFor(() => expect(told).toHaveLength(batches.length));
   stop();
