@@ -22,6 +22,7 @@ const rowNames = {
   tabs: "shared tabs add",
   runs: "following runs adds",
   calls: "calls add",
+  stored: "stored packets add",
   superjson: "super+json adds",
 };
 /** What loads late, by the file it begins with: the core, and what is not part of the whole, since only pages that ask for it load it. */
@@ -32,6 +33,7 @@ const beginnings = {
   tabs: /\/share-/,
   runs: /\/follow-runs\./,
   calls: /\/calls\./,
+  stored: /\/stored-packets-/,
   superjson: /\/super-json-/,
 };
 

@@ -130,6 +130,8 @@ pub struct Problem {
     pub status: Option<u16>,
     /// The server's own words, shortened; without a status, those of the token provider.
     pub server_message: Option<String>,
+    /// What it is about, where that is not a run: `task`, `token`, `packet`, `tag` or `batch`; or the header that an answer lacks.
+    pub subject: Option<&'static str>,
     /// The scope the token lacks.
     pub missing_scope: Option<String>,
     /// The limit that was passed, and by what, in bytes.
@@ -150,7 +152,15 @@ pub struct Size {
 impl Problem {
     /// A failure of which only the cause is known.
     pub const fn new(code: ErrorCode) -> Self {
-        Self { code, status: None, server_message: None, missing_scope: None, size: None, expired_at: None }
+        Self {
+            code,
+            status: None,
+            server_message: None,
+            subject: None,
+            missing_scope: None,
+            size: None,
+            expired_at: None,
+        }
     }
 
     /// A scope that the token lacks.

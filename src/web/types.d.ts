@@ -58,6 +58,8 @@ export interface Problem {
   status?: number;
   /** The server's own words. */
   serverMessage?: string;
+  /** What it is about, where that is not a run; or the header that an answer lacks. */
+  subject?: string;
   missingScope?: string;
   limitBytes?: number;
   actualBytes?: number;

@@ -4,8 +4,7 @@ import { invalidOptions, messageOf, TidegateError } from "./errors.js";
 import type { EventPump } from "./event-pump.js";
 import { checkName, checkStrings } from "./options.js";
 import { decodePacket, encodePacket } from "./runs/packets.js";
-import type { Json, RunFields } from "./runs/run.js";
-import { fetchPacket } from "./runs/stored-packets.js";
+import type { RunFields } from "./runs/run.js";
 import type { AnyTask, TaskIdentifier, TaskPayload } from "./runs/task-types.js";
 
 /** Options of every call. */
@@ -32,7 +31,7 @@ export interface TriggerOptions {
   /** At most ten, of at most 128 characters. */
   tags?: string | string[] | undefined;
   /** At most 256 KiB as JSON. */
-  metadata?: Record<string, Json> | undefined;
+  metadata?: Record<string, unknown> | undefined;
   maxAttempts?: number | undefined;
   /** Seconds of compute time. */
   maxDuration?: number | undefined;
@@ -160,7 +159,10 @@ export async function retrieveRun<TTask extends AnyTask = AnyTask>(
   };
   run.attemptCount ??= 0;
   const { payloadPresignedUrl, outputPresignedUrl } = run;
-  const fetched = (url: unknown) => (typeof url === "string" ? fetchPacket(url).then(decodePacket) : undefined);
+  const fetched = async (url: unknown) =>
+    typeof url === "string"
+      ? decodePacket(await (await import("./runs/stored-packets.js")).fetchPacket(url))
+      : undefined;
   // As the official packages have it: one that cannot be fetched is undefined, and the rest is told nonetheless.
   const [payload, output] = await Promise.allSettled([fetched(payloadPresignedUrl), fetched(outputPresignedUrl)]);
   if (payloadPresignedUrl) run.payload = "value" in payload ? payload.value : undefined;

@@ -224,7 +224,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
       checkName("run id", runId, "Pass the id of the run, such as run_1234.");
       return follow({ ...options, runId }, options);
     },
-    runs: (options) => follow({ ...options }, options),
+    runs: (options = { tags: undefined as never }) => follow({ ...options }, options),
     batch: (batchId, options = {}) => {
       checkName("batch id", batchId, "Pass the id of the batch, such as batch_1234.");
       return follow({ ...options, batchId }, options);

@@ -1,5 +1,5 @@
 import { warnInDevelopment } from "../wasm/development.js";
-import type { Engine, EngineEvent, Problem, SendState, Sink } from "../wasm/interface.js";
+import type { Engine, EngineEvent, Problem, SendState, Sink, StreamChange } from "../wasm/interface.js";
 import { type Core, loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
 import type {
@@ -52,8 +52,7 @@ export class EventPump {
 
   /** Not settled, in the order in which they have to leave. */
   readonly #pending = new Set<SendEntry>();
-  readonly #streams = new Set<StreamEntry>();
-  readonly #feeds = new Set<FeedEntry>();
+  readonly #readers = new Set<StreamEntry | FeedEntry>();
   readonly #calls = new Set<CallEntry>();
   readonly #principalById = new Map<number, Principal>();
   readonly #sendById = new Map<number, SendEntry>();
@@ -119,40 +118,31 @@ export class EventPump {
   /** Reads a stream until the returned function is called; no event follows that call. */
   subscribe(request: StreamRequest): StopReading {
     const entry: StreamEntry = { ...request, cursor: request.lastEventId, ended: false };
-    entry.principal.holds += 1;
-    this.#streams.add(entry);
-    if (this.#engine) this.#open(entry);
-    else this.#start();
-    const stop = () => {
-      if (!this.#streams.delete(entry)) return;
-      const { id } = entry;
-      if (id !== undefined) {
-        this.#streamById.delete(id);
-        this.#call((engine) => engine.unsubscribe(id));
-      }
-      this.release(entry.principal);
-    };
     const setReading = (wanted: boolean) => {
       entry.held = !wanted;
       const { id } = entry;
       if (id !== undefined) this.#call((engine) => engine.setReading(id, wanted));
     };
-    return Object.assign(stop, { setReading });
+    return Object.assign(this.#read(entry), { setReading });
   }
 
   /** Follows a feed of runs until the returned function is called; no event follows that call. */
   follow(request: FeedRequest): () => void {
-    const entry: FeedEntry = { ...request, ended: false };
+    return this.#read({ ...request, ended: false });
+  }
+
+  #read(entry: StreamEntry | FeedEntry): () => void {
     entry.principal.holds += 1;
-    this.#feeds.add(entry);
-    if (this.#engine) this.#follow(entry);
+    this.#readers.add(entry);
+    if (this.#engine) this.#open(entry);
     else this.#start();
     return () => {
-      if (!this.#feeds.delete(entry)) return;
+      if (!this.#readers.delete(entry)) return;
       const { id } = entry;
       if (id !== undefined) {
-        this.#feedById.delete(id);
-        this.#call((engine) => engine.unfollow(id));
+        const isFeed = "address" in entry;
+        (isFeed ? this.#feedById : this.#streamById).delete(id);
+        this.#call((engine) => (isFeed ? engine.unfollow(id) : engine.unsubscribe(id)));
       }
       this.release(entry.principal);
     };
@@ -168,9 +158,10 @@ export class EventPump {
       }
       const abort = () => {
         const { id } = entry;
-        const isOut = id !== undefined && what !== 2 && what !== 4;
-        entry.settle(isOut ? this.#toError({ code: "aborted", retryable: true }, "unknown") : cancelled("call"));
         if (id !== undefined) this.#call((engine) => engine.cancelCall(id));
+        const isOut = id !== undefined && what !== 2 && what !== 4;
+        const error = isOut && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
+        entry.settle(error || cancelled("call"));
       };
       const entry: CallEntry = {
         ...request,
@@ -212,20 +203,19 @@ export class EventPump {
     });
   }
 
-  #open(entry: StreamEntry): void {
-    const { principal, runId, key, cursor, timeoutInSeconds } = entry;
+  #open(entry: StreamEntry | FeedEntry): void {
     this.#call((engine) => {
-      entry.id = engine.subscribe(this.#idOf(engine, principal), runId, key, cursorOf(cursor), timeoutInSeconds);
+      const principal = this.#idOf(engine, entry.principal);
+      if ("address" in entry) {
+        const { kind, name, query, endless } = entry.address;
+        entry.id = engine.follow(principal, kind, name, query, endless);
+        this.#feedById.set(entry.id, entry);
+        return;
+      }
+      const { runId, key, cursor, timeoutInSeconds } = entry;
+      entry.id = engine.subscribe(principal, runId, key, cursorOf(cursor), timeoutInSeconds);
       this.#streamById.set(entry.id, entry);
       if (entry.held) engine.setReading(entry.id, false);
-    });
-  }
-
-  #follow(entry: FeedEntry): void {
-    const { kind, name, query, endless } = entry.address;
-    this.#call((engine) => {
-      entry.id = engine.follow(this.#idOf(engine, entry.principal), kind, name, query, endless);
-      this.#feedById.set(entry.id, entry);
     });
   }
 
@@ -277,11 +267,8 @@ export class EventPump {
     if (!core.isOnline()) this.#call((current) => current.setOnline(false));
     if (!core.isVisible()) this.#call((current) => current.setVisible(false));
     // A listener may add, retry or close entries meanwhile; what it adds reaches the engine by itself.
-    for (const entry of [...this.#streams]) {
-      if (entry.id === undefined && !entry.ended && this.#streams.has(entry)) this.#open(entry);
-    }
-    for (const entry of [...this.#feeds]) {
-      if (entry.id === undefined && !entry.ended && this.#feeds.has(entry)) this.#follow(entry);
+    for (const entry of [...this.#readers]) {
+      if (entry.id === undefined && !entry.ended && this.#readers.has(entry)) this.#open(entry);
     }
     for (const entry of [...this.#pending]) {
       if (entry.id === undefined && this.#pending.has(entry)) this.#submit(entry);
@@ -334,20 +321,12 @@ export class EventPump {
         this.#changeSend(entry, { ...event, error: this.#toError(event.error, event.state) });
         return;
       }
-      case "stream-changed": {
-        const entry = this.#streamById.get(event.subscription);
-        if (!entry) return;
-        entry.ended = event.status === "ended";
-        entry.listener.changed({ ...event, error: this.#toError(event.error) });
+      case "stream-changed":
+        this.#changeReader(this.#streamById.get(event.subscription), event);
         return;
-      }
-      case "feed-changed": {
-        const entry = this.#feedById.get(event.feed);
-        if (!entry) return;
-        entry.ended = event.status === "ended";
-        entry.listener.changed({ ...event, error: this.#toError(event.error) });
+      case "feed-changed":
+        this.#changeReader(this.#feedById.get(event.feed), event);
         return;
-      }
       case "call-answered":
         this.#callById.get(event.call)?.settle(undefined, event);
         return;
@@ -381,6 +360,12 @@ export class EventPump {
       return;
     }
     entry.listener.parts(parts, lastEventId, text.length);
+  }
+
+  #changeReader(entry: StreamEntry | FeedEntry | undefined, event: StreamChange): void {
+    if (!entry) return;
+    entry.ended = event.status === "ended";
+    entry.listener.changed({ ...event, error: this.#toError(event.error) });
   }
 
   #changeSend(entry: SendEntry, update: SendUpdate): void {
@@ -457,7 +442,7 @@ export class EventPump {
         });
       }
     }
-    for (const { ended, listener } of [...this.#streams, ...this.#feeds]) {
+    for (const { ended, listener } of [...this.#readers]) {
       if (!ended) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
     }
     if (this.#crashes.length >= MAX_CRASHES)
@@ -470,7 +455,7 @@ export class EventPump {
       this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
     for (const entry of [...this.#calls]) entry.settle(toError("rejected"));
-    for (const { ended, listener } of [...this.#streams, ...this.#feeds]) {
+    for (const { ended, listener } of [...this.#readers]) {
       if (!ended) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
     }
   }

@@ -87,6 +87,23 @@ test("a payload that cannot be read rejects for whoever asks for it", async () =
   await expect(told[0]?.all[0]?.loadPayload()).rejects.toMatchObject({ code: "protocol" });
 });
 
+test("a packet whose reader could not be loaded is left out, and can be asked for later", async () => {
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  vi.resetModules();
+  vi.doMock("./super-json.js", () => {
+    throw new Error("offline");
+  });
+  const { loader, feed, told } = await harness();
+  const payload = JSON.stringify({ json: "1", meta: { values: ["bigint"] } });
+  loader.engine.rows(feed, [insertRun("run_1", { payload, payloadType: "application/super+json" })], { schema });
+  await vi.waitFor(() => expect(told).toHaveLength(1));
+  const run = told[0]?.all[0];
+  expect(run?.payload).toBeUndefined();
+  await expect(run?.loadPayload()).rejects.toMatchObject({ code: "engine-unavailable", retryable: true });
+  vi.doUnmock("./super-json.js");
+  await expect(run?.loadPayload()).resolves.toBe(1n);
+});
+
 test("the news of a feed come in order, also where a packet has to wait for its reader", async () => {
   vi.resetModules();
   const { loader, feed, told, order } = await harness({ runId: "run_1" });
@@ -148,7 +165,7 @@ describe("packets in the object store", () => {
     const where = path();
     loader.engine.rows(feed, [insertRun("run_1", stored(where))], { schema });
     expect(told[0]?.all[0]?.output).toBeUndefined();
-    expect(loader.engine.of("call")).toEqual([[1, 4, where, ""]]);
+    await vi.waitFor(() => expect(loader.engine.of("call")).toEqual([[1, 4, where, ""]]));
     await answered(loader.engine);
     await vi.waitFor(() => expect(told).toHaveLength(2));
     expect(told[1]?.changed).toEqual([told[1]?.all[0]]);
@@ -231,9 +248,12 @@ describe("packets in the object store", () => {
     );
     const load = async (nth: number) => {
       const asked = loader.engine.of("call").length;
-      const loaded = told[0]?.all[nth]?.loadOutput();
-      await settle();
-      if (loader.engine.of("call").length > asked) await answered(loader.engine, asked);
+      let isLoaded = false;
+      const loaded = told[0]?.all[nth]?.loadOutput().then(() => {
+        isLoaded = true;
+      });
+      await vi.waitFor(() => expect(isLoaded || loader.engine.of("call").length > asked).toBe(true), { interval: 1 });
+      if (!isLoaded) await answered(loader.engine, asked);
       await loaded;
       return loader.engine.of("call").length > asked;
     };
@@ -252,6 +272,7 @@ describe("packets in the object store", () => {
       [0, 1, 2, 3, 4, 5].map((nth) => insertRun(`run_${nth}`, stored(path()))),
       { schema },
     );
+    await vi.waitFor(() => expect(loader.engine.of("call")).toHaveLength(4));
     await settle();
     expect(loader.engine.of("call")).toHaveLength(4);
     for (const nth of [0, 1, 2, 3, 4, 5]) await answered(loader.engine, nth);

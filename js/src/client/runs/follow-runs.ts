@@ -6,7 +6,6 @@ import { guard } from "../guard.js";
 import { type Row, Rows } from "./rows.js";
 import { type RealtimeRun, type RunValues, toRun } from "./run.js";
 import { PacketValue } from "./run-value.js";
-import { loadStored } from "./stored-packets.js";
 import { type RunsTarget, toAddress } from "./target.js";
 
 /** Hears of the runs of a feed. */
@@ -52,7 +51,8 @@ export function followRuns(pump: EventPump, request: RunsRequest): () => void {
   let stopped = false;
   let lastTurn: Promise<void> | undefined;
 
-  const fetch = (path: string) => loadStored(pump, principal, path);
+  const fetch = (path: string) =>
+    import("./stored-packets.js").then(({ loadStored }) => loadStored(pump, principal, path));
 
   /** Does it when what it needs is there, and not before what came before it. */
   const inTurn = (needs: Iterable<Promise<void>>, act: () => void) => {

@@ -10,7 +10,7 @@ export class PacketValue implements RunValue {
   /** While its reader is being loaded; never rejects. */
   readonly decoding: Promise<void> | undefined;
   readonly #fetch: ((path: string) => Promise<unknown>) | undefined;
-  #error: TidegateError | undefined;
+  #isUnreadable = false;
 
   /**
    * @param fetch Brings a packet from the object store. Without it one that lies there cannot be read.
@@ -26,11 +26,7 @@ export class PacketValue implements RunValue {
     this.type = type;
     this.#fetch = fetch;
     const fail = (cause: unknown) => {
-      this.#error = new TidegateError(`The packet cannot be read: ${messageOf(cause)}.`, {
-        code: "protocol",
-        retryable: false,
-        cause,
-      });
+      this.#isUnreadable = true;
       unreadable(messageOf(cause));
     };
     if (typeof data !== "string" || typeof type !== "string" || !type || this.isStored) return;
@@ -54,7 +50,14 @@ export class PacketValue implements RunValue {
   async load(): Promise<unknown> {
     if (this.isStored) return this.#fetch?.(this.data as string);
     await this.decoding;
-    if (this.#error) throw this.#error;
-    return this.value;
+    if (!this.#isUnreadable) return this.value;
+    try {
+      // What failed may have been its reader, which is loaded anew.
+      return await decodePacket({ data: this.data as string, type: this.type as string });
+    } catch (cause) {
+      if (cause instanceof TidegateError) throw cause;
+      const message = `The packet cannot be read: ${messageOf(cause)}.`;
+      throw new TidegateError(message, { code: "protocol", retryable: false, cause });
+    }
   }
 }

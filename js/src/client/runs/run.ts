@@ -33,7 +33,7 @@ export interface RunErrorCause {
 }
 
 /** JSON, as metadata hold it. */
-export type Json = string | number | boolean | null | Date | undefined | bigint | { [key: string]: Json } | Json[];
+export type Json = string | number | boolean | null | { [key: string]: Json } | Json[];
 
 /** A run as its feed tells it: what everybody who looks at it is told, whatever they do with it. */
 export interface RunFields<TTask extends AnyTask = AnyTask> {

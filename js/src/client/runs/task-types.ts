@@ -11,7 +11,12 @@ export interface AnyTask {
 export type TaskIdentifier<TTask extends AnyTask> = TTask["id"];
 
 /** What a task is triggered with. */
-export type TaskPayload<TTask extends AnyTask> = Parameters<TTask["trigger"]>[0];
+export type TaskPayload<TTask extends AnyTask> = TTask extends {
+  // biome-ignore lint/suspicious/noExplicitAny: only the payload matters
+  trigger: (payload: infer TPayload, ...rest: any[]) => unknown;
+}
+  ? TPayload
+  : never;
 
 /** What a task returns, as its run tells it. */
 export type TaskOutput<TTask extends AnyTask> = TTask extends {
