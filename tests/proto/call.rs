@@ -33,7 +33,7 @@ fn answer(world: &mut World, request: RequestId, head: ResponseHead, body: &str,
 fn outcomes(world: &World, call: ChannelId) -> Vec<String> {
     let of_it = |event: &Event| match event {
         Event::Call(id, outcome) if *id == call => Some(match outcome {
-            CallOutcome::Answered { text, token } => format!("ok:{text}:{}", token.as_deref().unwrap_or_default()),
+            CallOutcome::Answered { text, token } => format!("ok:{text}:{token}"),
             CallOutcome::Failed { unknown: true, problem } => format!("unknown:{}", problem.code.as_str()),
             CallOutcome::Failed { unknown: false, problem } => format!("failed:{}", problem.code.as_str()),
         }),
