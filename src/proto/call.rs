@@ -34,8 +34,8 @@ pub enum CallOutcome {
     Answered {
         /// As the server wrote it.
         text: String,
-        /// A token for what has been made.
-        token: Option<String>,
+        /// A token for what has been made, or nothing.
+        token: String,
     },
     /// There is none.
     Failed {
@@ -120,8 +120,7 @@ impl Call {
     /// The answer is here.
     pub fn handle_answer(&mut self, text: &str, token: &str) {
         self.asked = None;
-        let token = Some(token.to_owned()).filter(|token| !token.is_empty());
-        self.outcome = Some(CallOutcome::Answered { text: text.to_owned(), token });
+        self.outcome = Some(CallOutcome::Answered { text: text.to_owned(), token: token.to_owned() });
     }
 
     /// What an attempt came to that has no answer.

@@ -386,7 +386,7 @@ impl Channel {
     ) {
         let remedy = self.remedy(principal.drops_repeats);
         self.request = None;
-        let problem = Rc::new(Problem::new(if online { ErrorCode::Blocked } else { ErrorCode::Offline }));
+        let problem = Problem::shared(if online { ErrorCode::Blocked } else { ErrorCode::Offline });
         match &mut self.machine {
             Machine::Queue(queue) if queue.is_in_doubt() => queue.ask_again(now.monotonic, 0, random),
             Machine::Queue(queue) => queue.settle(now, Verdict::of_failure(failure, remedy), random),
@@ -520,8 +520,8 @@ impl Channel {
         match &self.machine {
             Machine::Call(call) => match call.kind() {
                 CallKind::Trigger => Some("task"),
-                CallKind::Complete => Some("token"),
-                CallKind::Packet => Some("packet"),
+                CallKind::Complete => Some("wait token"),
+                CallKind::Packet => Some("stored packet"),
                 CallKind::Retrieve | CallKind::Cancel => None,
             },
             Machine::Feed(feed) => match feed.kind() {

@@ -320,11 +320,11 @@ impl Client {
             return false;
         };
         let Some(principal) = self.principals.get_mut(channel.principal) else {
-            channel.refuse(Rc::new(Problem::new(ErrorCode::Aborted)));
+            channel.refuse(Problem::shared(ErrorCode::Aborted));
             return true;
         };
         if !channel.can_be_named() {
-            channel.refuse(Rc::new(Problem::new(ErrorCode::NotFound)));
+            channel.refuse(Problem::shared(ErrorCode::NotFound));
             return true;
         }
         if !self.online {

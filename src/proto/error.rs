@@ -1,6 +1,7 @@
 //! What can go wrong, as facts. The sentences a person reads are made from these where they are shown.
 
 use super::time::UnixTime;
+use alloc::rc::Rc;
 use alloc::string::String;
 
 /// A closed list of causes, the same on both sides of the border.
@@ -130,7 +131,7 @@ pub struct Problem {
     pub status: Option<u16>,
     /// The server's own words, shortened; without a status, those of the token provider.
     pub server_message: Option<String>,
-    /// What it is about, where that is not a run: `task`, `token`, `packet`, `tag` or `batch`; or the header that an answer lacks.
+    /// What it is about, where that is not a run: a task, a wait token and so on, in words; or the header that an answer lacks.
     pub subject: Option<&'static str>,
     /// The scope the token lacks.
     pub missing_scope: Option<String>,
@@ -161,6 +162,12 @@ impl Problem {
             size: None,
             expired_at: None,
         }
+    }
+
+    /// The same, for those who pass it on.
+    #[inline(never)]
+    pub fn shared(code: ErrorCode) -> Rc<Self> {
+        Rc::new(Self::new(code))
     }
 
     /// A scope that the token lacks.

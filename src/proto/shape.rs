@@ -126,10 +126,10 @@ pub struct Shape {
     live: bool,
     paused: bool,
     /// Nobody sees the page: it may poll until then.
-    hides: Option<Instant>,
+    hides: Instant,
     finished: bool,
     /// Since its run has finished: when it ends at the latest.
-    ends: Option<Instant>,
+    ends: Instant,
     /// Counts what has failed or brought nothing, until a poll has done what it is for.
     backoff: Backoff,
     rows: Option<Rows>,
@@ -161,9 +161,9 @@ impl Shape {
             resuming: false,
             live: false,
             paused: false,
-            hides: None,
+            hides: Instant::NEVER,
             finished: false,
-            ends: None,
+            ends: Instant::NEVER,
             backoff: Backoff::new(AGAIN),
             rows: None,
             status: Some(StreamStatus::Connecting),
@@ -292,7 +292,7 @@ impl Shape {
             return self.handle_refusal(Rc::new(problem));
         }
         let Some(seen) = scan(body, self.kind == FeedKind::Run) else {
-            return self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Protocol)), 0, random);
+            return self.handle_loss(now, Problem::shared(ErrorCode::Protocol), 0, random);
         };
         let goes_on = fresh || (told.handle == self.handle && !is_behind(told.offset, &self.offset));
         if seen.refetch || !goes_on {
@@ -322,11 +322,11 @@ impl Shape {
             self.status = Some(StreamStatus::Live);
         }
         if !self.finished || self.endless {
-            self.ends = None;
-        } else if self.ends.is_some() && polled && held && !seen.changes {
+            self.ends = Instant::NEVER;
+        } else if self.ends == Instant::NEVER {
+            self.ends = now.after(LATE_MS);
+        } else if polled && held && !seen.changes {
             self.end();
-        } else if self.ends.is_none() {
-            self.ends = Some(now.after(LATE_MS));
         }
         self.hide(now);
     }
@@ -374,7 +374,7 @@ impl Shape {
     pub fn revive(&mut self, now: Instant) {
         if let Stage::Failed { by_token: true } = self.stage {
             self.wait(now);
-            self.ends = self.ends.map(|_| now.after(LATE_MS));
+            self.ends = self.ends.max(now.after(LATE_MS));
             self.status = Some(StreamStatus::Connecting);
         }
     }
@@ -394,9 +394,12 @@ impl Shape {
     /// The page is seen, or not.
     pub fn set_visible(&mut self, now: Instant, visible: bool) {
         if !visible {
-            self.hides.get_or_insert(now.after(GRACE_MS));
-        } else if self.hides.take().is_some() && self.paused {
-            self.hurry(now);
+            self.hides = self.hides.min(now.after(GRACE_MS));
+        } else {
+            self.hides = Instant::NEVER;
+            if self.paused {
+                self.hurry(now);
+            }
         }
     }
 
@@ -404,10 +407,10 @@ impl Shape {
     pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> bool {
         let was_connected = self.is_connected();
         let is_over = matches!(self.stage, Stage::Ended | Stage::Failed { .. });
-        if !is_over && self.ends.is_some_and(|ends| ends <= now) {
+        if !is_over && self.ends <= now {
             self.end();
         } else if was_connected && self.time.after(PATIENCE_MS) <= now {
-            self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Timeout)), 0, random);
+            self.handle_loss(now, Problem::shared(ErrorCode::Timeout), 0, random);
         } else {
             self.hide(now);
         }
@@ -421,14 +424,9 @@ impl Shape {
             Stage::Reading | Stage::Polling => self.time.after(PATIENCE_MS),
             Stage::Ended | Stage::Failed { .. } => return None,
         };
-        let mut due = Some(own);
-        for other in [self.ends, self.hides] {
-            // What has passed is waited for no more.
-            if other.is_some_and(|other| other > now && due.is_none_or(|due| due <= now || other < due)) {
-                due = other;
-            }
-        }
-        due
+        // What has passed is waited for no more.
+        let due = |at: Instant| if at > now { at } else { Instant::NEVER };
+        Some(due(own).min(due(self.ends)).min(due(self.hides))).filter(|&first| first < Instant::NEVER)
     }
 
     /// Messages to hand on.
@@ -448,7 +446,7 @@ impl Shape {
 
     /// Nobody sees the page, for long enough. What is not up to date is read to its end first.
     fn is_hidden(&self, now: Instant) -> bool {
-        self.up_to_date && self.hides.is_some_and(|hides| hides <= now)
+        self.up_to_date && self.hides <= now
     }
 
     fn hide(&mut self, now: Instant) {

@@ -344,7 +344,7 @@ impl Subscription {
             Ok(()) => ErrorCode::Server,
             Err(FrameTooLong) => ErrorCode::Protocol,
         };
-        self.handle_loss(now, Rc::new(Problem::new(code)), 0, random);
+        self.handle_loss(now, Problem::shared(code), 0, random);
         true
     }
 
@@ -352,7 +352,7 @@ impl Subscription {
     pub fn handle_end(&mut self, now: Instant, random: &mut Random) {
         let State::Live(Connection { opened, heard, .. }) = self.state else { return };
         if now.since(opened) < SHORT_WINDOW_MS {
-            return self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Protocol)), 0, random);
+            return self.handle_loss(now, Problem::shared(ErrorCode::Protocol), 0, random);
         }
         // A proxy may end a body in the middle. The server ends it when the log has been silent.
         if self.run_finished && now.since(heard) >= SHORT_WINDOW_MS {
@@ -436,7 +436,7 @@ impl Subscription {
     pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> bool {
         let overdue = self.deadline().is_some_and(|deadline| deadline <= now);
         if overdue {
-            self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Timeout)), 0, random);
+            self.handle_loss(now, Problem::shared(ErrorCode::Timeout), 0, random);
         }
         overdue
     }

@@ -23,8 +23,8 @@ pub(super) fn deliver(host: &Host, event: &Event) {
         }
         Event::Call(call, outcome) => {
             let (text, token, unknown, error) = match outcome {
-                CallOutcome::Answered { text, token } => (&**text, token.as_deref(), false, JsValue::UNDEFINED),
-                CallOutcome::Failed { unknown, problem } => ("", None, *unknown, convert_problem(host, problem)),
+                CallOutcome::Answered { text, token } => (&**text, &**token, false, JsValue::UNDEFINED),
+                CallOutcome::Failed { unknown, problem } => ("", "", *unknown, convert_problem(host, problem)),
             };
             host.tell_call(call.number(), text, token, unknown, error);
         }

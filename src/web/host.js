@@ -227,7 +227,8 @@ export class Host {
   }
 
   tellCall(call, text, token, unknown, error) {
-    this.#tell(error ? { type: "call-failed", call, unknown, error } : { type: "call-answered", call, text, token });
+    const answer = { type: "call-answered", call, text, token: token || undefined };
+    this.#tell(error ? { type: "call-failed", call, unknown, error } : answer);
   }
 
   tellUnreadable(subscription, id, reason) {

@@ -91,7 +91,7 @@ extern "C" {
     pub(super) fn tell_rows(this: &Host, feed: u32, text: &str, schema: Option<&str>, fresh: bool, complete: bool);
 
     #[wasm_bindgen(method, js_name = tellCall)]
-    pub(super) fn tell_call(this: &Host, call: u32, text: &str, token: Option<&str>, unknown: bool, error: JsValue);
+    pub(super) fn tell_call(this: &Host, call: u32, text: &str, token: &str, unknown: bool, error: JsValue);
 
     #[wasm_bindgen(method, js_name = tellParts)]
     pub(super) fn tell_parts(this: &Host, subscription: u32, text: &str, last_event_id: &str, form: u32);

@@ -92,7 +92,8 @@ export interface Client {
    */
   stream<T = unknown>(runId: string, key?: string, options?: StreamOptions): PartStream<T>;
   /**
-   * Follows a run, from how it stands now on. The loop ends when the run has finished.
+   * Follows a run, from how it stands now on. The loop ends when the run has finished and nothing more comes of it, which takes up to
+   * half a minute, since the last metadata can come behind the end. `await client.run(id).finished()` does not wait for that.
    *
    * @typeParam TTask The task, `typeof myTask`.
    */
@@ -152,7 +153,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
         closers.delete(close);
         signal?.removeEventListener("abort", close);
       };
-    });
+    }, storedPackets !== "on-demand");
     closers.add(close);
     signal?.addEventListener("abort", close);
     if (signal?.aborted) close();

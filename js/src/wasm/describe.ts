@@ -4,10 +4,10 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
   "run-finished": "The run has finished and takes no more input. Start a new run to go on.",
   // An API says in its own words what it has not found; another server shows a page.
   "not-found": ({ status, serverMessage, subject = "run" }) =>
-    `${status && !serverMessage ? "The base URL may be wrong. " : ""}There is no such ${SUBJECTS[subject]} in this environment. Check the ${SUBJECTS[subject]} id, the base URL, and that the access token was minted for the same environment.`,
+    `${status && !serverMessage ? "The base URL may be wrong. " : ""}There is no such ${subject} in this environment. Check the ${subject} id, the base URL, and that the access token was minted for the same environment.`,
   forbidden: ({ missingScope, subject = "run" }) =>
     missingScope
-      ? `The access token lacks the scope "${missingScope}". Mint one that has it, or check the ${SUBJECTS[subject]} id.`
+      ? `The access token lacks the scope "${missingScope}". Mint one that has it, or check the ${subject} id.`
       : "The access token does not allow this. Sending needs the scope write:inputStreams:<run id>, reading needs read:runs:<run id>.",
   unauthorized:
     "The server refused the access token. Check that it was minted for this server and environment, and pass a new one.",
@@ -34,16 +34,6 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
       : `The server gave an answer that makes no sense here${status(problem)}. Check that the base URL is that of a Trigger.dev API.`,
   timeout: "The server did not answer in time. Try again in a moment.",
   aborted: "It was cancelled.",
-};
-
-/** What the core calls them, and people. */
-const SUBJECTS: Record<string, string> = {
-  run: "run",
-  task: "task",
-  token: "wait token",
-  packet: "stored packet",
-  tag: "tag",
-  batch: "batch",
 };
 
 /** What happened and what to do about it, for the person who reads the message. */

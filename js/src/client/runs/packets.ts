@@ -8,8 +8,6 @@ export interface Packet {
   readonly type: string;
 }
 
-/** The data of such a packet is the path of an object that holds the packet itself. */
-export const STORED = "application/store";
 const SUPER_JSON = "application/super+json";
 
 let library: typeof superJson | undefined;

@@ -3,15 +3,16 @@ import type { RunsListener } from "./follow-runs.js";
 import type { RealtimeRun } from "./run.js";
 import { RunFeed } from "./run-feed.js";
 
-const run = (id: string, step = 0, finishedAt?: Date) => ({ id, durationMs: step, finishedAt }) as RealtimeRun;
+const run = (id: string, step = 0, finishedAt?: Date) =>
+  ({ id, durationMs: step, finishedAt, columns: {} }) as RealtimeRun;
 
-function harness() {
+function harness(loads?: boolean) {
   let listener: RunsListener | undefined;
   const unfollow = vi.fn();
   const feed = new RunFeed((given) => {
     listener = given;
     return unfollow;
-  });
+  }, loads);
   return { feed, unfollow, listener: listener as RunsListener };
 }
 
@@ -73,13 +74,32 @@ test("several may wait at once", async () => {
 });
 
 test("the finished run is awaited without a loop", async () => {
-  const { feed, listener } = harness();
+  const { feed, listener, unfollow } = harness();
   const finished = feed.finished();
   listener.runs([run("a", 1)], [run("a", 1)]);
   const last = run("a", 2, new Date());
   listener.runs([last], [last]);
-  listener.changed({ status: "ended", attempt: 0, endReason: "run-finished" });
   expect(await finished).toBe(last);
+  expect(unfollow).toHaveBeenCalled();
+});
+
+test("a finished run is awaited with its output, or until it is known that there will be none", async () => {
+  const without = { ...run("a", 1, new Date()), columns: { outputType: "application/store" } };
+  const withOutput = { ...without, output: 1 };
+  const one = harness();
+  const finished = one.feed.finished();
+  one.listener.runs([without], [without]);
+  one.listener.runs([withOutput], [withOutput]);
+  expect(await finished).toBe(withOutput);
+  const other = harness();
+  const failed = other.feed.finished();
+  other.listener.runs([without], [without]);
+  other.listener.changed({ status: "ended", attempt: 0, endReason: "run-finished" });
+  expect(await failed).toBe(without);
+  const onDemand = harness(false);
+  const atOnce = onDemand.feed.finished();
+  onDemand.listener.runs([without], [without]);
+  expect(await atOnce).toBe(without);
 });
 
 test("a feed that is closed before its run has finished has no finished run", async () => {

@@ -3,6 +3,7 @@ import type { StreamUpdate } from "../entries.js";
 import { cancelled, type TidegateError } from "../errors.js";
 import type { RunsListener } from "./follow-runs.js";
 import type { RealtimeRun } from "./run.js";
+import { STORED } from "./stored.js";
 import type { AnyTask } from "./task-types.js";
 
 interface Taker<T> {
@@ -24,9 +25,11 @@ export class RunFeed<TTask extends AnyTask = AnyTask> implements AsyncIterableIt
   readonly #fresh = new Map<string, RealtimeRun<TTask>>();
   readonly #waiting: Taker<RealtimeRun<TTask>>[] = [];
   readonly #unfollow: () => void;
+  readonly #loads: boolean;
 
   /** @internal */
-  constructor(follow: (listener: RunsListener) => () => void) {
+  constructor(follow: (listener: RunsListener) => () => void, loads = true) {
+    this.#loads = loads;
     this.#unfollow = follow({
       changed: (update) => this.#change(update),
       runs: (all, changed) => {
@@ -75,12 +78,12 @@ export class RunFeed<TTask extends AnyTask = AnyTask> implements AsyncIterableIt
   }
 
   /**
-   * For the feed of one run, in place of a loop: resolves with the run when its feed has ended, which is when the run has finished.
-   * Rejects with a {@link TidegateError} if the feed fails, or is closed before.
+   * For the feed of one run, in place of a loop: resolves with the run as soon as it has finished and its output is there (unless that
+   * is loaded on demand), and stops following. Rejects with a {@link TidegateError} if the feed fails, or is closed before.
    */
   async finished(): Promise<RealtimeRun<TTask>> {
-    for await (const _ of this) {
-    }
+    for await (const run of this) if (run.finishedAt && !(this.#loads && isOnItsWay(run))) return run;
+    // An output that could not be fetched.
     const [run] = this.#runs;
     if (!run?.finishedAt) throw cancelled("feed");
     return run;
@@ -113,4 +116,9 @@ export class RunFeed<TTask extends AnyTask = AnyTask> implements AsyncIterableIt
     queueMicrotask(() => this.#unfollow());
     this.#give();
   }
+}
+
+/** Whether its output lies in the object store, and has not been fetched. */
+function isOnItsWay({ columns, output }: RealtimeRun): boolean {
+  return columns.outputType === STORED && output === undefined;
 }

@@ -1,6 +1,7 @@
 import { messageOf, TidegateError } from "../errors.js";
-import { decodePacket, STORED } from "./packets.js";
+import { decodePacket } from "./packets.js";
 import type { RunValue } from "./run.js";
+import { STORED } from "./stored.js";
 
 /** Where a packet of a run stands: it is decoded once, and its value stays the same object for as long as its text does. */
 export class PacketValue implements RunValue {
