@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check sim fuzz faults contract size bench
+.PHONY: help setup build demo test check sim fuzz faults contract compat size bench
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -16,8 +16,8 @@ demo: ## server and example page until Ctrl-C; CHECK=1 drives the page in headle
 	@node js/scripts/build.mjs
 	@node .ci/demo.mjs $(if $(CHECK),--check)
 
-test: ## every test: Rust, wasm in a browser, hooks, contract, faults, the example end to end
-	@.ci/setup build browser test
+test: ## every test: Rust, wasm in a browser, hooks, beside the official packages, contract, faults, the example end to end
+	@.ci/setup build browser test compat
 	@node .ci/parts.mjs test
 
 check: ## formats, lints, types, exports, licences, advisories, size
@@ -38,6 +38,10 @@ faults: ## what can happen to a send, over real sockets, in Node and in Chromium
 contract: ## the recorded exchanges, asked of URL= with KEY= (of our own server when left out)
 	@.ci/setup build
 	@TIDEGATE_URL=$(URL) TIDEGATE_SECRET_KEY=$(KEY) node .ci/parts.mjs contract
+
+compat: ## rows, packets, runs and calls beside the official packages, over thousands of generated values
+	@.ci/setup build compat
+	@node .ci/parts.mjs compat
 
 size: build ## bytes of the package as an application ships it, against the budget
 	@node js/scripts/size.mjs

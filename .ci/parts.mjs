@@ -33,6 +33,7 @@ const test = [
   },
   pkg,
   { name: "vitest", counts: true, command: ["npm", "run", "--silent", "test", "--workspace=js"] },
+  { name: "compat", counts: true, command: ["npm", "run", "--silent", "test", "--prefix", "tests/compat"] },
   { name: "contract", counts: true, command: ["node", "tests/contract/run.mjs"] },
   { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] },
   {

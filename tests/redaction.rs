@@ -8,7 +8,7 @@ use std::rc::Rc;
 use tidegate::proto::auth::Auth;
 use tidegate::proto::client::Client;
 use tidegate::proto::http::{
-    OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion, classify, stream_url,
+    OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion, Told, classify, stream_url,
 };
 use tidegate::proto::id::{ChannelId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
@@ -53,7 +53,7 @@ fn requests_and_what_comes_of_them_print_without_their_bodies() {
     let request = OutgoingRequest { id, url: "https://api.example".into(), token, branch: None, kind };
     keeps_quiet(&request);
     keeps_quiet(&Output::Request(request));
-    for news in [News::Body(JSON), News::Chunk(JSON.as_bytes())] {
+    for news in [News::Body(JSON, Told { token: TOKEN, ..Told::default() }), News::Chunk(JSON.as_bytes())] {
         keeps_quiet(&news);
         keeps_quiet(&Input::News(id, news));
     }
@@ -124,8 +124,11 @@ fn a_client_prints_without_what_passes_through_it() {
             let chunk = format!("id: 1-0\ndata: {JSON}\n\ndata: {JSON}");
             let status = if stream { 200 } else { 400 };
             let head = News::Head(ResponseHead { status, ..ResponseHead::default() });
-            let rest =
-                if stream { News::Chunk(chunk.as_bytes()) } else { News::Body("{\"error\":\"Invalid request body\"}") };
+            let rest = if stream {
+                News::Chunk(chunk.as_bytes())
+            } else {
+                News::Body("{\"error\":\"Invalid request body\"}", Told::default())
+            };
             for news in [head, rest, News::Failed(RequestFailure::Network)] {
                 client.handle_input(Now::default(), Input::News(request.id, news));
                 keeps_quiet(&client);

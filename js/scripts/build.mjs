@@ -1,7 +1,7 @@
 // Builds pkg/, the npm package: the core, its bundles, their types, and the template laid over them.
 //   node js/scripts/build.mjs [--dev]     --dev leaves out what only makes the core smaller
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { buildCore, wasmFile } from "./core.mjs";
 import { pkg, root, run, source } from "./paths.mjs";
@@ -9,9 +9,35 @@ import { pkg, root, run, source } from "./paths.mjs";
 const dist = join(pkg, "dist");
 const entries = ["index", "react", "slim"].filter((name) => existsSync(join(source, `${name}.ts`)));
 
+/**
+ * What only some pages load, and late, with copies of the little that it needs of the rest: where it shared files with what loads at
+ * once, bundlers would split that in pieces for every page.
+ */
+const late = { "follow-runs": "client/runs/follow-runs.ts", calls: "client/calls.ts" };
+const leaveLate = {
+  name: "late",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\.js$/ }, ({ kind, path }) => {
+      const name = basename(path, ".js");
+      return kind === "dynamic-import" && name in late ? { path: `./${name}.js`, external: true } : undefined;
+    }),
+};
+
 async function bundle() {
+  await bundleFiles({ entryPoints: entries.map((name) => join(source, `${name}.ts`)), plugins: [leaveLate] });
+  await bundleFiles({
+    entryPoints: Object.entries(late).map(([out, file]) => ({ in: join(source, file), out })),
+  });
+  for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) dropBareImports(join(dist, name));
+  if (entries.includes("react")) mergeImports(join(dist, "react.js"));
+  if (entries.includes("react") && !/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
+    throw new Error('dist/react.js must begin with "use client", or server components cannot import it');
+  }
+}
+
+async function bundleFiles(what) {
   const { warnings } = await build({
-    entryPoints: entries.map((name) => join(source, `${name}.ts`)),
+    ...what,
     outdir: dist,
     bundle: true,
     splitting: true, // the core stays behind its dynamic import, in a chunk of its own
@@ -27,16 +53,11 @@ async function bundle() {
       FinalizationRegistry: "undefined",
       "Symbol.dispose": "undefined",
     },
-    external: ["react", "react/*", "tidegate"],
+    external: ["react", "react/*", "superjson", "tidegate"],
     minifySyntax: true, // constants where their names are, which an application's bundler would not put there any more
     logLevel: "warning",
   });
   if (warnings.length > 0) process.exit(1);
-  for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) dropBareImports(join(dist, name));
-  if (entries.includes("react")) mergeImports(join(dist, "react.js"));
-  if (entries.includes("react") && !/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
-    throw new Error('dist/react.js must begin with "use client", or server components cannot import it');
-  }
 }
 
 /** Imports of chunks from which nothing is used. The package says that none does anything by itself, so bundlers warn of these. */

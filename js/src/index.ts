@@ -3,11 +3,15 @@
  *
  * @packageDocumentation
  */
+export type { CallOptions, RelatedRun, RetrievedRun, RunHandle, TriggerOptions } from "./client/calls.js";
 export {
   type Client,
   type ClientSendOptions,
   createClient,
+  type FeedOptions,
   type Receipt,
+  type RunOptions,
+  type RunsOptions,
   type SendOptions,
   type StreamOptions,
 } from "./client/create-client.js";
@@ -15,6 +19,10 @@ export type { UnreadableRecord } from "./client/entries.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
 export type { ConnectionOptions, OutboxOptions } from "./client/options.js";
 export type { PartStream } from "./client/part-stream.js";
+export type { Json, RealtimeRun, RunError, RunErrorCause, RunFields, RunStatus } from "./client/runs/run.js";
+export type { RunFeed } from "./client/runs/run-feed.js";
+export type { SkipColumn } from "./client/runs/target.js";
+export type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./client/runs/task-types.js";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./client/schema.js";
 export type { StreamStart } from "./client/stream-start.js";
 export type { AccessToken } from "./client/token-source.js";

@@ -121,7 +121,7 @@ impl Auth {
         self.generation = Generation::new(self.generation.number() + 1);
         let Ok(token) = AccessToken::parse(text) else {
             self.held = None;
-            self.problem = Some(Rc::new(Problem::new(ErrorCode::TokenMalformed)));
+            self.problem = Some(Problem::shared(ErrorCode::TokenMalformed));
             // Asking again at once would go round and round.
             return self.rest(now, "What was given is empty or holds characters that no token has.", random);
         };
@@ -206,7 +206,7 @@ impl Auth {
     }
 
     fn denial(&self) -> Rc<Problem> {
-        self.problem.clone().unwrap_or_else(|| Rc::new(Problem::new(ErrorCode::TokenMissing)))
+        self.problem.clone().unwrap_or_else(|| Problem::shared(ErrorCode::TokenMissing))
     }
 
     fn ask(&mut self, now: Instant) {

@@ -1,13 +1,15 @@
 //! One stream of one run as one principal uses it: a queue of sends into it, or a reader of it. Or the run itself, watched for its end.
-//! It has one request at a time.
+//! Or a feed of runs, or one call. It has one request at a time.
 
 use alloc::rc::Rc;
 use alloc::string::String;
 
 use super::auth::Auth;
+use super::call::Call;
 use super::error::{ErrorCode, Problem};
 use super::http::{
-    RequestFailure, RequestKind, ResponseHead, StreamVersion, can_be_named, classify, run_url, stream_url,
+    CallKind, FeedKind, RequestFailure, RequestKind, ResponseHead, StreamVersion, Told, call_url, can_be_named,
+    classify, stream_url,
 };
 use super::id::{ChannelId, Generation, PrincipalId, RequestId};
 use super::input::News;
@@ -16,11 +18,12 @@ use super::output::{Event, Output};
 use super::random::Random;
 use super::run_watch::RunWatch;
 use super::send::{Hold, SendQueue};
+use super::shape::Shape;
 use super::subscription::{Effect, Subscription};
 use super::table::Queue;
-use super::text::concat;
 use super::time::{Instant, Now};
-use super::token::AccessToken;
+use super::token::{AccessToken, Right};
+use super::turns::Place;
 use super::verdict::{Remedy, Verdict};
 
 /// A channel.
@@ -28,9 +31,9 @@ use super::verdict::{Remedy, Verdict};
 pub struct Channel {
     /// Whose it is.
     pub principal: PrincipalId,
-    /// Which run.
+    /// Which run. Of a feed: which runs; of a call: what it is about.
     pub run: String,
-    /// As in [`stream_url`]. For a watch it says nothing.
+    /// As in [`stream_url`], or the further parameters of a feed. For a watch and a call it says nothing.
     key: String,
     request: Option<Request>,
     /// What it does.
@@ -46,6 +49,10 @@ pub enum Machine {
     Reader(Subscription),
     /// Watches for the end of the run.
     Watch(RunWatch),
+    /// Follows a feed.
+    Feed(Shape),
+    /// Calls.
+    Call(Call),
 }
 
 #[derive(Debug)]
@@ -104,17 +111,38 @@ impl Channel {
         matches!(self.machine, Machine::Watch(_))
     }
 
+    /// Whether it is a feed of that one run, and would tell of its end.
+    pub fn follows_run(&self) -> bool {
+        matches!(&self.machine, Machine::Feed(feed) if feed.kind() == FeedKind::Run && feed.knows_of_end())
+    }
+
+    /// Whether it has seen the end of its run.
+    pub const fn has_seen_end(&self) -> bool {
+        match &self.machine {
+            Machine::Watch(watch) => watch.is_finished(),
+            Machine::Feed(feed) => feed.is_finished(),
+            Machine::Queue(_) | Machine::Reader(_) | Machine::Call(_) => false,
+        }
+    }
+
     /// Whether its requests can go anywhere.
     pub fn can_be_named(&self) -> bool {
-        // A watch is made for a reader, whose run could be named.
-        self.is_watch() || can_be_named(&self.run, &self.key)
+        match &self.machine {
+            Machine::Queue(_) | Machine::Reader(_) => can_be_named(&self.run, &self.key),
+            // In a query anything can be named. And a watch is made for a reader, whose run could be.
+            Machine::Watch(_) => true,
+            Machine::Feed(feed) => feed.kind() == FeedKind::Tags || can_be_named(&self.run, "-"),
+            Machine::Call(_) => can_be_named(&self.run, "-"),
+        }
     }
 
     /// Where its requests go.
     pub fn url(&self, base_url: &str) -> String {
-        match self.machine {
-            Machine::Watch(_) => run_url(base_url, &self.run),
+        match &self.machine {
+            Machine::Watch(_) => call_url(base_url, CallKind::Retrieve, &self.run),
             Machine::Queue(_) | Machine::Reader(_) => stream_url(base_url, &self.run, &self.key),
+            Machine::Feed(feed) => feed.url(base_url, &self.run, &self.key),
+            Machine::Call(call) => call_url(base_url, call.kind(), &self.run),
         }
     }
 
@@ -124,6 +152,8 @@ impl Channel {
             Machine::Queue(queue) => queue.wants_request(now),
             Machine::Reader(reader) => reader.wants_request(now),
             Machine::Watch(watch) => watch.wants_request(now),
+            Machine::Feed(feed) => feed.wants_request(now),
+            Machine::Call(call) => call.wants_request(now),
         }
     }
 
@@ -131,7 +161,7 @@ impl Channel {
     pub const fn reader(&self) -> Option<&Subscription> {
         match &self.machine {
             Machine::Reader(reader) => Some(reader),
-            Machine::Queue(_) | Machine::Watch(_) => None,
+            Machine::Queue(_) | Machine::Watch(_) | Machine::Feed(_) | Machine::Call(_) => None,
         }
     }
 
@@ -139,13 +169,52 @@ impl Channel {
     pub const fn reader_mut(&mut self) -> Option<&mut Subscription> {
         match &mut self.machine {
             Machine::Reader(reader) => Some(reader),
-            Machine::Queue(_) | Machine::Watch(_) => None,
+            Machine::Queue(_) | Machine::Watch(_) | Machine::Feed(_) | Machine::Call(_) => None,
+        }
+    }
+
+    /// Where it stands among those that take turns, if it does.
+    pub fn place(&self) -> Option<Place> {
+        let (is_connected, began, last) = match &self.machine {
+            Machine::Reader(reader) => (reader.is_connected(), reader.turn_began(), reader.last_turn()),
+            Machine::Feed(feed) => (feed.is_connected(), feed.turn_began(), feed.last_turn()),
+            Machine::Queue(_) | Machine::Watch(_) | Machine::Call(_) => return None,
+        };
+        Some(Place { began: is_connected.then_some(began), last })
+    }
+
+    /// Others want its connection, until then at least.
+    pub fn yield_turn(&mut self, until: Instant) {
+        match &mut self.machine {
+            Machine::Reader(reader) => reader.yield_turn(until),
+            Machine::Feed(feed) => feed.yield_turn(until),
+            Machine::Queue(_) | Machine::Watch(_) | Machine::Call(_) => {}
         }
     }
 
     /// The scope this token certainly lacks for it.
     pub fn missing_scope(&self, token: &AccessToken) -> Option<String> {
-        if self.is_read() { token.missing_for_read(&self.run) } else { token.missing_for_send(&self.run) }
+        token.missing(self.right()?, &self.run)
+    }
+
+    /// What a token has to allow. For a packet, nothing.
+    const fn right(&self) -> Option<&'static Right> {
+        Some(match &self.machine {
+            Machine::Queue(queue) if !queue.is_in_doubt() => &Right::SEND,
+            Machine::Queue(_) | Machine::Reader(_) | Machine::Watch(_) => &Right::READ_RUN,
+            Machine::Feed(feed) => match feed.kind() {
+                FeedKind::Run => &Right::READ_RUN,
+                FeedKind::Tags => &Right::READ_TAG,
+                FeedKind::Batch => &Right::READ_BATCH,
+            },
+            Machine::Call(call) => match call.kind() {
+                CallKind::Trigger => &Right::TRIGGER,
+                CallKind::Complete => &Right::COMPLETE,
+                CallKind::Retrieve => &Right::READ_RUN,
+                CallKind::Cancel => &Right::CANCEL,
+                CallKind::Packet => return None,
+            },
+        })
     }
 
     /// Takes a request.
@@ -160,6 +229,8 @@ impl Channel {
             Machine::Queue(queue) => queue.start(now)?,
             Machine::Reader(reader) => reader.start(now.monotonic),
             Machine::Watch(watch) => watch.start(now.monotonic),
+            Machine::Feed(feed) => feed.start(now.monotonic),
+            Machine::Call(call) => call.start(now.monotonic),
         };
         self.request = Some(Request { id, token, generation, head: None });
         Some(kind)
@@ -170,7 +241,8 @@ impl Channel {
         match &mut self.machine {
             Machine::Queue(queue) => queue.hold(reason),
             Machine::Reader(reader) if reason == Hold::Online => reader.pause(),
-            Machine::Reader(_) | Machine::Watch(_) => {}
+            Machine::Feed(feed) if reason == Hold::Online => feed.pause(),
+            Machine::Reader(_) | Machine::Watch(_) | Machine::Feed(_) | Machine::Call(_) => {}
         }
     }
 
@@ -180,6 +252,8 @@ impl Channel {
             Machine::Queue(queue) => queue.refuse(problem),
             Machine::Reader(reader) => reader.handle_refusal(problem),
             Machine::Watch(watch) => watch.handle_refusal(),
+            Machine::Feed(feed) => feed.handle_refusal(problem),
+            Machine::Call(call) => call.refuse(problem),
         }
     }
 
@@ -206,12 +280,12 @@ impl Channel {
     ) -> bool {
         match news {
             News::Head(head) => return self.handle_head(now, head, principal, random),
-            News::Body(body) => self.handle_body(now, body, principal, random),
+            News::Body(body, told) => self.handle_body(now, body, &told, principal, random),
             News::Chunk(bytes) => {
                 return match &mut self.machine {
                     Machine::Queue(queue) => queue.handle_chunk(now, bytes, random),
                     Machine::Reader(reader) => reader.handle_chunk(now.monotonic, bytes, random),
-                    Machine::Watch(_) => false,
+                    Machine::Watch(_) | Machine::Feed(_) | Machine::Call(_) => false,
                 };
             }
             News::End => {
@@ -219,7 +293,7 @@ impl Channel {
                 match &mut self.machine {
                     Machine::Queue(queue) => queue.ask_again(now.monotonic, 0, random),
                     Machine::Reader(reader) => reader.handle_end(now.monotonic, random),
-                    Machine::Watch(_) => {}
+                    Machine::Watch(_) | Machine::Feed(_) | Machine::Call(_) => {}
                 }
             }
             News::Failed(failure) => self.handle_failure(now, failure, online, principal, random),
@@ -248,20 +322,28 @@ impl Channel {
                 queue.conclude(now.monotonic, told, random);
                 return true;
             }
-            Machine::Queue(_) | Machine::Watch(_) => {}
+            Machine::Feed(feed) => feed.handle_open(now.monotonic),
+            Machine::Queue(_) | Machine::Watch(_) | Machine::Call(_) => {}
         }
         false
     }
 
-    fn handle_body(&mut self, now: Now, body: &str, principal: &mut Principal, random: &mut Random) {
+    fn handle_body(&mut self, now: Now, body: &str, told: &Told<'_>, principal: &mut Principal, random: &mut Random) {
         let remedy = self.remedy(principal.drops_repeats);
         let Some(Request { token, generation, head: Some(head), .. }) = self.request.take() else { return };
         if head.is_success() {
             return match &mut self.machine {
                 Machine::Queue(queue) => queue.settle(now, Verdict::Accepted, random),
                 Machine::Watch(watch) => watch.handle_run(body),
+                Machine::Feed(feed) => feed.handle_answer(now.monotonic, body, told, random),
+                Machine::Call(call) => call.handle_answer(body, told.token),
                 Machine::Reader(_) => {}
             };
+        }
+        if let Machine::Feed(feed) = &mut self.machine
+            && head.status == 409
+        {
+            return feed.handle_refetch(now.monotonic, told.handle, random);
         }
         let problem = Rc::new(self.describe(classify(head.status, body, &token, now.wall)));
         let renewed = head.status == 401 && principal.auth.refuse(now, generation, &problem);
@@ -273,14 +355,9 @@ impl Channel {
                     queue.conclude(now.monotonic, Finding::Unclear, random);
                 }
             }
-            Machine::Queue(queue) => {
-                let verdict = if renewed {
-                    // Refused at the door: certainly not stored.
-                    Verdict::Again { after_ms: 0, doubtful: false, problem }
-                } else {
-                    Verdict::of_answer(&head, problem, remedy)
-                };
-                queue.settle(now, verdict, random);
+            Machine::Queue(queue) => queue.settle(now, Verdict::at_door(renewed, &head, problem, remedy), random),
+            Machine::Call(call) => {
+                call.settle(now.monotonic, Verdict::at_door(renewed, &head, problem, Remedy::Repeat), random);
             }
             Machine::Watch(watch) if renewed || problem.code.retryable() => {
                 watch.handle_loss(now.monotonic, head.retry_after_ms, random);
@@ -291,6 +368,11 @@ impl Channel {
                 reader.handle_loss(now.monotonic, problem, head.retry_after_ms, random);
             }
             Machine::Reader(reader) => reader.handle_refusal(problem),
+            Machine::Feed(feed) if renewed => feed.handle_stale_token(now.monotonic),
+            Machine::Feed(feed) if problem.code.retryable() => {
+                feed.handle_loss(now.monotonic, problem, head.retry_after_ms, random);
+            }
+            Machine::Feed(feed) => feed.handle_refusal(problem),
         }
     }
 
@@ -304,13 +386,13 @@ impl Channel {
     ) {
         let remedy = self.remedy(principal.drops_repeats);
         self.request = None;
+        let problem = Problem::shared(if online { ErrorCode::Blocked } else { ErrorCode::Offline });
         match &mut self.machine {
             Machine::Queue(queue) if queue.is_in_doubt() => queue.ask_again(now.monotonic, 0, random),
             Machine::Queue(queue) => queue.settle(now, Verdict::of_failure(failure, remedy), random),
-            Machine::Reader(reader) => {
-                let code = if online { ErrorCode::Blocked } else { ErrorCode::Offline };
-                reader.handle_loss(now.monotonic, Rc::new(Problem::new(code)), 0, random);
-            }
+            Machine::Call(call) => call.settle(now.monotonic, Verdict::of_failure(failure, Remedy::Repeat), random),
+            Machine::Reader(reader) => reader.handle_loss(now.monotonic, problem, 0, random),
+            Machine::Feed(feed) => feed.handle_loss(now.monotonic, problem, 0, random),
             Machine::Watch(watch) => watch.handle_loss(now.monotonic, 0, random),
         }
     }
@@ -319,23 +401,24 @@ impl Channel {
     fn remedy(&self, drops_repeats: bool) -> Remedy {
         match &self.request {
             _ if drops_repeats => Remedy::Repeat,
-            Some(request) if request.token.missing_for_read(&self.run).is_none() => Remedy::Ask,
+            Some(request) if request.token.missing(&Right::READ_RUN, &self.run).is_none() => Remedy::Ask,
             Some(_) | None => Remedy::None,
-        }
-    }
-
-    /// Whether its next request, or the one under way, reads.
-    const fn is_read(&self) -> bool {
-        match &self.machine {
-            Machine::Queue(queue) => queue.is_in_doubt(),
-            Machine::Reader(_) | Machine::Watch(_) => true,
         }
     }
 
     /// A new token is here: what was refused for the old one may go on.
     pub fn revive(&mut self, now: Instant) {
-        if let Machine::Reader(reader) = &mut self.machine {
-            reader.revive(now);
+        match &mut self.machine {
+            Machine::Reader(reader) => reader.revive(now),
+            Machine::Feed(feed) => feed.revive(now),
+            Machine::Queue(_) | Machine::Watch(_) | Machine::Call(_) => {}
+        }
+    }
+
+    /// The page is seen, or not.
+    pub fn set_visible(&mut self, now: Instant, visible: bool) {
+        if let Machine::Feed(feed) = &mut self.machine {
+            feed.set_visible(now, visible);
         }
     }
 
@@ -347,7 +430,12 @@ impl Channel {
                 false
             }
             Machine::Reader(reader) => reader.hurry(now.monotonic),
+            Machine::Feed(feed) => feed.hurry(now.monotonic),
             Machine::Watch(_) => false,
+            Machine::Call(call) => {
+                call.hurry(now.monotonic);
+                false
+            }
         }
     }
 
@@ -358,20 +446,30 @@ impl Channel {
             Machine::Queue(queue) => queue.handle_timeout(now, remedy, random),
             Machine::Reader(reader) => reader.handle_timeout(now.monotonic, random),
             Machine::Watch(watch) => watch.handle_timeout(now.monotonic, random),
+            Machine::Feed(feed) => feed.handle_timeout(now.monotonic, random),
+            Machine::Call(call) => {
+                let overdue = call.is_overdue(now.monotonic);
+                if overdue {
+                    call.settle(now.monotonic, Verdict::of_silence(Remedy::Repeat), random);
+                }
+                overdue
+            }
         }
     }
 
     /// When something is due here.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         match &self.machine {
             Machine::Queue(queue) => queue.poll_timeout(),
             Machine::Reader(reader) => reader.poll_timeout(),
             Machine::Watch(watch) => watch.poll_timeout(),
+            Machine::Feed(feed) => feed.poll_timeout(now),
+            Machine::Call(call) => call.poll_timeout(),
         }
     }
 
-    /// Tells everything there is to tell.
-    pub fn drain(&mut self, id: ChannelId, outputs: &mut Queue<Output>) {
+    /// Tells everything there is to tell. `true` when it is over.
+    pub fn drain(&mut self, id: ChannelId, outputs: &mut Queue<Output>) -> bool {
         match &mut self.machine {
             Machine::Queue(queue) => {
                 while let Some(change) = queue.poll_change() {
@@ -389,16 +487,49 @@ impl Channel {
                     }));
                 }
             }
+            Machine::Feed(feed) => {
+                if let Some(rows) = feed.poll_rows() {
+                    outputs.push(Output::Event(Event::Rows(id, rows)));
+                }
+                if let Some(status) = feed.poll_status() {
+                    outputs.push(Output::Event(Event::Feed(id, status)));
+                }
+            }
+            Machine::Call(call) => {
+                if let Some(outcome) = call.poll_outcome() {
+                    outputs.push(Output::Event(Event::Call(id, outcome)));
+                    return true;
+                }
+            }
             Machine::Watch(_) => {}
         }
+        false
     }
 
-    /// Adds the scope that the server would have wanted.
+    /// Adds what it is about, and the scope that the server would have wanted.
     fn describe(&self, mut problem: Problem) -> Problem {
+        problem.subject = self.subject();
         if problem.code == ErrorCode::Forbidden {
-            let scope = if self.is_read() { "read:runs:" } else { "write:inputStreams:" };
-            problem.missing_scope = Some(concat(&[scope, &self.run]));
+            problem.missing_scope = self.right().map(|right| right.to_scope(&self.run));
         }
         problem
+    }
+
+    /// What it is about, where that is not a run.
+    fn subject(&self) -> Option<&'static str> {
+        match &self.machine {
+            Machine::Call(call) => match call.kind() {
+                CallKind::Trigger => Some("task"),
+                CallKind::Complete => Some("wait token"),
+                CallKind::Packet => Some("stored packet"),
+                CallKind::Retrieve | CallKind::Cancel => None,
+            },
+            Machine::Feed(feed) => match feed.kind() {
+                FeedKind::Run => None,
+                FeedKind::Tags => Some("tag"),
+                FeedKind::Batch => Some("batch"),
+            },
+            Machine::Queue(_) | Machine::Reader(_) | Machine::Watch(_) => None,
+        }
     }
 }

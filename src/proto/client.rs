@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::auth::{Access, Auth};
+use super::call::Call;
 use super::channel::{Channel, Machine, Principal};
 use super::error::{ErrorCode, Problem};
 use super::http::{OutgoingRequest, refuse_data};
@@ -19,6 +20,7 @@ use super::output::{Event, Output};
 use super::random::Random;
 use super::run_watch::RunWatch;
 use super::send::{Hold, SendQueue};
+use super::shape::Shape;
 use super::subscription::Subscription;
 use super::table::{Queue, Table};
 use super::text::concat;
@@ -31,6 +33,7 @@ pub struct Client {
     now: Now,
     random: Random,
     online: bool,
+    visible: bool,
     ids: Ids,
     principals: Table<PrincipalId, Principal>,
     channels: Table<ChannelId, Channel>,
@@ -58,6 +61,7 @@ impl Client {
             now: Now::default(),
             random: Random::new(seed),
             online: true,
+            visible: true,
             ids: Ids::default(),
             principals: Table::default(),
             channels: Table::default(),
@@ -78,7 +82,7 @@ impl Client {
         SendId::new(self.ids.sends.next())
     }
 
-    /// An id for [`Command::Subscribe`].
+    /// An id for [`Command::Subscribe`], [`Command::Follow`] or [`Command::Call`].
     pub const fn next_subscription(&mut self) -> ChannelId {
         ChannelId::new(self.ids.channels.next())
     }
@@ -94,6 +98,15 @@ impl Client {
             Input::Online(online) => {
                 self.online = online;
                 self.hurry(online);
+            }
+            Input::Visible(visible) => {
+                self.visible = visible;
+                for id in self.every_channel() {
+                    if let Some(channel) = self.channels.get_mut(id) {
+                        channel.set_visible(now.monotonic, visible);
+                    }
+                    self.advance(id);
+                }
             }
             Input::Wake => self.hurry(true),
             Input::Timeout => {}
@@ -115,9 +128,10 @@ impl Client {
 
     /// Deadlines that have passed are not repeated: what they allowed waits for something else now.
     fn poll_timeout(&self) -> Option<Instant> {
-        let channels = self.channels.values().filter_map(Channel::poll_timeout);
+        let now = self.now.monotonic;
+        let channels = self.channels.values().filter_map(|channel| channel.poll_timeout(now));
         let tokens = self.principals.values().filter_map(|principal| principal.auth.poll_timeout());
-        channels.chain(tokens).chain(self.turn_ends).filter(|&due| due > self.now.monotonic).min()
+        channels.chain(tokens).chain(self.turn_ends).filter(|&due| due > now).min()
     }
 
     fn handle_command(&mut self, command: Command<'_>) {
@@ -181,9 +195,18 @@ impl Client {
             }
             Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds } => {
                 let reader = Machine::Reader(Subscription::new(last_event_id, timeout_seconds));
-                let channel = Channel::new(principal, run.to_owned(), key.to_owned(), reader);
-                self.channels.insert(subscription, channel);
-                self.advance(subscription);
+                self.open(subscription, Channel::new(principal, run.to_owned(), key.to_owned(), reader));
+            }
+            Command::Follow { feed, principal, kind, name, query, endless } => {
+                let mut shape = Shape::new(kind, endless);
+                if !self.visible {
+                    shape.set_visible(now.monotonic, false);
+                }
+                self.open(feed, Channel::new(principal, name.to_owned(), query.to_owned(), Machine::Feed(shape)));
+            }
+            Command::Call { call, principal, kind, name, body } => {
+                let machine = Machine::Call(Call::new(kind, body, self.random.uuid()));
+                self.open(call, Channel::new(principal, name.to_owned(), String::new(), machine));
             }
             Command::Unsubscribe(subscription) => {
                 self.give_up(subscription);
@@ -199,6 +222,11 @@ impl Client {
                 self.advance(subscription);
             }
         }
+    }
+
+    fn open(&mut self, id: ChannelId, channel: Channel) {
+        self.channels.insert(id, channel);
+        self.advance(id);
     }
 
     fn push_send(&mut self, send: SendId, principal: PrincipalId, run: &str, stream: &str, json: &str) {
@@ -235,7 +263,7 @@ impl Client {
         let id = *self.sends.get(send)?;
         match &mut self.channels.get_mut(id)?.machine {
             Machine::Queue(queue) => Some((id, queue)),
-            Machine::Reader(_) | Machine::Watch(_) => None,
+            Machine::Reader(_) | Machine::Watch(_) | Machine::Feed(_) | Machine::Call(_) => None,
         }
     }
 
@@ -274,9 +302,10 @@ impl Client {
         while self.try_request(id) {}
         let now = self.now.monotonic;
         let Some(channel) = self.channels.get_mut(id) else { return };
-        channel.drain(id, &mut self.outputs);
         let owner = channel.principal;
-        if channel.reader_mut().is_some_and(|reader| reader.poll_run_wanted(now)) {
+        if channel.drain(id, &mut self.outputs) {
+            self.channels.remove(id);
+        } else if channel.reader_mut().is_some_and(|reader| reader.poll_run_wanted(now)) {
             self.watch_run(id);
         }
         if self.principals.get_mut(owner).is_some_and(|principal| principal.auth.poll_wanted()) {
@@ -291,11 +320,11 @@ impl Client {
             return false;
         };
         let Some(principal) = self.principals.get_mut(channel.principal) else {
-            channel.refuse(Rc::new(Problem::new(ErrorCode::Aborted)));
+            channel.refuse(Problem::shared(ErrorCode::Aborted));
             return true;
         };
         if !channel.can_be_named() {
-            channel.refuse(Rc::new(Problem::new(ErrorCode::NotFound)));
+            channel.refuse(Problem::shared(ErrorCode::NotFound));
             return true;
         }
         if !self.online {
@@ -322,7 +351,7 @@ impl Client {
         {
             return false;
         }
-        if principal.scarce && channel.reader().is_some() && self.turn(id) != Turn::Now {
+        if principal.scarce && channel.place().is_some() && self.turn(id) != Turn::Now {
             return false;
         }
         let Some(channel) = self.channels.get_mut(id) else { return false };
@@ -364,13 +393,13 @@ impl Client {
         }
     }
 
-    /// Whether it is that reader's turn to connect.
+    /// Whether it is the turn of that reader or feed to connect.
     fn turn(&self, id: ChannelId) -> Turn {
         let server = |channel: &Channel| self.principals.get(channel.principal).map(|owner| &owner.base_url);
         let Some(channel) = self.channels.get(id) else { return Turn::Later };
-        let Some(mine) = channel.reader() else { return Turn::Later };
+        let Some(mine) = channel.place() else { return Turn::Later };
         let same_server = self.channels.iter().filter(|(_, other)| server(other) == server(channel));
-        turn(id, mine, same_server.filter_map(|(id, other)| Some((id, other.reader()?, self.wants_turn(other)))))
+        turn(id, mine, same_server.filter_map(|(id, other)| Some((id, other.place()?, self.wants_turn(other)))))
     }
 
     /// Where readers wait for a connection, those that have had theirs for long enough make room.
@@ -384,7 +413,8 @@ impl Client {
     /// Whether a reader would connect, if it were its turn.
     fn wants_turn(&self, channel: &Channel) -> bool {
         let now = self.now.monotonic;
-        channel.reader().is_some_and(|reader| reader.wants_request(now))
+        channel.place().is_some()
+            && channel.wants_request(now)
             && self.principals.get(channel.principal).is_some_and(|owner| owner.auth.has_token(now))
     }
 
@@ -404,13 +434,13 @@ impl Client {
                 }
                 Turn::Behind(other, _) => {
                     self.give_up(other);
-                    if let Some(reader) = self.channels.get_mut(other).and_then(Channel::reader_mut) {
-                        reader.yield_turn(self.now.monotonic.after(TURN_MS));
+                    if let Some(channel) = self.channels.get_mut(other) {
+                        channel.yield_turn(self.now.monotonic.after(TURN_MS));
                     }
                 }
             }
             self.advance(id);
-            if self.channels.get(id).and_then(Channel::reader).is_some_and(Subscription::is_connected) {
+            if self.channels.get(id).and_then(Channel::place).is_some_and(|place| place.began.is_some()) {
                 return true;
             }
         }
@@ -421,6 +451,10 @@ impl Client {
     fn watch_run(&mut self, reader: ChannelId) {
         let Some(reader) = self.channels.get(reader) else { return };
         let (principal, run) = (reader.principal, reader.run.clone());
+        // A feed of the run tells it unasked.
+        if let Some(feed) = self.find_of_run(principal, &run, Channel::follows_run) {
+            return self.tell_run_finished(feed);
+        }
         let found = self.find_of_run(principal, &run, Channel::is_watch);
         let id = found.unwrap_or_else(|| self.next_subscription());
         if found.is_none() {
@@ -433,14 +467,12 @@ impl Client {
         self.advance(id);
     }
 
-    /// Tells the readers of a run, once its watch has seen the end.
-    fn tell_run_finished(&mut self, watch: ChannelId) {
-        let Some(Channel { principal, run, machine: Machine::Watch(watch), .. }) = self.channels.get(watch) else {
+    /// Tells the readers of a run, once its watch or its feed has seen the end.
+    fn tell_run_finished(&mut self, who: ChannelId) {
+        let Some(Channel { principal, run, .. }) = self.channels.get(who).filter(|channel| channel.has_seen_end())
+        else {
             return;
         };
-        if !watch.is_finished() {
-            return;
-        }
         for id in self.channels.keys_where(|channel| channel.principal == *principal && channel.run == *run) {
             if let Some(reader) = self.channels.get_mut(id).and_then(Channel::reader_mut)
                 && reader.handle_run_finished(self.now.monotonic)

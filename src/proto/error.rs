@@ -1,6 +1,7 @@
 //! What can go wrong, as facts. The sentences a person reads are made from these where they are shown.
 
 use super::time::UnixTime;
+use alloc::rc::Rc;
 use alloc::string::String;
 
 /// A closed list of causes, the same on both sides of the border.
@@ -130,6 +131,8 @@ pub struct Problem {
     pub status: Option<u16>,
     /// The server's own words, shortened; without a status, those of the token provider.
     pub server_message: Option<String>,
+    /// What it is about, where that is not a run: a task, a wait token and so on, in words; or the header that an answer lacks.
+    pub subject: Option<&'static str>,
     /// The scope the token lacks.
     pub missing_scope: Option<String>,
     /// The limit that was passed, and by what, in bytes.
@@ -150,7 +153,21 @@ pub struct Size {
 impl Problem {
     /// A failure of which only the cause is known.
     pub const fn new(code: ErrorCode) -> Self {
-        Self { code, status: None, server_message: None, missing_scope: None, size: None, expired_at: None }
+        Self {
+            code,
+            status: None,
+            server_message: None,
+            subject: None,
+            missing_scope: None,
+            size: None,
+            expired_at: None,
+        }
+    }
+
+    /// The same, for those who pass it on.
+    #[inline(never)]
+    pub fn shared(code: ErrorCode) -> Rc<Self> {
+        Rc::new(Self::new(code))
     }
 
     /// A scope that the token lacks.

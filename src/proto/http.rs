@@ -8,7 +8,7 @@ use core::fmt;
 use super::error::{ErrorCode, Problem};
 use super::id::RequestId;
 use super::json::{Scanner, push_string};
-use super::text::{concat, hex_digit, shorten};
+use super::text::{concat, hex_digit, shorten, split_once};
 use super::time::UnixTime;
 use super::token::AccessToken;
 
@@ -53,8 +53,17 @@ pub enum RequestKind {
         /// For `Timeout-Seconds`: how long the server waits for the next record before it ends the window.
         timeout_seconds: Option<u32>,
     },
-    /// `GET` of a run, as JSON.
+    /// `GET` of a run, as JSON, or of what else is asked once.
     Run,
+    /// `GET` of messages of a feed.
+    Feed,
+    /// `POST` of a JSON body, whose answer is wanted. The key is the same for every attempt at one call.
+    Call {
+        /// The whole body.
+        body: Rc<String>,
+        /// For `x-trigger-request-idempotency-key`.
+        idempotency_key: Rc<String>,
+    },
 }
 
 /// Tells how much is sent, and nothing of it: payloads stay out of logs.
@@ -64,8 +73,36 @@ impl fmt::Debug for RequestKind {
             Self::Send { body, .. } => write!(f, "Send({} bytes)", body.len()),
             Self::Stream { last_event_id, .. } => write!(f, "Stream({last_event_id:?})"),
             Self::Run => f.write_str("Run"),
+            Self::Feed => f.write_str("Feed"),
+            Self::Call { body, .. } => write!(f, "Call({} bytes)", body.len()),
         }
     }
+}
+
+/// Of what runs a feed is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedKind {
+    /// One run.
+    Run,
+    /// Those that have all tags of a comma list; of an empty one, all.
+    Tags,
+    /// Those of a batch.
+    Batch,
+}
+
+/// What can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// Starts a run of a task.
+    Trigger,
+    /// Completes a wait token.
+    Complete,
+    /// Reads a run.
+    Retrieve,
+    /// Cancels a run.
+    Cancel,
+    /// Asks where a stored packet lies.
+    Packet,
 }
 
 /// Status and the few headers that matter.
@@ -85,6 +122,40 @@ impl ResponseHead {
     /// Whether the status is a 2xx.
     pub const fn is_success(&self) -> bool {
         self.status >= 200 && self.status < 300
+    }
+}
+
+/// What the head of an answer says besides, for feeds and calls. What is not there is empty.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told<'a> {
+    /// `electric-handle`.
+    pub handle: &'a str,
+    /// `electric-offset`.
+    pub offset: &'a str,
+    /// `electric-cursor`.
+    pub cursor: &'a str,
+    /// `electric-schema`.
+    pub schema: &'a str,
+    /// `x-trigger-jwt`.
+    pub token: &'a str,
+}
+
+impl<'a> Told<'a> {
+    /// Reads them, a line each.
+    pub fn read(lines: &'a str) -> Self {
+        let (mut told, mut rest) = ([""; 5], lines);
+        for line in &mut told {
+            (*line, rest) = split_once(rest, b'\n').unwrap_or((rest, ""));
+        }
+        let [handle, offset, cursor, schema, token] = told;
+        Self { handle, offset, cursor, schema, token }
+    }
+}
+
+/// Tells where a feed stands, and nothing of a token.
+impl fmt::Debug for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Told({} at {})", self.handle, self.offset)
     }
 }
 
@@ -122,11 +193,38 @@ pub fn stream_url(base_url: &str, run: &str, key: &str) -> String {
     url
 }
 
-/// `<base>/api/v3/runs/<run>`.
-pub fn run_url(base_url: &str, run: &str) -> String {
-    let mut url = concat(&[base_url, "/api/v3/runs/"]);
-    push_encoded(&mut url, run);
+/// Where a call goes. Every slash of a packet's path is encoded.
+pub fn call_url(base_url: &str, kind: CallKind, name: &str) -> String {
+    let (before, behind) = match kind {
+        CallKind::Trigger => ("/api/v1/tasks/", "/trigger"),
+        CallKind::Complete => ("/api/v1/waitpoints/tokens/", "/complete"),
+        CallKind::Retrieve => ("/api/v3/runs/", ""),
+        CallKind::Cancel => ("/api/v2/runs/", "/cancel"),
+        CallKind::Packet => ("/api/v1/packets/", ""),
+    };
+    url_of(base_url, before, name, behind)
+}
+
+/// Where a feed is read, without a query.
+pub fn feed_url(base_url: &str, kind: FeedKind, name: &str) -> String {
+    match kind {
+        FeedKind::Run => url_of(base_url, "/realtime/v1/runs/", name, ""),
+        FeedKind::Tags => url_of(base_url, "/realtime/v1/runs", "", ""),
+        FeedKind::Batch => url_of(base_url, "/realtime/v1/batches/", name, ""),
+    }
+}
+
+fn url_of(base_url: &str, before: &str, name: &str, behind: &str) -> String {
+    let mut url = concat(&[base_url, before]);
+    push_encoded(&mut url, name);
+    url.push_str(behind);
     url
+}
+
+/// Adds something to a URL, and a value behind it, encoded.
+pub fn push_parameter(url: &mut String, before: &str, value: &str) {
+    url.push_str(before);
+    push_encoded(url, value);
 }
 
 /// Whether a URL can name that run and stream. Every URL parser takes a part that is `.` or `..` for a step, encoded or not, and

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::http::{RequestFailure, ResponseHead};
+use super::http::{CallKind, FeedKind, RequestFailure, ResponseHead, Told};
 use super::id::{ChannelId, PrincipalId, RequestId, SendId};
 
 /// One thing that happened. Bytes and texts are borrowed: the core keeps what it needs.
@@ -14,6 +14,8 @@ pub enum Input<'a> {
     News(RequestId, News<'a>),
     /// The network came or went, as far as the device knows.
     Online(bool),
+    /// The page is seen, or nobody sees it.
+    Visible(bool),
     /// The device woke up, or the page is seen again.
     Wake,
     /// The time asked for has come.
@@ -25,8 +27,8 @@ pub enum Input<'a> {
 pub enum News<'a> {
     /// The head of the answer.
     Head(ResponseHead),
-    /// The whole answer to a send, or the words with which a stream was refused.
-    Body(&'a str),
+    /// The whole answer, or the words with which a stream was refused, and what the head said besides.
+    Body(&'a str, Told<'a>),
     /// Bytes of a stream.
     Chunk(&'a [u8]),
     /// The stream's body ended.
@@ -40,7 +42,7 @@ impl News<'_> {
     pub const fn is_last(&self) -> bool {
         match self {
             Self::Head(_) | Self::Chunk(_) => false,
-            Self::Body(_) | Self::End | Self::Failed(_) => true,
+            Self::Body(..) | Self::End | Self::Failed(_) => true,
         }
     }
 }
@@ -50,7 +52,7 @@ impl fmt::Debug for News<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(head) => write!(f, "{head:?}"),
-            Self::Body(body) => write!(f, "Body({} bytes)", body.len()),
+            Self::Body(body, _) => write!(f, "Body({} bytes)", body.len()),
             Self::Chunk(bytes) => write!(f, "Chunk({} bytes)", bytes.len()),
             Self::End => f.write_str("End"),
             Self::Failed(failure) => write!(f, "Failed({failure:?})"),
@@ -116,7 +118,35 @@ pub enum Command<'a> {
         /// For `Timeout-Seconds`.
         timeout_seconds: Option<u32>,
     },
-    /// Stops reading.
+    /// Follows a feed of runs.
+    Follow {
+        /// Its id.
+        feed: ChannelId,
+        /// Who follows.
+        principal: PrincipalId,
+        /// Of what runs it is.
+        kind: FeedKind,
+        /// The run, the tags or the batch.
+        name: &'a str,
+        /// Further parameters, encoded.
+        query: &'a str,
+        /// It goes on after its run has finished.
+        endless: bool,
+    },
+    /// Makes a request with an answer.
+    Call {
+        /// Its id.
+        call: ChannelId,
+        /// Who calls.
+        principal: PrincipalId,
+        /// What is asked.
+        kind: CallKind,
+        /// Of which task, wait token, run or packet.
+        name: &'a str,
+        /// JSON text, or empty for what only reads.
+        body: &'a str,
+    },
+    /// Stops reading, following or waiting for an answer.
     Unsubscribe(ChannelId),
     /// Says whether more parts are wanted: while they are not, the connection is left unread.
     SetReading(ChannelId, bool),
@@ -136,6 +166,8 @@ impl fmt::Debug for Command<'_> {
             Self::RetrySend(send) => write!(f, "RetrySend({send:?})"),
             Self::ForgetSend(send) => write!(f, "ForgetSend({send:?})"),
             Self::Subscribe { subscription, .. } => write!(f, "Subscribe({subscription:?})"),
+            Self::Follow { feed, .. } => write!(f, "Follow({feed:?})"),
+            Self::Call { call, .. } => write!(f, "Call({call:?})"),
             Self::Unsubscribe(subscription) => write!(f, "Unsubscribe({subscription:?})"),
             Self::SetReading(subscription, wanted) => write!(f, "SetReading({subscription:?}, {wanted})"),
         }

@@ -20,6 +20,7 @@ pub mod token;
 // Level 3: requests as data, and when to make them again.
 pub mod backoff;
 pub mod http;
+pub mod status;
 
 // Level 4: the machines, each on its own, and the door in.
 pub mod auth;
@@ -32,15 +33,17 @@ pub mod verdict;
 pub mod cursor;
 pub mod inquiry;
 
-// Level 6: the sender and the reader.
+// Level 6: the sender, the reader, the follower of a feed, and the caller.
+pub mod call;
 pub mod send;
+pub mod shape;
 pub mod subscription;
 
 // Level 7: the door out, and whose turn it is.
 pub mod output;
 pub mod turns;
 
-// Level 8: a queue or a reader, with its request.
+// Level 8: one of them, with its request.
 pub mod channel;
 
 // Level 9: the root that routes.

@@ -3,10 +3,13 @@
 use alloc::string::String;
 use core::fmt;
 
+use super::call::CallOutcome;
 use super::http::OutgoingRequest;
 use super::id::{ChannelId, PrincipalId, RequestId};
 use super::send::SendChanged;
-use super::subscription::{Parts, StreamStatus};
+use super::shape::Rows;
+use super::status::StreamStatus;
+use super::subscription::Parts;
 use super::time::Instant;
 
 /// One output. Take them until [`Idle`](Self::Idle) comes, before the next input.
@@ -35,6 +38,12 @@ pub enum Event {
     Stream(ChannelId, StreamStatus),
     /// Parts of a stream: one batch a chunk, but for large ones, which come alone.
     Parts(ChannelId, Parts),
+    /// A feed has a new status.
+    Feed(ChannelId, StreamStatus),
+    /// Messages of a feed.
+    Rows(ChannelId, Rows),
+    /// A call is over.
+    Call(ChannelId, CallOutcome),
     /// A record that is not what the protocol says.
     Unreadable {
         /// Of which reader.
@@ -53,6 +62,9 @@ impl fmt::Debug for Event {
             Self::TokenNeeded(principal) => write!(f, "TokenNeeded({principal:?})"),
             Self::Send(change) => write!(f, "{change:?}"),
             Self::Stream(reader, status) => write!(f, "Stream({reader:?}, {status:?})"),
+            Self::Feed(feed, status) => write!(f, "Feed({feed:?}, {status:?})"),
+            Self::Rows(feed, rows) => write!(f, "{rows:?} of {feed:?}"),
+            Self::Call(call, outcome) => write!(f, "{outcome:?} of {call:?}"),
             Self::Parts(subscription, parts) => write!(f, "{parts:?} of {subscription:?}"),
             Self::Unreadable { subscription, id, reason } => {
                 write!(f, "Unreadable({subscription:?}, {id:?}, {reason:?})")

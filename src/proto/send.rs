@@ -298,7 +298,7 @@ impl SendQueue {
         let in_doubt = self.doubt.take_if(|doubt| doubt.send == id);
         let doubtful = self.sends.get(id).is_some_and(|send| send.doubtful);
         if flying || in_doubt.is_some() || (self.waiting.remove(&id) && doubtful) {
-            self.end(id, SendState::Unknown(Rc::new(Problem::new(ErrorCode::Aborted))));
+            self.end(id, SendState::Unknown(Problem::shared(ErrorCode::Aborted)));
         } else if let Some(SendState::Queued(_)) = self.sends.get(id).map(|send| &send.state) {
             self.end(id, SendState::Cancelled);
         }

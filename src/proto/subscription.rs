@@ -44,6 +44,7 @@ use super::http::{RequestKind, StreamVersion};
 use super::random::Random;
 use super::records::{self, Body, Form, Record, Signal};
 use super::sse::{FrameTooLong, SseDecoder};
+use super::status::StreamStatus;
 use super::table::Queue;
 use super::time::Instant;
 
@@ -73,30 +74,6 @@ const STALL_MS: u64 = 45_000;
 
 /// From this many bytes on a part is parsed by JavaScript alone. For less, crossing on its own costs more than is saved.
 const LARGE_FROM: usize = 16 << 10;
-
-/// What the application is told about a reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamStatus {
-    /// The first connection is being made.
-    Connecting,
-    /// Parts arrive as they are written.
-    Live,
-    /// The connection was lost; it is made again after the delay.
-    Reconnecting {
-        /// Failures in a row.
-        attempt: u32,
-        /// Until the next try.
-        retry_in_ms: u64,
-        /// What happened.
-        problem: Rc<Problem>,
-    },
-    /// The device is offline: nothing is tried until it is back.
-    Paused,
-    /// The run has finished, and everything that is in the stream has been told.
-    Ended,
-    /// Refused for good.
-    Failed(Rc<Problem>),
-}
 
 /// What a subscription has to tell.
 #[derive(Clone, PartialEq, Eq)]
@@ -367,7 +344,7 @@ impl Subscription {
             Ok(()) => ErrorCode::Server,
             Err(FrameTooLong) => ErrorCode::Protocol,
         };
-        self.handle_loss(now, Rc::new(Problem::new(code)), 0, random);
+        self.handle_loss(now, Problem::shared(code), 0, random);
         true
     }
 
@@ -375,7 +352,7 @@ impl Subscription {
     pub fn handle_end(&mut self, now: Instant, random: &mut Random) {
         let State::Live(Connection { opened, heard, .. }) = self.state else { return };
         if now.since(opened) < SHORT_WINDOW_MS {
-            return self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Protocol)), 0, random);
+            return self.handle_loss(now, Problem::shared(ErrorCode::Protocol), 0, random);
         }
         // A proxy may end a body in the middle. The server ends it when the log has been silent.
         if self.run_finished && now.since(heard) >= SHORT_WINDOW_MS {
@@ -459,7 +436,7 @@ impl Subscription {
     pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> bool {
         let overdue = self.deadline().is_some_and(|deadline| deadline <= now);
         if overdue {
-            self.handle_loss(now, Rc::new(Problem::new(ErrorCode::Timeout)), 0, random);
+            self.handle_loss(now, Problem::shared(ErrorCode::Timeout), 0, random);
         }
         overdue
     }

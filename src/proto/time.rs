@@ -5,6 +5,9 @@
 pub struct Instant(u64);
 
 impl Instant {
+    /// Later than any other.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// The instant `ms` milliseconds after the clock's start.
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms)

@@ -54,21 +54,55 @@ impl AccessToken {
         self.0.claims.is_some() || self.0.text.starts_with("tr_")
     }
 
-    /// The scope this token certainly lacks for a send to that run, if it does.
-    pub fn missing_for_send(&self, run: &str) -> Option<String> {
+    /// The scope this token certainly lacks for that, if it does. Another right may come to the same, which only the server knows: it
+    /// counts as enough here.
+    pub fn missing(&self, right: &Right, id: &str) -> Option<String> {
         let claims = self.0.claims.as_ref()?;
-        (!claims.grant("write", "inputStreams", run)).then(|| concat(&["write:inputStreams:", run]))
+        let may = claims.grant(right.action, right.resource, id)
+            || claims.scopes().any(|scope| {
+                let is_it = |other: &(&str, &str)| scope.resource == other.1 && ["*", other.0].contains(&scope.action);
+                right.others.iter().any(is_it)
+            });
+        (!may).then(|| right.to_scope(id))
+    }
+}
+
+/// What may be done, to one of a kind.
+#[derive(Debug)]
+pub struct Right {
+    action: &'static str,
+    resource: &'static str,
+    /// Actions on other kinds that may come to the same.
+    others: &'static [(&'static str, &'static str)],
+}
+
+impl Right {
+    /// To read a run and its streams.
+    pub const READ_RUN: Self = Self::new("read", "runs", &[("read", "tags"), ("read", "tasks"), ("read", "batch")]);
+    /// To read the runs with a tag. One of several tags is enough.
+    pub const READ_TAG: Self = Self::new("read", "tags", &[("read", "tags"), ("read", "runs")]);
+    /// To read the runs of a batch.
+    pub const READ_BATCH: Self = Self::new("read", "batch", &[("read", "runs")]);
+    /// To send into a run.
+    pub const SEND: Self = Self::new("write", "inputStreams", &[]);
+    /// To start a run of a task. Servers have taken either.
+    pub const TRIGGER: Self = Self::new("trigger", "tasks", &[("write", "tasks")]);
+    /// To complete a wait token.
+    pub const COMPLETE: Self = Self::new("write", "waitpoints", &[]);
+    /// To cancel a run.
+    pub const CANCEL: Self = Self::new("write", "runs", &[("write", "tasks")]);
+
+    const fn new(
+        action: &'static str,
+        resource: &'static str,
+        others: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self { action, resource, others }
     }
 
-    /// The scope this token certainly lacks for reading that run's streams, if it does. Scopes by tag, task or batch may cover
-    /// the run, which only the server knows: they count as enough here.
-    pub fn missing_for_read(&self, run: &str) -> Option<String> {
-        let claims = self.0.claims.as_ref()?;
-        let may = claims.grant("read", "runs", run)
-            || claims
-                .scopes()
-                .any(|scope| matches!((scope.action, scope.resource), ("read" | "*", "tags" | "tasks" | "batch")));
-        (!may).then(|| concat(&["read:runs:", run]))
+    /// The scope that gives it, to that one.
+    pub fn to_scope(&self, id: &str) -> String {
+        concat(&[self.action, ":", self.resource, ":", id])
     }
 }
 

@@ -65,9 +65,17 @@ impl Verdict {
         }
     }
 
+    /// The same, or that it was refused for a token that has been renewed: certainly not stored.
+    pub fn at_door(renewed: bool, head: &ResponseHead, problem: Rc<Problem>, remedy: Remedy) -> Self {
+        if renewed {
+            return Self::Again { after_ms: 0, doubtful: false, problem };
+        }
+        Self::of_answer(head, problem, remedy)
+    }
+
     /// What a request without an answer means: the page cannot see whether the body arrived.
     pub fn of_failure(failure: RequestFailure, remedy: Remedy) -> Self {
-        let problem = Rc::new(Problem::new(ErrorCode::Blocked));
+        let problem = Problem::shared(ErrorCode::Blocked);
         match failure {
             RequestFailure::NotSent => Self::Rejected(problem),
             RequestFailure::Network => Self::ambiguous(problem, 0, remedy),
@@ -76,7 +84,7 @@ impl Verdict {
 
     /// What an answer means that did not come in time.
     pub fn of_silence(remedy: Remedy) -> Self {
-        Self::ambiguous(Rc::new(Problem::new(ErrorCode::Timeout)), 0, remedy)
+        Self::ambiguous(Problem::shared(ErrorCode::Timeout), 0, remedy)
     }
 
     const fn ambiguous(problem: Rc<Problem>, after_ms: u64, remedy: Remedy) -> Self {

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::driver::Driver;
 use super::host::Host;
 use crate::proto::client::Client;
-use crate::proto::http::{RequestFailure, ResponseHead, StreamVersion};
+use crate::proto::http::{CallKind, FeedKind, RequestFailure, ResponseHead, StreamVersion, Told};
 use crate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use crate::proto::input::{Command, Input, News};
 
@@ -68,7 +68,32 @@ impl Core {
             12 => Input::Wake,
             13 => Input::Online(yes),
             14 => Input::Timeout,
-            15 => Input::News(RequestId::new(id), News::Body(first)),
+            15 => Input::News(RequestId::new(id), News::Body(first, Told::read(second))),
+            17 => {
+                let feed = self.0.next(Client::next_subscription);
+                let kind = match number & 3 {
+                    0 => FeedKind::Run,
+                    1 => FeedKind::Tags,
+                    _ => FeedKind::Batch,
+                };
+                let endless = number & 4 != 0;
+                let command = Command::Follow { feed, principal, kind, name: first, query: second, endless };
+                self.0.feed(Input::Command(command));
+                return feed.number();
+            }
+            18 => {
+                let call = self.0.next(Client::next_subscription);
+                let kind = match number {
+                    0 => CallKind::Trigger,
+                    1 => CallKind::Complete,
+                    2 => CallKind::Retrieve,
+                    3 => CallKind::Cancel,
+                    _ => CallKind::Packet,
+                };
+                self.0.feed(Input::Command(Command::Call { call, principal, kind, name: first, body: second }));
+                return call.number();
+            }
+            19 => Input::Visible(yes),
             _ => {
                 let news = match number {
                     0 => News::End,

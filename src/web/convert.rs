@@ -3,17 +3,31 @@
 use wasm_bindgen::JsValue;
 
 use super::host::Host;
+use crate::proto::call::CallOutcome;
 use crate::proto::error::{ErrorCode, Problem};
 use crate::proto::output::Event;
 use crate::proto::send::{Hold, SendChanged, SendState};
-use crate::proto::subscription::{Parts, StreamStatus};
+use crate::proto::shape::Rows;
+use crate::proto::status::StreamStatus;
+use crate::proto::subscription::Parts;
 
 /// Hands an event to the application.
 pub(super) fn deliver(host: &Host, event: &Event) {
     match event {
         Event::TokenNeeded(principal) => host.tell_token_needed(principal.number()),
         Event::Send(change) => deliver_send(host, change),
-        Event::Stream(subscription, status) => deliver_status(host, subscription.number(), status),
+        Event::Stream(subscription, status) => deliver_status(host, false, subscription.number(), status),
+        Event::Feed(feed, status) => deliver_status(host, true, feed.number(), status),
+        Event::Rows(feed, Rows { text, schema, fresh, complete }) => {
+            host.tell_rows(feed.number(), text, schema.as_deref(), *fresh, *complete);
+        }
+        Event::Call(call, outcome) => {
+            let (text, token, unknown, error) = match outcome {
+                CallOutcome::Answered { text, token } => (&**text, &**token, false, JsValue::UNDEFINED),
+                CallOutcome::Failed { unknown, problem } => ("", "", *unknown, convert_problem(host, problem)),
+            };
+            host.tell_call(call.number(), text, token, unknown, error);
+        }
         Event::Parts(subscription, Parts { text, form, last_event_id }) => {
             let last_event_id = last_event_id.as_deref().unwrap_or_default();
             host.tell_parts(subscription.number(), text, last_event_id, *form as u32);
@@ -44,7 +58,7 @@ const fn hold_name(hold: Hold) -> &'static str {
     }
 }
 
-fn deliver_status(host: &Host, subscription: u32, status: &StreamStatus) {
+fn deliver_status(host: &Host, is_feed: bool, subscription: u32, status: &StreamStatus) {
     let (name, attempt, retry_in_ms, end_reason, problem) = match status {
         StreamStatus::Connecting => ("connecting", 0, None, None, None),
         StreamStatus::Live => ("live", 0, None, None, None),
@@ -56,7 +70,7 @@ fn deliver_status(host: &Host, subscription: u32, status: &StreamStatus) {
         StreamStatus::Failed(problem) => ("failed", 0, None, Some(end_reason(problem)), Some(problem)),
     };
     let error = problem.map_or(JsValue::UNDEFINED, |problem| convert_problem(host, problem));
-    host.tell_stream(subscription, name, attempt, retry_in_ms, end_reason, error);
+    host.tell_stream(is_feed, subscription, name, attempt, retry_in_ms, end_reason, error);
 }
 
 fn end_reason(problem: &Problem) -> &'static str {
@@ -79,6 +93,7 @@ fn convert_problem(host: &Host, problem: &Problem) -> JsValue {
         problem.code.retryable(),
         problem.status,
         problem.server_message.as_deref(),
+        problem.subject,
         problem.missing_scope.as_deref(),
         problem.size.map(|size| size.limit as u32),
         problem.size.map(|size| size.actual as u32),

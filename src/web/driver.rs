@@ -53,12 +53,16 @@ impl Driver {
         let branch = request.branch.as_ref().map(|branch| branch.as_str());
         match &request.kind {
             RequestKind::Send { body, idempotency_key } => {
-                self.host.send(id, url, token, branch, body, idempotency_key);
+                self.host.send(id, url, token, branch, body, idempotency_key, false);
+            }
+            RequestKind::Call { body, idempotency_key } => {
+                self.host.send(id, url, token, branch, body, idempotency_key, true);
             }
             RequestKind::Stream { last_event_id, timeout_seconds } => {
                 self.host.read(id, url, token, branch, last_event_id.as_deref(), *timeout_seconds);
             }
-            RequestKind::Run => self.host.get(id, url, token, branch),
+            RequestKind::Run => self.host.get(id, url, token, branch, false),
+            RequestKind::Feed => self.host.get(id, url, token, branch, true),
         }
     }
 }

@@ -26,6 +26,18 @@ const SET_ONLINE = 13;
 const TIMEOUT = 14;
 const BODY = 15;
 const END = 16;
+const FOLLOW = 17;
+const CALL = 18;
+const SET_VISIBLE = 19;
+
+/** What a feed or a call is told of the head of an answer, a line each. The second names are those of old servers. */
+const TOLD = [
+  ["electric-handle", "electric-shape-id"],
+  ["electric-offset", "electric-chunk-last-offset"],
+  ["electric-cursor"],
+  ["electric-schema"],
+  ["x-trigger-jwt"],
+];
 
 function call(core, what, id = 0, number = 0, first = "", second = "", third = "") {
   return core.call(what, id, number, first, second, third);
@@ -65,9 +77,11 @@ export class Host {
 
   // Requests
 
-  send(id, url, token, branch, body, idempotencyKey) {
+  send(id, url, token, branch, body, idempotencyKey, isCall) {
     const headers = { "content-type": "application/json", "x-trigger-request-idempotency-key": idempotencyKey };
-    this.#perform(id, url, token, branch, headers, { method: "POST", body });
+    // A run that is triggered without it cannot be sent to.
+    if (isCall) headers["x-trigger-realtime-streams-version"] = "v2";
+    this.#perform(id, url, token, branch, headers, { method: "POST", body }, isCall);
   }
 
   read(id, url, token, branch, lastEventId, timeoutSeconds) {
@@ -77,8 +91,11 @@ export class Host {
     this.#perform(id, url, token, branch, headers, {});
   }
 
-  get(id, url, token, branch) {
-    this.#perform(id, url, token, branch, {}, {});
+  get(id, url, token, branch, isFeed) {
+    const headers = isFeed
+      ? { "x-trigger-electric-version": "1.0.0-beta.1", "x-trigger-api-version": "2025-07-16" }
+      : {};
+    this.#perform(id, url, token, branch, headers, {}, true);
   }
 
   abort(id) {
@@ -100,7 +117,7 @@ export class Host {
         });
   }
 
-  async #perform(id, url, token, branch, headers, init) {
+  async #perform(id, url, token, branch, headers, init, wantsText) {
     if (!this.#core) return;
     const controller = new AbortController();
     this.#inFlight.set(id, controller);
@@ -113,15 +130,16 @@ export class Host {
       const response = await fetch(url, request);
       if (!wanted()) return;
       this.#head(id, response);
-      if (init.method && response.ok) {
+      if (init.method && response.ok && !wantsText) {
         // The head of a success says it all: that the rest breaks off, or never comes, changes nothing.
         response.text().catch(() => {});
         this.#finish(BODY, id);
         return;
       }
-      if (!response.ok || !headers.accept) {
+      if (!response.ok || wantsText) {
         const text = await response.text();
-        if (wanted()) this.#finish(BODY, id, 0, text);
+        const told = TOLD.map((names) => names.map((name) => response.headers.get(name)).find(Boolean)).join("\n");
+        if (wanted()) this.#finish(BODY, id, 0, text, told);
         return;
       }
       // No `for await`: Safari's streams are not iterable.
@@ -147,9 +165,9 @@ export class Host {
     this.#core.head(id, status, after * 1000, isV2, isIdempotent);
   }
 
-  #finish(what, id, number, text) {
+  #finish(what, id, number, text, told) {
     this.#inFlight.delete(id);
-    call(this.#core, what, id, number, text);
+    call(this.#core, what, id, number, text, told);
   }
 
   // The timer
@@ -187,8 +205,8 @@ export class Host {
 
   // Events: the shapes of types.d.ts
 
-  problem(code, retryable, status, serverMessage, missingScope, limitBytes, actualBytes, expiredAtMs) {
-    return { code, retryable, status, serverMessage, missingScope, limitBytes, actualBytes, expiredAtMs };
+  problem(code, retryable, status, serverMessage, subject, missingScope, limitBytes, actualBytes, expiredAtMs) {
+    return { code, retryable, status, serverMessage, subject, missingScope, limitBytes, actualBytes, expiredAtMs };
   }
 
   tellTokenNeeded(principal) {
@@ -199,8 +217,18 @@ export class Host {
     this.#tell({ type: "send-changed", send, state, waitingFor, attempt, error });
   }
 
-  tellStream(subscription, status, attempt, retryInMs, endReason, error) {
-    this.#tell({ type: "stream-changed", subscription, status, attempt, retryInMs, endReason, error });
+  tellStream(isFeed, id, status, attempt, retryInMs, endReason, error) {
+    const who = isFeed ? { type: "feed-changed", feed: id } : { type: "stream-changed", subscription: id };
+    this.#tell({ ...who, status, attempt, retryInMs, endReason, error });
+  }
+
+  tellRows(...told) {
+    this.#guard(() => this.#sink.rows(...told));
+  }
+
+  tellCall(call, text, token, unknown, error) {
+    const answer = { type: "call-answered", call, text, token: token || undefined };
+    this.#tell(error ? { type: "call-failed", call, unknown, error } : answer);
   }
 
   tellUnreadable(subscription, id, reason) {
@@ -311,6 +339,32 @@ export class Engine {
     call(this.#core, SET_READING, subscription, +wanted);
   }
 
+  /**
+   * Follows a feed of runs. `name` is a run id, a comma list of tags (none: every run) or a batch id, by `kind`: 0, 1, 2. `query` holds
+   * further parameters, already encoded, or nothing. `endless`: it goes on after its run has finished.
+   */
+  follow(principal, kind, name, query, endless) {
+    return call(this.#core, FOLLOW, principal, kind | (endless << 2), name, query);
+  }
+
+  /** Stops following. Nothing more is told of it. */
+  unfollow(feed) {
+    call(this.#core, UNSUBSCRIBE, feed);
+  }
+
+  /**
+   * One request with an answer. `what`: 0 trigger a task, 1 complete a wait token, 2 retrieve a run, 3 cancel a run, 4 where a stored
+   * packet lies. `body` is JSON text, or empty for what only reads.
+   */
+  call(principal, what, name, body) {
+    return call(this.#core, CALL, principal, what, name, body);
+  }
+
+  /** Nothing more is told of that call. */
+  cancelCall(id) {
+    call(this.#core, UNSUBSCRIBE, id);
+  }
+
   /** The device woke up or the page is seen again: try now what waits. */
   wake() {
     call(this.#core, WAKE);
@@ -319,5 +373,10 @@ export class Engine {
   /** The network came or went. */
   setOnline(online) {
     call(this.#core, SET_ONLINE, 0, +online);
+  }
+
+  /** The page is seen, or nobody sees it: feeds pause then. */
+  setVisible(visible) {
+    call(this.#core, SET_VISIBLE, 0, +visible);
   }
 }

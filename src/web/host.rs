@@ -11,7 +11,16 @@ extern "C" {
     pub type Host;
 
     #[wasm_bindgen(method)]
-    pub(super) fn send(this: &Host, id: u32, url: &str, token: &str, branch: Option<&str>, body: &str, key: &str);
+    pub(super) fn send(
+        this: &Host,
+        id: u32,
+        url: &str,
+        token: &str,
+        branch: Option<&str>,
+        body: &str,
+        key: &str,
+        is_call: bool,
+    );
 
     #[wasm_bindgen(method)]
     pub(super) fn read(
@@ -25,7 +34,7 @@ extern "C" {
     );
 
     #[wasm_bindgen(method)]
-    pub(super) fn get(this: &Host, id: u32, url: &str, token: &str, branch: Option<&str>);
+    pub(super) fn get(this: &Host, id: u32, url: &str, token: &str, branch: Option<&str>, is_feed: bool);
 
     #[wasm_bindgen(method)]
     pub(super) fn abort(this: &Host, id: u32);
@@ -43,6 +52,7 @@ extern "C" {
         retryable: bool,
         status: Option<u16>,
         server_message: Option<&str>,
+        subject: Option<&str>,
         missing_scope: Option<&str>,
         limit_bytes: Option<u32>,
         actual_bytes: Option<u32>,
@@ -65,6 +75,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = tellStream)]
     pub(super) fn tell_stream(
         this: &Host,
+        is_feed: bool,
         subscription: u32,
         status: &str,
         attempt: u32,
@@ -75,6 +86,12 @@ extern "C" {
 
     #[wasm_bindgen(method, js_name = tellUnreadable)]
     pub(super) fn tell_unreadable(this: &Host, subscription: u32, id: &str, reason: &str);
+
+    #[wasm_bindgen(method, js_name = tellRows)]
+    pub(super) fn tell_rows(this: &Host, feed: u32, text: &str, schema: Option<&str>, fresh: bool, complete: bool);
+
+    #[wasm_bindgen(method, js_name = tellCall)]
+    pub(super) fn tell_call(this: &Host, call: u32, text: &str, token: &str, unknown: bool, error: JsValue);
 
     #[wasm_bindgen(method, js_name = tellParts)]
     pub(super) fn tell_parts(this: &Host, subscription: u32, text: &str, last_event_id: &str, form: u32);

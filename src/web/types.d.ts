@@ -7,6 +7,12 @@ export interface Sink {
    * object with one part as its `data`, or `null` without that. What is not JSON after all is a record that cannot be read.
    */
   parts(subscription: number, text: string, lastEventId: string, form: number): void;
+  /**
+   * Messages of a feed of runs, as the server wrote them: `text` is valid JSON, an array. `schema` is the server's description of the
+   * columns, with the first messages of a log. `fresh`: a new snapshot begins with these, and what is not named until the next
+   * `complete` is gone. `complete`: they end with up-to-date. Now, and only now, the rows may be shown.
+   */
+  rows(feed: number, text: string, schema: string | undefined, fresh: boolean, complete: boolean): void;
   /** The core panicked. The instance is dead; nothing more comes from it. */
   crashed(place: string): void;
 }
@@ -30,7 +36,18 @@ export type EngineEvent =
       endReason?: EndReason;
       error?: Problem;
     }
-  | { type: "record-unreadable"; subscription: number; id: string; reason: string };
+  | {
+      type: "feed-changed";
+      feed: number;
+      status: "connecting" | "live" | "reconnecting" | "paused" | "ended" | "failed";
+      attempt: number;
+      retryInMs?: number;
+      endReason?: EndReason;
+      error?: Problem;
+    }
+  | { type: "record-unreadable"; subscription: number; id: string; reason: string }
+  | { type: "call-answered"; call: number; text: string; token?: string }
+  | { type: "call-failed"; call: number; unknown: boolean; error: Problem };
 
 export type EndReason = "run-finished" | "stopped" | "not-found" | "forbidden" | "unauthorized" | "gone" | "refused";
 
@@ -41,6 +58,8 @@ export interface Problem {
   status?: number;
   /** The server's own words. */
   serverMessage?: string;
+  /** What it is about, where that is not a run; or the header that an answer lacks. */
+  subject?: string;
   missingScope?: string;
   limitBytes?: number;
   actualBytes?: number;

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 
 use tidegate::proto::client::Client;
 use tidegate::proto::error::ErrorCode;
-use tidegate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion};
+use tidegate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion, Told};
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::output::{Event, Output};
 use tidegate::proto::records::Form;
 use tidegate::proto::send::SendState;
-use tidegate::proto::subscription::{Parts, StreamStatus};
+use tidegate::proto::status::StreamStatus;
+use tidegate::proto::subscription::Parts;
 use tidegate::proto::time::{Instant, Now, UnixTime};
 
 pub(crate) const RUN: &str = "run_1";
@@ -148,7 +149,7 @@ impl World {
     /// Answers a request as a whole, as the server answers a send.
     pub(crate) fn answer(&mut self, request: RequestId, head: ResponseHead, body: &str) {
         self.input(Input::News(request, News::Head(head)));
-        self.input(Input::News(request, News::Body(body)));
+        self.input(Input::News(request, News::Body(body, Told::default())));
     }
 
     pub(crate) fn fail(&mut self, request: RequestId) {
@@ -234,7 +235,7 @@ impl World {
     /// The status a reader has been told to have, in order.
     pub(crate) fn statuses(&self, id: ChannelId) -> Vec<String> {
         let of_it = |event: &Event| {
-            let Event::Stream(reader, status) = event else { return None };
+            let (Event::Stream(reader, status) | Event::Feed(reader, status)) = event else { return None };
             (*reader == id).then(|| status_name(status))
         };
         self.events.iter().filter_map(of_it).collect()
@@ -300,22 +301,26 @@ pub(crate) fn status_name(status: &StreamStatus) -> String {
 
 pub(crate) fn body_of(request: &OutgoingRequest) -> String {
     match &request.kind {
-        RequestKind::Send { body, .. } => body.to_string(),
-        RequestKind::Stream { .. } | RequestKind::Run => panic!("{} is a read", request.url),
+        RequestKind::Send { body, .. } | RequestKind::Call { body, .. } => body.to_string(),
+        RequestKind::Stream { .. } | RequestKind::Run | RequestKind::Feed => panic!("{} is a read", request.url),
     }
 }
 
 pub(crate) fn key_of(request: &OutgoingRequest) -> String {
     match &request.kind {
-        RequestKind::Send { idempotency_key, .. } => idempotency_key.to_string(),
-        RequestKind::Stream { .. } | RequestKind::Run => panic!("{} is a read", request.url),
+        RequestKind::Send { idempotency_key, .. } | RequestKind::Call { idempotency_key, .. } => {
+            idempotency_key.to_string()
+        }
+        RequestKind::Stream { .. } | RequestKind::Run | RequestKind::Feed => panic!("{} is a read", request.url),
     }
 }
 
 pub(crate) fn cursor_of(request: &OutgoingRequest) -> Option<String> {
     match &request.kind {
         RequestKind::Stream { last_event_id, .. } => last_event_id.clone(),
-        RequestKind::Send { .. } | RequestKind::Run => panic!("{} reads no stream", request.url),
+        RequestKind::Send { .. } | RequestKind::Run | RequestKind::Feed | RequestKind::Call { .. } => {
+            panic!("{} reads no stream", request.url)
+        }
     }
 }
 

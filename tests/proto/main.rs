@@ -3,7 +3,9 @@
 
 mod auth;
 mod backoff;
+mod call;
 mod doubt;
+mod feed_transitions;
 mod harness;
 mod http;
 mod json;
@@ -11,7 +13,9 @@ mod records;
 mod replay;
 mod run_end;
 mod send;
+mod shape;
 mod sim_all;
+mod sim_feed;
 mod sim_send;
 mod sim_stream;
 mod sse;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tidegate::proto::http::RequestKind;
+use tidegate::proto::http::{FeedKind, RequestKind, Told};
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
 
 use super::harness::{World, batch, cursor_of, status};
+use super::shape::{UP_TO_DATE, follow, row};
 
 pub(crate) fn ping(tail: u64) -> String {
     format!("event: ping\ndata: {{\"timestamp\":1,\"tail\":{{\"seq_num\":{tail},\"timestamp\":1}}}}\n\n")
@@ -337,5 +338,92 @@ fn many_runs_are_asked_about_within_the_limit() {
             let most = asked.iter().map(in_a_minute).max().unwrap_or(0);
             assert!(most <= 46, "a part every {part_every_ms} ms: {most} questions in a minute");
         }
+    }
+}
+
+/// Answers the request of a feed, and gives its next.
+fn feed_answer(world: &mut World, body: &str, offset: &'static str) {
+    let at = world.requests.iter().position(|request| request.kind == RequestKind::Feed).expect("the feed asks");
+    let request = world.requests.remove(at).expect("it is there");
+    world.input(Input::News(request.id, News::Head(status(200))));
+    let told = Told { handle: "h", offset, schema: "{}", ..Told::default() };
+    world.input(Input::News(request.id, News::Body(body, told)));
+}
+
+#[test]
+fn a_feed_of_the_run_tells_its_readers_unasked() {
+    let (mut world, principal, reader, window) = open();
+    follow(&mut world, principal, FeedKind::Run, "run_1");
+    feed_answer(&mut world, &row(Some(false), "a"), "1_1");
+    world.chunk(window, &(batch(&[(0, "0")]) + &ping(1)));
+    for _ in 0..4 {
+        world.advance(20_000);
+        world.chunk(window, &ping(1));
+        feed_answer(&mut world, UP_TO_DATE, "1_1");
+    }
+    assert!(world.run_requests.is_empty(), "the feed would tell");
+    feed_answer(&mut world, &row(Some(true), "b"), "2_2");
+    assert_eq!(world.aborted, [window]);
+    world.advance(250);
+    let at = world.requests.iter().position(|request| request.kind != RequestKind::Feed).expect("one more window");
+    let last = world.requests.remove(at).expect("it is there");
+    world.open(last.id);
+    world.chunk(last.id, &ping(1));
+    assert_eq!(world.statuses(reader), ["connecting", "live", "ended"]);
+}
+
+#[test]
+fn a_reader_that_comes_behind_the_end_hears_of_it_from_a_feed_that_has_ended() {
+    let (mut world, principal) = World::with_token(1);
+    let feed = follow(&mut world, principal, FeedKind::Run, "run_1");
+    feed_answer(&mut world, &row(Some(true), "a"), "1_1");
+    world.advance(20_000);
+    feed_answer(&mut world, UP_TO_DATE, "1_1");
+    assert_eq!(world.statuses(feed).pop().as_deref(), Some("ended"));
+    let reader = world.subscribe(principal, "draft", None);
+    let window = world.next_request();
+    world.open(window.id);
+    world.chunk(window.id, &ping(0));
+    world.advance(250);
+    let last = world.next_request();
+    world.open(last.id);
+    world.chunk(last.id, &ping(0));
+    assert_eq!(world.statuses(reader).pop().as_deref(), Some("ended"));
+    assert!(world.run_requests.is_empty());
+}
+
+#[test]
+fn other_feeds_tell_nothing_of_a_run() {
+    type Make = fn(&mut World, PrincipalId);
+    let makes: [(&str, Make); 5] = [
+        ("of a tag of that name", |world, principal| {
+            follow(world, principal, FeedKind::Tags, "run_1");
+            feed_answer(world, &row(Some(true), "a"), "1_1");
+        }),
+        ("of another run", |world, principal| {
+            follow(world, principal, FeedKind::Run, "run_2");
+            feed_answer(world, &row(Some(true), "a"), "1_1");
+        }),
+        ("of somebody else", |world, _| {
+            let other = world.open_principal(false);
+            world.command(Command::SetToken(other, &super::harness::secret_key()));
+            follow(world, other, FeedKind::Run, "run_1");
+            feed_answer(world, &row(Some(true), "a"), "1_1");
+        }),
+        ("without a snapshot", |world, principal| {
+            follow(world, principal, FeedKind::Run, "run_1");
+        }),
+        ("that was refused", |world, principal| {
+            follow(world, principal, FeedKind::Run, "run_1");
+            feed_answer(world, &row(Some(false), "a"), "1_1");
+            let poll = world.next_request();
+            world.answer(poll.id, status(404), "{}");
+        }),
+    ];
+    for (name, make) in makes {
+        let (mut world, principal, _, window) = open();
+        make(&mut world, principal);
+        world.chunk(window, &ping(0));
+        assert_eq!((world.run_requests.len(), world.aborted.len()), (1, 0), "a feed {name}");
     }
 }

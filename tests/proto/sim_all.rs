@@ -276,7 +276,13 @@ impl Simulation {
     fn give_tokens(&mut self) {
         let asked = self.world.events.iter().filter_map(|event| match event {
             Event::TokenNeeded(principal) => Some(*principal),
-            Event::Send(_) | Event::Stream(..) | Event::Parts { .. } | Event::Unreadable { .. } => None,
+            Event::Send(_)
+            | Event::Stream(..)
+            | Event::Parts(..)
+            | Event::Unreadable { .. }
+            | Event::Feed(..)
+            | Event::Rows(..)
+            | Event::Call(..) => None,
         });
         let asked: Vec<_> = asked.skip(self.tokens_given).collect();
         self.tokens_given += asked.len();

@@ -6,7 +6,7 @@ use tidegate::proto::id::{ChannelId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
-use tidegate::proto::subscription::StreamStatus;
+use tidegate::proto::status::StreamStatus;
 
 use super::harness::{EPOCH_MS, World, batch, cursor_of, run_token, seeds, status};
 

@@ -1,7 +1,7 @@
 //! Tokens: what counts as one, what it claims, and what its scopes allow.
 
 use tidegate::proto::time::UnixTime;
-use tidegate::proto::token::{AccessToken, Claims, NotAToken, Scope};
+use tidegate::proto::token::{AccessToken, Claims, NotAToken, Right, Scope};
 
 use super::harness::base64url;
 
@@ -97,7 +97,11 @@ fn a_scope_that_is_missing_is_named_before_the_network_is_bothered() {
         let token = parse(&jwt(&serde_json::json!({ "pub": true, "scopes": scopes }).to_string()));
         let send = (!sends).then(|| "write:inputStreams:run_1".to_owned());
         let read = (!reads).then(|| "read:runs:run_1".to_owned());
-        assert_eq!((token.missing_for_send(RUN), token.missing_for_read(RUN)), (send, read), "{scopes:?}");
+        assert_eq!(
+            (token.missing(&Right::SEND, RUN), token.missing(&Right::READ_RUN, RUN)),
+            (send, read),
+            "{scopes:?}"
+        );
     }
 }
 
@@ -106,7 +110,7 @@ fn a_secret_key_or_an_unknown_text_is_not_known_to_lack_anything() {
     for text in ["tr_dev_1234", "tr_prod_x", "not.a.jwt", "whatever"] {
         let token = parse(text);
         assert_eq!(token.claims(), None);
-        assert_eq!((token.missing_for_send(RUN), token.missing_for_read(RUN)), (None, None), "{text}");
+        assert_eq!((token.missing(&Right::SEND, RUN), token.missing(&Right::READ_RUN, RUN)), (None, None), "{text}");
     }
 }
 

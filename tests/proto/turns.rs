@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tidegate::proto::http::RequestKind;
+use tidegate::proto::http::{CallKind, FeedKind, OutgoingRequest, RequestKind, Told};
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
-use tidegate::proto::input::{Command, Input};
+use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::random::Random;
 
 use super::harness::{World, batch, blind_token, cursor_of, secret_key, seeds};
 use super::run_end::ping;
+use super::shape::{UP_TO_DATE, follow};
 
 const LIMIT: usize = 4;
 
@@ -252,4 +253,63 @@ fn one_too_many_costs_one_connect_a_turn() {
         crowd.world.advance(2_000);
     }
     assert_eq!(served, ["s0 s1 s2 s3", "s4", "s0", "s1", "s2", "s3"]);
+}
+
+/// A feed of a run that has a snapshot already, or its poll.
+fn serve_feed(crowd: &mut Crowd, request: &OutgoingRequest) {
+    let told = Told { handle: "h", offset: "1_1", schema: "{}", ..Told::default() };
+    crowd.world.input(Input::News(request.id, News::Head(super::harness::status(200))));
+    crowd.world.input(Input::News(request.id, News::Body(UP_TO_DATE, told)));
+}
+
+#[test]
+fn feeds_and_readers_come_round_together() {
+    let mut crowd = Crowd::new(3);
+    let names = ["a", "b", "c", "d", "e"];
+    let principal = crowd.principal;
+    for name in names {
+        follow(&mut crowd.world, principal, FeedKind::Run, name);
+    }
+    // What is under way, by the id of its request.
+    let mut open = BTreeMap::new();
+    let (mut polled, mut connected) = (BTreeMap::new(), BTreeMap::new());
+    for _ in 0..200 {
+        let aborted = core::mem::take(&mut crowd.world.aborted);
+        open.retain(|id, _| !aborted.contains(id));
+        while let Some(request) = crowd.world.requests.pop_front() {
+            let name =
+                request.url.split('?').next().and_then(|url| url.rsplit('/').next()).unwrap_or_default().to_owned();
+            if request.kind != RequestKind::Feed {
+                crowd.world.open(request.id);
+                *connected.entry(name).or_insert(0) += 1;
+            } else if request.url.contains("live=true") {
+                *polled.entry(name).or_insert(0) += 1;
+            } else {
+                assert!(open.len() < LIMIT, "a snapshot takes its turn as well");
+                serve_feed(&mut crowd, &request);
+                continue;
+            }
+            open.insert(request.id, request.url);
+            assert!(open.len() <= LIMIT, "{} are open", open.len());
+        }
+        crowd.world.advance(500);
+    }
+    assert_eq!((polled.len(), connected.len()), (5, 3), "{polled:?} {connected:?}");
+    let turns: Vec<usize> = polled.into_values().chain(connected.into_values()).collect();
+    let (least, most) = (turns.iter().min(), turns.iter().max());
+    assert!(least >= Some(&20) && most <= least.map(|least| least + 4).as_ref(), "{turns:?}");
+}
+
+#[test]
+fn calls_wait_for_no_turn() {
+    let mut crowd = Crowd::new(0);
+    let principal = crowd.principal;
+    for name in ["a", "b", "c", "d", "e"] {
+        follow(&mut crowd.world, principal, FeedKind::Run, name);
+    }
+    assert_eq!(crowd.world.requests.len(), LIMIT);
+    let call = crowd.world.client.next_subscription();
+    let (kind, name, body) = (CallKind::Trigger, "task", "{}");
+    crowd.world.command(Command::Call { call, principal, kind, name, body });
+    assert_eq!(crowd.world.requests.len(), LIMIT + 1);
 }

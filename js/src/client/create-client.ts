@@ -1,9 +1,15 @@
+import type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./calls.js";
 import { encode } from "./encode.js";
 import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { pagePump } from "./event-pump.js";
+import { followLater, loadCalls } from "./later.js";
 import { type ConnectionOptions, checkName, checkToken, type OutboxOptions, toEndpoint } from "./options.js";
 import { PartStream } from "./part-stream.js";
+import type { RunsRequest } from "./runs/follow-runs.js";
+import { RunFeed } from "./runs/run-feed.js";
+import type { RunsTarget, SkipColumn } from "./runs/target.js";
+import type { AnyTask, TaskIdentifier, TaskPayload } from "./runs/task-types.js";
 import type { StandardSchema } from "./schema.js";
 import { SendLine } from "./send-line.js";
 import { type StreamStart, startOf } from "./stream-start.js";
@@ -47,6 +53,28 @@ export interface StreamOptions extends StreamStart {
   onUnreadable?: ((record: UnreadableRecord) => void) | undefined;
 }
 
+/** Options of every feed of runs. */
+export interface FeedOptions extends Pick<RunsRequest, "storedPackets"> {
+  /** What is not needed and need not be sent. Without `completedAt` nobody learns that a run has finished. */
+  skipColumns?: readonly SkipColumn[] | undefined;
+  /** Stops following when aborted, as `close()` does. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link Client.run}. */
+export interface RunOptions extends FeedOptions {
+  /** Whether the feed ends when the run has finished. Default: true. */
+  stopOnCompletion?: boolean | undefined;
+}
+
+/** Options of {@link Client.runs}. */
+export interface RunsOptions extends FeedOptions {
+  /** A run has to have all of them. Without any: every run of the environment. */
+  tags: string | readonly string[];
+  /** How old runs can be at most, such as `30m`, `1h` or `1d`. Default, and most: 24 hours. */
+  createdAt?: string | undefined;
+}
+
 /** Sends to and reads from running tasks, without a framework. Made by {@link createClient}. */
 export interface Client {
   /**
@@ -63,6 +91,35 @@ export interface Client {
    * without gaps or repeats. Throws a {@link TidegateError} when an argument is wrong.
    */
   stream<T = unknown>(runId: string, key?: string, options?: StreamOptions): PartStream<T>;
+  /**
+   * Follows a run, from how it stands now on. The loop ends when the run has finished and nothing more comes of it, which takes up to
+   * half a minute, since the last metadata can come behind the end. `await client.run(id).finished()` does not wait for that.
+   *
+   * @typeParam TTask The task, `typeof myTask`.
+   */
+  run<TTask extends AnyTask = AnyTask>(runId: string, options?: RunOptions): RunFeed<TTask>;
+  /** Follows the runs that have these tags, and those that will have. Such a feed does not end by itself. */
+  runs<TTask extends AnyTask = AnyTask>(options: RunsOptions): RunFeed<TTask>;
+  /** Follows the runs of a batch. Such a feed does not end by itself. */
+  batch<TTask extends AnyTask = AnyTask>(batchId: string, options?: FeedOptions): RunFeed<TTask>;
+  /**
+   * Triggers a task, once, however often the request has to be repeated. Needs a token with the scope `trigger:tasks:<task id>`; the
+   * handle has one that reads the run. Rejects with a {@link TidegateError}.
+   */
+  trigger<TTask extends AnyTask = AnyTask>(
+    taskId: TaskIdentifier<TTask>,
+    payload: TaskPayload<TTask>,
+    options?: TriggerOptions & CallOptions,
+  ): Promise<RunHandle<TTask>>;
+  /**
+   * Completes a wait token with plain JSON. Where it has been completed before, or has timed out, the first result stays, and the
+   * server does not say so. Rejects with a {@link TidegateError}.
+   */
+  completeWaitToken(tokenId: string, data?: unknown, options?: CallOptions): Promise<{ success: boolean }>;
+  /** Asks once how a run stands. Rejects with a {@link TidegateError}. */
+  retrieveRun<TTask extends AnyTask = AnyTask>(runId: string, options?: CallOptions): Promise<RetrievedRun<TTask>>;
+  /** Cancels a run, where the server lets this page do it. Rejects with a {@link TidegateError}. */
+  cancelRun(runId: string, options?: CallOptions): Promise<{ id: string }>;
   /** Uses another token from now on; what waits for one goes on. */
   setAccessToken(accessToken: AccessToken): void;
   /** Ends all streams and cancels queued sends, those in an outbox too. A send that is on its way is left to finish. */
@@ -84,6 +141,27 @@ export function createClient(options: ConnectionOptions = {}): Client {
   let closed = false;
   const checkOpen = () => {
     if (closed) throw invalidOptions("This client has been closed. Make a new one with createClient().");
+  };
+
+  const follow = <TTask extends AnyTask>(target: RunsTarget, { signal, storedPackets }: FeedOptions) => {
+    checkOpen();
+    const close = () => feed.close();
+    const feed = new RunFeed<TTask>((listener) => {
+      const stop = followLater(pump, { principal, target, listener, storedPackets });
+      return () => {
+        stop();
+        closers.delete(close);
+        signal?.removeEventListener("abort", close);
+      };
+    }, storedPackets !== "on-demand");
+    closers.add(close);
+    signal?.addEventListener("abort", close);
+    if (signal?.aborted) close();
+    return feed;
+  };
+  const calls = () => {
+    checkOpen();
+    return loadCalls();
   };
 
   return {
@@ -143,6 +221,19 @@ export function createClient(options: ConnectionOptions = {}): Client {
       if (signal?.aborted) close();
       return stream;
     },
+    run: (runId, options = {}) => {
+      checkName("run id", runId, "Pass the id of the run, such as run_1234.");
+      return follow({ ...options, runId }, options);
+    },
+    runs: (options = { tags: undefined as never }) => follow({ ...options }, options),
+    batch: (batchId, options = {}) => {
+      checkName("batch id", batchId, "Pass the id of the batch, such as batch_1234.");
+      return follow({ ...options, batchId }, options);
+    },
+    trigger: async (...given) => (await calls()).triggerTask(pump, principal, ...given),
+    completeWaitToken: async (...given) => (await calls()).completeWaitToken(pump, principal, ...given),
+    retrieveRun: async (...given) => (await calls()).retrieveRun(pump, principal, ...given),
+    cancelRun: async (...given) => (await calls()).cancelRun(pump, principal, ...given),
     setAccessToken(given) {
       checkOpen();
       checkToken(given);

@@ -1,4 +1,4 @@
-import type { SendChange, SendState, StreamChange } from "../wasm/interface.js";
+import type { CallKind, FeedKind, SendChange, SendState, StreamChange } from "../wasm/interface.js";
 import type { TidegateError } from "./errors.js";
 import type { Endpoint } from "./options.js";
 
@@ -63,6 +63,44 @@ export interface StreamRequest {
   readonly listener: StreamListener;
 }
 
+/** Which runs a feed is of, as the core wants it. */
+export interface FeedAddress {
+  readonly kind: FeedKind;
+  readonly name: string;
+  readonly query: string;
+  /** Goes on after its run has finished. */
+  readonly endless: boolean;
+}
+
+/** Hears of a feed of runs. */
+export interface FeedListener {
+  changed(update: StreamUpdate): void;
+  /** Messages of its log, as the core hands them over: see `Sink.rows`. */
+  rows(text: string, schema: string | undefined, fresh: boolean, complete: boolean): void;
+}
+
+/** What to follow, and who hears of it. */
+export interface FeedRequest {
+  readonly principal: Principal;
+  readonly address: FeedAddress;
+  readonly listener: FeedListener;
+}
+
+/** What to ask. `body` is JSON text, or empty for what only reads. */
+export interface CallRequest {
+  readonly principal: Principal;
+  readonly what: CallKind;
+  readonly name: string;
+  readonly body: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was answered; `token` is the one that came with it. */
+export interface CallAnswer {
+  readonly text: string;
+  readonly token?: string | undefined;
+}
+
 /** A send as the pump keeps it; the engine's id changes with the engine. */
 export interface SendEntry extends SendRequest {
   id?: number | undefined;
@@ -75,6 +113,18 @@ export interface StreamEntry extends StreamRequest {
   cursor: string | undefined;
   ended: boolean;
   held?: boolean | undefined;
+}
+
+/** A feed as the pump keeps it. After a restart of the engine it begins with a fresh snapshot. */
+export interface FeedEntry extends FeedRequest {
+  id?: number | undefined;
+  ended: boolean;
+}
+
+/** A call as the pump keeps it, until it is settled. */
+export interface CallEntry extends CallRequest {
+  id?: number | undefined;
+  settle(error?: TidegateError, answer?: CallAnswer): void;
 }
 
 /** What its owner can do with a send. */

@@ -63,9 +63,9 @@ export function invalidOptions(message: string): TidegateError {
   return new TidegateError(message, { code: "invalid-options", retryable: false, outcome: "rejected" });
 }
 
-/** A send that was taken back. */
-export function cancelled(): TidegateError {
-  return new TidegateError("The send was cancelled.", { code: "aborted", retryable: true, outcome: "cancelled" });
+/** What was taken back before it had any effect. */
+export function cancelled(what = "send"): TidegateError {
+  return new TidegateError(`The ${what} was cancelled.`, { code: "aborted", retryable: true, outcome: "cancelled" });
 }
 
 /** The words of whatever was thrown. */

@@ -1,8 +1,13 @@
 import { warnInDevelopment } from "../wasm/development.js";
-import type { Engine, EngineEvent, Problem, SendState, Sink } from "../wasm/interface.js";
+import type { Engine, EngineEvent, Problem, SendState, Sink, StreamChange } from "../wasm/interface.js";
 import { type Core, loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
 import type {
+  CallAnswer,
+  CallEntry,
+  CallRequest,
+  FeedEntry,
+  FeedRequest,
   Principal,
   SendEntry,
   SendHandle,
@@ -12,7 +17,7 @@ import type {
   StreamEntry,
   StreamRequest,
 } from "./entries.js";
-import { messageOf, type SendOutcome, TidegateError } from "./errors.js";
+import { cancelled, messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
@@ -47,10 +52,13 @@ export class EventPump {
 
   /** Not settled, in the order in which they have to leave. */
   readonly #pending = new Set<SendEntry>();
-  readonly #streams = new Set<StreamEntry>();
+  readonly #readers = new Set<StreamEntry | FeedEntry>();
+  readonly #calls = new Set<CallEntry>();
   readonly #principalById = new Map<number, Principal>();
   readonly #sendById = new Map<number, SendEntry>();
   readonly #streamById = new Map<number, StreamEntry>();
+  readonly #feedById = new Map<number, FeedEntry>();
+  readonly #callById = new Map<number, CallEntry>();
 
   constructor(load: () => Promise<Core> = loadCore) {
     this.#load = load;
@@ -110,25 +118,68 @@ export class EventPump {
   /** Reads a stream until the returned function is called; no event follows that call. */
   subscribe(request: StreamRequest): StopReading {
     const entry: StreamEntry = { ...request, cursor: request.lastEventId, ended: false };
-    entry.principal.holds += 1;
-    this.#streams.add(entry);
-    if (this.#engine) this.#open(entry);
-    else this.#start();
-    const stop = () => {
-      if (!this.#streams.delete(entry)) return;
-      const { id } = entry;
-      if (id !== undefined) {
-        this.#streamById.delete(id);
-        this.#call((engine) => engine.unsubscribe(id));
-      }
-      this.release(entry.principal);
-    };
     const setReading = (wanted: boolean) => {
       entry.held = !wanted;
       const { id } = entry;
       if (id !== undefined) this.#call((engine) => engine.setReading(id, wanted));
     };
-    return Object.assign(stop, { setReading });
+    return Object.assign(this.#read(entry), { setReading });
+  }
+
+  /** Follows a feed of runs until the returned function is called; no event follows that call. */
+  follow(request: FeedRequest): () => void {
+    return this.#read({ ...request, ended: false });
+  }
+
+  #read(entry: StreamEntry | FeedEntry): () => void {
+    entry.principal.holds += 1;
+    this.#readers.add(entry);
+    if (this.#engine) this.#open(entry);
+    else this.#start();
+    return () => {
+      if (!this.#readers.delete(entry)) return;
+      const { id } = entry;
+      if (id !== undefined) {
+        const isFeed = "address" in entry;
+        (isFeed ? this.#feedById : this.#streamById).delete(id);
+        this.#call((engine) => (isFeed ? engine.unfollow(id) : engine.unsubscribe(id)));
+      }
+      this.release(entry.principal);
+    };
+  }
+
+  /** Asks once. Rejects with a {@link TidegateError}, whose `outcome` says whether it can have taken effect. */
+  call(request: CallRequest): Promise<CallAnswer> {
+    return new Promise((resolve, reject) => {
+      const { principal, signal, what } = request;
+      if (signal?.aborted) {
+        reject(cancelled("call"));
+        return;
+      }
+      const abort = () => {
+        const { id } = entry;
+        if (id !== undefined) this.#call((engine) => engine.cancelCall(id));
+        const isOut = id !== undefined && what !== 2 && what !== 4;
+        const error = isOut && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
+        entry.settle(error || cancelled("call"));
+      };
+      const entry: CallEntry = {
+        ...request,
+        settle: (error, answer) => {
+          if (!this.#calls.delete(entry)) return;
+          signal?.removeEventListener("abort", abort);
+          if (entry.id !== undefined) this.#callById.delete(entry.id);
+          if (answer) resolve(answer);
+          else reject(error);
+          this.release(principal);
+        },
+      };
+      signal?.addEventListener("abort", abort);
+      principal.holds += 1;
+      this.#calls.add(entry);
+      if (this.#engine) this.#ask(entry);
+      else this.#start();
+    });
   }
 
   #enqueue(entry: SendEntry): void {
@@ -152,12 +203,27 @@ export class EventPump {
     });
   }
 
-  #open(entry: StreamEntry): void {
-    const { principal, runId, key, cursor, timeoutInSeconds } = entry;
+  #open(entry: StreamEntry | FeedEntry): void {
     this.#call((engine) => {
-      entry.id = engine.subscribe(this.#idOf(engine, principal), runId, key, cursorOf(cursor), timeoutInSeconds);
+      const principal = this.#idOf(engine, entry.principal);
+      if ("address" in entry) {
+        const { kind, name, query, endless } = entry.address;
+        entry.id = engine.follow(principal, kind, name, query, endless);
+        this.#feedById.set(entry.id, entry);
+        return;
+      }
+      const { runId, key, cursor, timeoutInSeconds } = entry;
+      entry.id = engine.subscribe(principal, runId, key, cursorOf(cursor), timeoutInSeconds);
       this.#streamById.set(entry.id, entry);
       if (entry.held) engine.setReading(entry.id, false);
+    });
+  }
+
+  #ask(entry: CallEntry): void {
+    const { principal, what, name, body } = entry;
+    this.#call((engine) => {
+      entry.id = engine.call(this.#idOf(engine, principal), what, name, body);
+      this.#callById.set(entry.id, entry);
     });
   }
 
@@ -195,15 +261,20 @@ export class EventPump {
       core.watchPage({
         wake: () => this.#call((current) => current.wake()),
         setOnline: (online) => this.#call((current) => current.setOnline(online)),
+        setVisible: (visible) => this.#call((current) => current.setVisible(visible)),
       });
     }
     if (!core.isOnline()) this.#call((current) => current.setOnline(false));
+    if (!core.isVisible()) this.#call((current) => current.setVisible(false));
     // A listener may add, retry or close entries meanwhile; what it adds reaches the engine by itself.
-    for (const entry of [...this.#streams]) {
-      if (entry.id === undefined && !entry.ended && this.#streams.has(entry)) this.#open(entry);
+    for (const entry of [...this.#readers]) {
+      if (entry.id === undefined && !entry.ended && this.#readers.has(entry)) this.#open(entry);
     }
     for (const entry of [...this.#pending]) {
       if (entry.id === undefined && this.#pending.has(entry)) this.#submit(entry);
+    }
+    for (const entry of [...this.#calls]) {
+      if (entry.id === undefined && this.#calls.has(entry)) this.#ask(entry);
     }
   }
 
@@ -216,6 +287,7 @@ export class EventPump {
     return {
       event: (event) => deliver(() => this.#route(event)),
       parts: (...told) => deliver(() => this.#deliverParts(...told)),
+      rows: (feed, ...told) => deliver(() => this.#feedById.get(feed)?.listener.rows(...told)),
       crashed: (where) => {
         if (isCurrent()) this.#crash(where);
       },
@@ -249,11 +321,18 @@ export class EventPump {
         this.#changeSend(entry, { ...event, error: this.#toError(event.error, event.state) });
         return;
       }
-      case "stream-changed": {
-        const entry = this.#streamById.get(event.subscription);
-        if (!entry) return;
-        entry.ended = event.status === "ended";
-        entry.listener.changed({ ...event, error: this.#toError(event.error) });
+      case "stream-changed":
+        this.#changeReader(this.#streamById.get(event.subscription), event);
+        return;
+      case "feed-changed":
+        this.#changeReader(this.#feedById.get(event.feed), event);
+        return;
+      case "call-answered":
+        this.#callById.get(event.call)?.settle(undefined, event);
+        return;
+      case "call-failed": {
+        const error = this.#toError(event.error, event.unknown ? "unknown" : "rejected");
+        this.#callById.get(event.call)?.settle(error);
         return;
       }
       case "token-needed":
@@ -281,6 +360,12 @@ export class EventPump {
       return;
     }
     entry.listener.parts(parts, lastEventId, text.length);
+  }
+
+  #changeReader(entry: StreamEntry | FeedEntry | undefined, event: StreamChange): void {
+    if (!entry) return;
+    entry.ended = event.status === "ended";
+    entry.listener.changed({ ...event, error: this.#toError(event.error) });
   }
 
   #changeSend(entry: SendEntry, update: SendUpdate): void {
@@ -337,7 +422,11 @@ export class EventPump {
     this.#engine = undefined;
     this.#drain();
     this.#instance = undefined;
-    for (const byId of [this.#principalById, this.#sendById, this.#streamById]) {
+    for (const entry of [...this.#callById.values()]) {
+      // A task that was triggered under one key would be triggered again under another; all else can be asked twice.
+      if (entry.what === 0) entry.settle(unavailable(where, "unknown", this.#core?.crashed));
+    }
+    for (const byId of [this.#principalById, this.#sendById, this.#streamById, this.#feedById, this.#callById]) {
       for (const entry of byId.values()) entry.id = undefined;
       byId.clear();
     }
@@ -353,7 +442,7 @@ export class EventPump {
         });
       }
     }
-    for (const { ended, listener } of [...this.#streams]) {
+    for (const { ended, listener } of [...this.#readers]) {
       if (!ended) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
     }
     if (this.#crashes.length >= MAX_CRASHES)
@@ -365,7 +454,8 @@ export class EventPump {
     for (const entry of [...this.#pending]) {
       this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
-    for (const { ended, listener } of [...this.#streams]) {
+    for (const entry of [...this.#calls]) entry.settle(toError("rejected"));
+    for (const { ended, listener } of [...this.#readers]) {
       if (!ended) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
     }
   }

@@ -80,3 +80,9 @@ export function checkName(name: string, given: unknown, remedy: string): asserts
   if (given && typeof given === "string") return;
   throw invalidOptions(`The ${name} is ${given === "" ? "empty" : "missing or not a string"}. ${remedy}`);
 }
+
+/** An array of strings; throws `invalid-options` naming the option. */
+export function checkStrings(name: string, given: unknown): asserts given is readonly string[] {
+  if (Array.isArray(given) && given.every((item) => typeof item === "string")) return;
+  throw invalidOptions(`${name} must be an array of strings.`);
+}

@@ -19,6 +19,7 @@ export interface StandardSchema<Input = unknown> {
 
 /** With `issues` it failed. */
 export interface SchemaResult {
+  readonly value?: unknown;
   readonly issues?: readonly SchemaIssue[] | undefined;
 }
 
@@ -31,11 +32,39 @@ export interface SchemaIssue {
 /** Resolves with an `invalid-data` error that names every issue, or with nothing; never rejects. */
 export async function validate(schema: StandardSchema, data: unknown): Promise<TidegateError | undefined> {
   try {
-    const { issues } = await schema["~standard"].validate(data);
-    return issues && invalidData("do not fit the schema", issues.map(inWords).join("; "));
+    return misfit(await schema["~standard"].validate(data));
   } catch (cause) {
-    return invalidData("could not be validated", messageOf(cause), cause);
+    return notValidated(cause);
   }
+}
+
+/** What a schema makes of data. */
+export type OutputOf<S extends StandardSchema> = NonNullable<S["~standard"]["types"]>["output"];
+
+/** What was made of data, or what is wrong with them. */
+export interface Parsed {
+  readonly value?: unknown;
+  readonly error?: TidegateError | undefined;
+}
+
+/** Checks and reads, at once where the schema can; never throws or rejects. */
+export function parse(schema: StandardSchema, data: unknown): Parsed | Promise<Parsed> {
+  const read = (result: SchemaResult): Parsed => ({ value: result.value, error: misfit(result) });
+  const fail = (cause: unknown): Parsed => ({ error: notValidated(cause) });
+  try {
+    const result = schema["~standard"].validate(data);
+    return result instanceof Promise ? result.then(read, fail) : read(result);
+  } catch (cause) {
+    return fail(cause);
+  }
+}
+
+function misfit({ issues }: SchemaResult): TidegateError | undefined {
+  return issues && invalidData("do not fit the schema", issues.map(inWords).join("; "));
+}
+
+function notValidated(cause: unknown): TidegateError {
+  return invalidData("could not be validated", messageOf(cause), cause);
 }
 
 function inWords({ path = [], message }: SchemaIssue): string {

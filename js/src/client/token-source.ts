@@ -11,10 +11,19 @@ interface FunctionSource {
   latest: TokenFunction;
 }
 
+interface Renewed {
+  given?: string;
+  /** The one that was given, until it has been used. */
+  unused?: string | undefined;
+  refresh: TokenFunction;
+  ask: TokenFunction;
+}
+
 const memory = () =>
   onePerPage("token-sources", () => ({
     functions: new WeakMap<TokenFunction, FunctionSource>(),
     opaque: new Map<string, number>(),
+    renewed: new Map<string, Renewed>(),
     count: 0,
   }));
 
@@ -29,6 +38,24 @@ export function identityOf(token: AccessToken): string {
   const { opaque } = memory();
   if (!opaque.has(token)) opaque.set(token, opaque.size + 1);
   return `opaque:${opaque.get(token)}`;
+}
+
+/** A token and what brings the next one, as one function: the same for all that were given a token of the same identity. */
+export function renewing(token: string, refresh: TokenFunction): TokenFunction {
+  const { renewed } = memory();
+  const identity = identityOf(token);
+  const entry: Renewed = renewed.get(identity) ?? {
+    refresh,
+    ask: () => {
+      const { unused } = entry;
+      entry.unused = undefined;
+      return unused ?? sourceOf(entry.refresh).latest();
+    },
+  };
+  renewed.set(identity, entry);
+  entry.refresh = refresh;
+  if (entry.given !== token) entry.given = entry.unused = token;
+  return entry.ask;
 }
 
 /** The record of a token function, the same one for the same function. */

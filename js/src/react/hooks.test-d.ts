@@ -5,12 +5,41 @@ import {
   type ApprovalAnswer,
   type CancelRequest,
   type InputData,
+  type InputStreamSendInstance,
   type PartOf,
+  type RealtimeRun,
+  type RealtimeTriggerInstance,
+  type RealtimeTriggerInstanceWithStreams,
+  type StreamResults,
+  type TriggerInstance,
+  type UseApiClientOptions,
+  type UseRealtimeRunInstance,
+  type UseRealtimeRunOptions,
+  type UseRealtimeRunsInstance,
+  type UseRealtimeRunsWithTagOptions,
+  type UseRealtimeRunWithStreamsInstance,
+  type UseRealtimeSingleRunOptions,
+  type UseRealtimeStreamInstance,
   type UseRealtimeStreamOptions,
+  type UseRealtimeTaskTriggerOptions,
+  type UseTaskTriggerOptions,
+  useApiClient,
   useApproval,
   useCancel,
   useInputStreamSend,
+  useRealtimeBatch,
+  useRealtimeRun,
+  useRealtimeRunsWithTag,
+  useRealtimeRunWithStreams,
   useRealtimeStream,
+  useRealtimeTaskTrigger,
+  useRealtimeTaskTriggerWithStreams,
+  useRun,
+  useRunMetadata,
+  useRunStatus,
+  useTaskTrigger,
+  useWaitToken,
+  type WaitTokenInstance,
 } from "../react.js";
 import type * as task from "../testing/task-streams.js";
 
@@ -195,5 +224,259 @@ describe("useRealtimeStream", () => {
       label: string;
     }
     expectTypeOf<Options["onData"]>().toEqualTypeOf<((part: string) => void) | undefined>();
+  });
+});
+
+/** The shape an SDK gives to `task({ id, run })`. */
+interface SdkTask<TIdentifier extends string, TInput = void, TOutput = unknown> {
+  id: TIdentifier;
+  description?: string;
+  trigger: (
+    payload: TInput,
+    options?: { tags?: string | string[]; idempotencyKey?: string | string[] },
+    requestOptions?: object,
+  ) => Promise<{ id: string; publicAccessToken: string; taskIdentifier: TIdentifier }>;
+  batchTrigger: (items: { payload: TInput; options?: object }[], options?: object) => Promise<{ batchId: string }>;
+  triggerAndWait: (
+    payload: TInput,
+    options?: object,
+  ) => Promise<{ ok: true; id: string; output: TOutput } | { ok: false; id: string; error: unknown }> & {
+    unwrap(): Promise<TOutput>;
+  };
+}
+
+declare const hello: SdkTask<"hello", { name: string }, { greeting: string }>;
+declare const nightly: SdkTask<"nightly", void, number>;
+type Hello = typeof hello;
+
+/** What an application written for the official hooks takes a run for. */
+interface OfficialRun<TPayload, TOutput> {
+  id: string;
+  taskIdentifier: string;
+  payload: TPayload;
+  output?: TOutput;
+  createdAt: Date;
+  updatedAt: Date;
+  status:
+    | "PENDING_VERSION"
+    | "QUEUED"
+    | "DELAYED"
+    | "DEQUEUED"
+    | "EXECUTING"
+    | "WAITING"
+    | "COMPLETED"
+    | "CANCELED"
+    | "FAILED"
+    | "CRASHED"
+    | "SYSTEM_FAILURE"
+    | "EXPIRED"
+    | "TIMED_OUT";
+  durationMs: number;
+  costInCents: number;
+  baseCostInCents: number;
+  tags: string[];
+  idempotencyKey?: string;
+  expiredAt?: Date;
+  ttl?: string;
+  finishedAt?: Date;
+  startedAt?: Date;
+  delayedUntil?: Date;
+  queuedAt?: Date;
+  error?: { message: string; name?: string; stackTrace?: string };
+  isTest: boolean;
+  isQueued: boolean;
+  isExecuting: boolean;
+  isWaiting: boolean;
+  isCompleted: boolean;
+  isFailed: boolean;
+  isSuccess: boolean;
+  isCancelled: boolean;
+  realtimeStreams: string[];
+}
+type OfficialHello = OfficialRun<{ name: string }, { greeting: string }>;
+
+interface OfficialApiOptions {
+  accessToken?: string;
+  baseURL?: string;
+  previewBranch?: string;
+  requestOptions?: { retry?: { maxAttempts?: number } };
+  refreshAccessToken?: () => Promise<string>;
+  enabled?: boolean;
+}
+type OfficialColumns = (
+  | "startedAt"
+  | "delayUntil"
+  | "completedAt"
+  | "payload"
+  | "metadata"
+  | "output"
+  | "runTags"
+  | "error"
+)[];
+interface OfficialRunOptions extends OfficialApiOptions {
+  id?: string;
+  throttleInMs?: number;
+  onComplete?: (run: OfficialHello, err?: Error) => void;
+  stopOnCompletion?: boolean;
+  skipColumns?: OfficialColumns;
+}
+interface OfficialFollowed {
+  run: OfficialHello | undefined;
+  error: Error | undefined;
+  stop: () => void;
+}
+interface OfficialTrigger {
+  submit: (payload: { name: string }, options?: { tags?: string | string[]; ttl?: string | number }) => void;
+  isLoading: boolean;
+  handle?: { id: string; publicAccessToken: string; taskIdentifier: "hello" };
+}
+
+describe("hooks that follow runs", () => {
+  it("infer payload and output from the type of a task", () => {
+    const { run, isFinished } = useRealtimeRun<Hello>("run_1", {
+      onComplete: (run, error) => {
+        expectTypeOf(run.output).toEqualTypeOf<{ greeting: string } | undefined>();
+        expectTypeOf(error).toEqualTypeOf<Error | undefined>();
+      },
+    });
+    expectTypeOf(run?.payload).toEqualTypeOf<{ name: string } | undefined>();
+    expectTypeOf(run?.taskIdentifier).toEqualTypeOf<"hello" | undefined>();
+    expectTypeOf(isFinished).toBeBoolean();
+    expectTypeOf(useRealtimeRun<typeof nightly>("run_1").run?.output).toEqualTypeOf<number | undefined>();
+    expectTypeOf(useRealtimeRunsWithTag<Hello>(["a", "b"]).runs).toEqualTypeOf<RealtimeRun<Hello>[]>();
+    expectTypeOf(useRealtimeBatch<Hello>("batch_1").runs).toEqualTypeOf<RealtimeRun<Hello>[]>();
+    expectTypeOf(useRun<Hello>("run_1").run?.output).toEqualTypeOf<{ greeting: string } | undefined>();
+    const { streams } = useRealtimeRunWithStreams<Hello, { ai: string; log: { at: number } }>("run_1");
+    expectTypeOf(streams.ai).toEqualTypeOf<string[]>();
+    expectTypeOf(streams.log).toEqualTypeOf<{ at: number }[]>();
+    // @ts-expect-error no such column
+    useRealtimeRun("run_1", { skipColumns: ["anything"] });
+  });
+
+  it("take the arguments of @trigger.dev/react-hooks and give its fields", () => {
+    expectTypeOf(useRealtimeRun<Hello>).toExtend<(id?: string, options?: OfficialRunOptions) => OfficialFollowed>();
+    expectTypeOf(useRealtimeRunWithStreams<Hello, { ai: string }>).toExtend<
+      (id?: string, options?: OfficialRunOptions) => OfficialFollowed & { streams: { ai: string[] } }
+    >();
+    interface OfficialListed {
+      runs: OfficialHello[];
+      error: Error | undefined;
+      stop: () => void;
+    }
+    interface OfficialListOptions extends OfficialApiOptions {
+      id?: string;
+      createdAt?: string;
+      skipColumns?: OfficialColumns;
+    }
+    expectTypeOf(useRealtimeRunsWithTag<Hello>).toExtend<
+      (tag: string | string[], options?: OfficialListOptions) => OfficialListed
+    >();
+    expectTypeOf(useRealtimeBatch<Hello>).toExtend<(id: string, options?: OfficialApiOptions) => OfficialListed>();
+    interface OfficialPoll extends OfficialApiOptions {
+      refreshInterval?: number;
+      revalidateOnReconnect?: boolean;
+      revalidateOnFocus?: boolean;
+    }
+    type OfficialRetrieved = { error: Error | undefined; isLoading: boolean; isValidating: boolean; isError: boolean };
+    expectTypeOf(useRun<Hello>).toExtend<(id: string, options?: OfficialPoll) => OfficialRetrieved>();
+  });
+
+  it("are known by the names of their options and results", () => {
+    expectTypeOf(useRealtimeRun<Hello>).returns.toEqualTypeOf<UseRealtimeRunInstance<Hello>>();
+    expectTypeOf<UseRealtimeSingleRunOptions<Hello>>().toExtend<UseRealtimeRunOptions>();
+    expectTypeOf<UseRealtimeRunsWithTagOptions>().toExtend<UseRealtimeRunOptions>();
+    expectTypeOf<UseRealtimeRunsInstance<Hello>["runs"]>().toEqualTypeOf<RealtimeRun<Hello>[]>();
+    expectTypeOf<UseRealtimeRunWithStreamsInstance<Hello, { ai: string }>["streams"]>().toEqualTypeOf<
+      StreamResults<{ ai: string }>
+    >();
+    expectTypeOf<UseRealtimeStreamInstance<string>["parts"]>().toEqualTypeOf<string[]>();
+    expectTypeOf<InputStreamSendInstance<string>["isReady"]>().toBeBoolean();
+    expectTypeOf(useApiClient).toExtend<(options?: UseApiClientOptions) => Client | undefined>();
+    expectTypeOf<OfficialApiOptions>().toExtend<UseApiClientOptions>();
+  });
+
+  it("say no more of a run than they ask for", () => {
+    const { run } = useRunStatus("run_1");
+    expectTypeOf(run?.status).toEqualTypeOf<RealtimeRun["status"] | undefined>();
+    expectTypeOf(run?.finishedAt).toEqualTypeOf<Date | undefined>();
+    // @ts-expect-error there is no payload
+    run?.payload;
+    // @ts-expect-error what is left out is settled
+    useRunStatus("run_1", { skipColumns: ["payload"] });
+  });
+
+  it("give metadata the type that a schema makes", () => {
+    interface LibrarySchema<I, O = I> {
+      readonly "~standard": {
+        readonly version: 1;
+        readonly vendor: string;
+        readonly validate: (
+          value: unknown,
+        ) => { readonly value: O; readonly issues?: undefined } | { readonly issues: readonly { message: string }[] };
+        readonly types?: { readonly input: I; readonly output: O } | undefined;
+      };
+    }
+    const schema = {} as LibrarySchema<{ percent: string }, { percent: number }>;
+    expectTypeOf(useRunMetadata("run_1", { schema }).metadata).toEqualTypeOf<{ percent: number } | undefined>();
+    expectTypeOf(useRunMetadata("run_1").metadata).not.toBeAny();
+    expectTypeOf(useRunMetadata("run_1").error).toEqualTypeOf<TidegateError | undefined>();
+  });
+});
+
+describe("hooks that trigger and complete", () => {
+  it("infer from the type of a task what it is triggered with", () => {
+    const { submit, submitAsync, handle } = useTaskTrigger<Hello>("hello");
+    submit({ name: "ana" }, { tags: ["a"], delay: new Date(), queue: "q" });
+    expectTypeOf(submitAsync).returns.resolves.toHaveProperty("id").toBeString();
+    expectTypeOf(handle?.publicAccessToken).toEqualTypeOf<string | undefined>();
+    // @ts-expect-error a number is no name
+    submit({ name: 5 });
+    // @ts-expect-error it is another task's id
+    useTaskTrigger<Hello>("other");
+    expectTypeOf(useRealtimeTaskTrigger<Hello>("hello").run).toEqualTypeOf<RealtimeRun<Hello> | undefined>();
+    const { streams } = useRealtimeTaskTriggerWithStreams<Hello, { ai: string }>("hello");
+    expectTypeOf(streams.ai).toEqualTypeOf<string[]>();
+    expectTypeOf(useWaitToken<{ ok: boolean }>("waitpoint_1").complete).parameter(0).toEqualTypeOf<{ ok: boolean }>();
+  });
+
+  it("take the arguments of @trigger.dev/react-hooks and give its fields", () => {
+    type Triggered = OfficialTrigger & { error?: Error };
+    expectTypeOf(useTaskTrigger<Hello>).toExtend<(id: "hello", options?: OfficialApiOptions) => Triggered>();
+    interface Options extends OfficialApiOptions {
+      experimental_throttleInMs?: number;
+      skipColumns?: OfficialColumns;
+    }
+    expectTypeOf(useRealtimeTaskTrigger<Hello>).toExtend<
+      (id: "hello", options?: Options) => OfficialTrigger & OfficialFollowed
+    >();
+    expectTypeOf(useRealtimeTaskTriggerWithStreams<Hello, { ai: string }>).toExtend<
+      (id: "hello", options?: Options) => OfficialTrigger & OfficialFollowed & { streams: { ai: string[] } }
+    >();
+    type OfficialWait = {
+      complete: (output: number) => void;
+      isLoading: boolean;
+      isCompleted: boolean;
+      error?: Error;
+      isReady: boolean;
+    };
+    expectTypeOf(useWaitToken<number>).toExtend<(id?: string, options?: OfficialApiOptions) => OfficialWait>();
+    expectTypeOf<WaitTokenInstance<number>>().toExtend<OfficialWait>();
+    expectTypeOf(useTaskTrigger<Hello>).returns.toEqualTypeOf<TriggerInstance<Hello>>();
+    expectTypeOf<UseRealtimeTaskTriggerOptions>().toExtend<UseTaskTriggerOptions>();
+    expectTypeOf(useRealtimeTaskTrigger<Hello>).returns.toEqualTypeOf<RealtimeTriggerInstance<Hello>>();
+    expectTypeOf(useRealtimeTaskTriggerWithStreams<Hello, { ai: string }>).returns.toEqualTypeOf<
+      RealtimeTriggerInstanceWithStreams<Hello, { ai: string }>
+    >();
+  });
+});
+
+describe("useRealtimeStream's official options", () => {
+  it("are taken", () => {
+    useRealtimeStream<string>("run_1", "ai", {
+      from: "beginning",
+      lastEventId: 5,
+      maxParts: 1,
+      onParts: (parts) => expectTypeOf(parts).toExtend<{ id: string; chunk: string; timestamp: number }[]>(),
+    });
   });
 });

@@ -3,7 +3,12 @@ import { type ReactNode, StrictMode } from "react";
 import { expect, it, vi } from "vitest";
 import { engine, newest, step, watchPageOfEachTest } from "../testing/hooks.js";
 import { fakeJwt } from "../testing/tokens.js";
-import { TidegateProvider, TriggerAuthContext } from "./provider.js";
+import {
+  TidegateProvider,
+  TriggerAuthContext,
+  useTriggerAuthContext,
+  useTriggerAuthContextOptional,
+} from "./provider.js";
 import { useInputStreamSend } from "./use-input-stream-send.js";
 import { useRealtimeStream } from "./use-realtime-stream.js";
 
@@ -82,6 +87,59 @@ it("reconnects nothing for a new inline function, and calls the newest", async (
   ).toEqual(["draft", "other"]);
   await step(() => engine().emit({ type: "token-needed", principal: 1 }));
   expect(calls).toEqual([3]);
+});
+
+it("asks refreshAccessToken, the newest, once the token that was given has been used", async () => {
+  const calls: number[] = [];
+  const { rerender, result } = renderHook(
+    ({ count }) => {
+      const options = {
+        accessToken: "first",
+        refreshAccessToken: async () => {
+          calls.push(count);
+          return `next ${count}`;
+        },
+      };
+      useRealtimeStream("run_1", "draft", options);
+      return useRealtimeStream("run_1", "result", options);
+    },
+    { initialProps: { count: 1 }, wrapper: StrictMode },
+  );
+  await step();
+  const given = () => engine().of("setToken");
+  await step(() => engine().emit({ type: "token-needed", principal: 1 }));
+  expect(given()).toEqual([[1, "first"]]);
+  expect(calls).toEqual([]);
+  rerender({ count: 2 });
+  await step(() => engine().emit({ type: "token-needed", principal: 1 }));
+  expect(given()).toEqual([
+    [1, "first"],
+    [1, "next 2"],
+  ]);
+  expect(engine().of("openPrincipal")).toHaveLength(1);
+  expect(result.current.status).toBe("connecting");
+});
+
+it("keeps tokens of other scopes apart where both come with the same refreshAccessToken", async () => {
+  const refreshAccessToken = async () => "next";
+  const { rerender } = renderHook(
+    ({ scope }) =>
+      useRealtimeStream("run_1", "draft", { accessToken: fakeJwt({ scopes: [scope] }), refreshAccessToken }),
+    { initialProps: { scope: "read:runs:run_1" } },
+  );
+  await step();
+  rerender({ scope: "read:runs" });
+  await step();
+  expect(engine().of("openPrincipal")).toHaveLength(2);
+});
+
+it("can be read by components, and is empty where there is none", () => {
+  const wrapper = ({ children }: { children: ReactNode }) => (
+    <TidegateProvider accessToken="token">{children}</TidegateProvider>
+  );
+  expect(renderHook(() => useTriggerAuthContext(), { wrapper }).result.current.accessToken).toBe("token");
+  expect(renderHook(() => useTriggerAuthContext()).result.current).toEqual({});
+  expect(renderHook(() => useTriggerAuthContextOptional()).result.current).toEqual({});
 });
 
 it("reconnects nothing for a new inline function in a hook's own options", async () => {

@@ -4,12 +4,25 @@ import { useTokenIdentity } from "./use-token-identity.js";
 
 /** What {@link TriggerAuthContext} carries. A hook's own options win over it, field by field. */
 export interface TriggerAuth extends ConnectionOptions, OutboxOptions, SharingOptions {
+  /**
+   * Brings another token once `accessToken`, given as text, ages or is refused; the newest closure is called. A function as
+   * `accessToken` is the shorter way to the same.
+   */
+  refreshAccessToken?: (() => Promise<string>) | undefined;
   /** Accepted so that existing code compiles; retries and their timing are Tidegate's own. */
   requestOptions?: unknown;
 }
 
 /** Default connection options for the hooks below it. {@link TidegateProvider} is the shorter way to fill it. */
 export const TriggerAuthContext = createContext<TriggerAuth | undefined>(undefined);
+
+/** What the nearest context carries, or an empty object: nothing is thrown. */
+export function useTriggerAuthContext(): TriggerAuth {
+  return useContext(TriggerAuthContext) ?? {};
+}
+
+/** The same as {@link useTriggerAuthContext}. */
+export const useTriggerAuthContextOptional = useTriggerAuthContext;
 
 /** Props of {@link TidegateProvider}. */
 export interface TidegateProviderProps extends TriggerAuth {
@@ -23,6 +36,8 @@ export interface TidegateProviderProps extends TriggerAuth {
 export function TidegateProvider({ children, ...own }: TidegateProviderProps): ReactNode {
   const outer = useContext(TriggerAuthContext);
   const accessToken = useTokenIdentity(own.accessToken ?? outer?.accessToken);
+  const refresh = useTokenIdentity(own.refreshAccessToken ?? outer?.refreshAccessToken);
+  const refreshAccessToken = refresh as TriggerAuth["refreshAccessToken"];
   const baseURL = own.baseURL ?? outer?.baseURL;
   const previewBranch = own.previewBranch ?? outer?.previewBranch;
   const requestOptions = own.requestOptions ?? outer?.requestOptions;
@@ -30,8 +45,17 @@ export function TidegateProvider({ children, ...own }: TidegateProviderProps): R
   const outboxExpiresInMs = own.outboxExpiresInMs ?? outer?.outboxExpiresInMs;
   const shareTabs = own.shareTabs ?? outer?.shareTabs;
   const value = useMemo(
-    () => ({ accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs }),
-    [accessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs],
+    () => ({
+      accessToken,
+      refreshAccessToken,
+      baseURL,
+      previewBranch,
+      requestOptions,
+      outbox,
+      outboxExpiresInMs,
+      shareTabs,
+    }),
+    [accessToken, refreshAccessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs],
   );
   return <TriggerAuthContext.Provider value={value}>{children}</TriggerAuthContext.Provider>;
 }

@@ -3,8 +3,10 @@ import { render, screen } from "@testing-library/react";
 import { StrictMode } from "react";
 import { expect, it, vi } from "vitest";
 import { fakePage } from "../testing/fake-page.js";
-import { engine, newest, step, watchPageOfEachTest } from "../testing/hooks.js";
+import { engine, newest, SUCCEEDED, step, tellChange, tellRuns, watchPageOfEachTest } from "../testing/hooks.js";
 import { App } from "../testing/readme-examples.js";
+import { MonthlyReport } from "../testing/readme-run.js";
+import { runRow } from "../testing/runs.js";
 
 vi.mock("../wasm/load.js", async (original) => ({
   ...(await original<object>()),
@@ -13,12 +15,15 @@ vi.mock("../wasm/load.js", async (original) => ({
 
 watchPageOfEachTest();
 
-/** The first block of TSX in a page, from its first declaration on: imports differ. */
-const codeOf = (page: string) => /```tsx\n.*?\n\n(.*?)```/s.exec(readFileSync(page, "utf8"))?.[1]?.trim();
+/** The blocks of TSX in a page, each from its first declaration on: imports differ. */
+const codeOf = (page: string) =>
+  [...readFileSync(page, "utf8").matchAll(/```tsx\n.*?\n\n(.*?)```/gs)].map(([, code]) => code?.trim());
 
-it("the README's example is the one that is tested", () => {
-  const tested = readFileSync("src/testing/readme-examples.tsx", "utf8");
-  expect(tested).toContain(codeOf("../README.md"));
+it("the README's examples are those that are tested", () => {
+  const tested = ["readme-examples", "readme-run"].map((name) => readFileSync(`src/testing/${name}.tsx`, "utf8"));
+  const examples = codeOf("../README.md");
+  expect(examples).toHaveLength(tested.length);
+  for (const [index, code] of examples.entries()) expect(tested[index]).toContain(code);
 });
 
 it("the README's example waits for a run, shows the draft and sends the answer once", async () => {
@@ -41,4 +46,22 @@ it("the README's example waits for a run, shows the draft and sends the answer o
   await step(() => screen.getByText("No reply came. Send again?").click());
   await step(() => engine().changeSend(newest("send"), { state: "accepted" }));
   screen.getByText("The task has your answer.");
+});
+
+it("the README's second example triggers, follows and shows the result", async () => {
+  const logged = vi.spyOn(console, "log").mockImplementation(() => {});
+  const { rerender } = render(<MonthlyReport accessToken={undefined} />, { wrapper: StrictMode });
+  const button = screen.getByText("Make the report");
+  expect(button).toHaveProperty("disabled", true);
+  rerender(<MonthlyReport accessToken="token" />);
+  await step(() => button.click());
+  expect(button).toHaveProperty("disabled", true);
+  await step(() => engine().answerCall(newest("call"), { id: "run_1", isCached: false }, "run-token"));
+  await step(() => tellRuns([runRow("run_1", { metadata: '{"percent":40}' })]));
+  await vi.waitFor(() => expect(screen.getByRole("progressbar")).toHaveProperty("value", 40));
+  await step(() => tellChange("run_1", { ...SUCCEEDED, output: '{"url":"https://example.com/report"}' }));
+  await vi.waitFor(() => expect(screen.getByText("Open it").getAttribute("href")).toBe("https://example.com/report"));
+  expect(logged.mock.calls).toEqual([["run_1 has ended as COMPLETED"]]);
+  expect(button).toHaveProperty("disabled", false);
+  logged.mockRestore();
 });

@@ -59,6 +59,9 @@ export interface InputStreamSend<T> extends SendSnapshot<T> {
   readonly reset: () => void;
 }
 
+/** The name of {@link InputStreamSend} in the official package. */
+export type InputStreamSendInstance<T> = InputStreamSend<T>;
+
 /**
  * Sends data into a running task. The state belongs to server, run, stream and token identity: components with the same
  * ones share it, and another run never shows it. A send goes on when the component is gone.

@@ -257,3 +257,68 @@ describe("onData", () => {
     expect(onData.mock.calls).toEqual([["a"], ["b"]]);
   });
 });
+
+describe("what the official hook's options do", () => {
+  it("onParts hears once per update of what is new, each with a place to resume from", async () => {
+    const batches: [string, string][][] = [];
+    const onParts: Props["onParts"] = (parts) => batches.push(parts.map(({ chunk, id }) => [chunk, id]));
+    mount({ ...ready, onParts, throttleInMs: 50 });
+    await step();
+    await step(() => {
+      engine().parts(newest("subscribe"), ["a", "b"], "1");
+      engine().parts(newest("subscribe"), ["c"], "4");
+      engine().parts(newest("subscribe"), ["d", "e"], "8");
+    });
+    await pass(200);
+    // Between 4 and 8 something is left out, so nobody can say where d stands: behind 4, at least.
+    expect(batches).toEqual([
+      [
+        ["a", "0"],
+        ["b", "1"],
+        ["c", "4"],
+        ["d", "4"],
+        ["e", "8"],
+      ],
+    ]);
+  });
+
+  it("onParts has the time that a v1 stream tells, and that of arrival otherwise", async () => {
+    const times: number[] = [];
+    mount({ ...ready, onParts: (parts) => times.push(...parts.map(({ timestamp }) => timestamp)) });
+    await step();
+    const before = Date.now();
+    await step(() => engine().parts(newest("subscribe"), ["a"], "1700000000000-0"));
+    expect(times).toEqual([1_700_000_000_000]);
+    mount({ ...ready, runId: "run_2", onParts: (parts) => times.push(...parts.map(({ timestamp }) => timestamp)) });
+    await step();
+    await step(() => engine().parts(newest("subscribe"), ["b"], "0"));
+    expect(times[1]).toBeGreaterThanOrEqual(before);
+  });
+
+  it("onParts tells a component that comes later of all there is", async () => {
+    mount();
+    await step();
+    await step(() => engine().parts(newest("subscribe"), ["a", "b"], "1"));
+    const heard: string[] = [];
+    mount({ ...ready, onParts: (parts) => heard.push(...parts.map(({ chunk, id }) => `${chunk}@${id}`)) });
+    await step();
+    expect(heard).toEqual(["a@0", "b@1"]);
+  });
+
+  it("lastEventId may be a number, and an empty one is none", async () => {
+    mount({ ...ready, lastEventId: 0 });
+    mount({ ...ready, lastEventId: "" });
+    await step();
+    expect(
+      engine()
+        .of("subscribe")
+        .map(([, , , from]) => from),
+    ).toEqual(["0", undefined]);
+  });
+
+  it("from may say beginning", async () => {
+    mount({ ...ready, from: "beginning" });
+    await step();
+    expect(engine().of("subscribe")[0]?.[3]).toBeUndefined();
+  });
+});

@@ -4,7 +4,7 @@ import { invalidOptions, type TidegateError } from "../client/errors.js";
 import { guard } from "../client/guard.js";
 import { type StreamStart, startOf } from "../client/stream-start.js";
 import { streamStoreKey } from "../store/stream-store.js";
-import { type StreamSnapshot, StreamView } from "../store/stream-view.js";
+import { type PlacedPart, type StreamSnapshot, StreamView } from "../store/stream-view.js";
 import type { PartOf, StreamDefinition } from "./definitions.js";
 import type { TriggerAuth } from "./provider.js";
 import { useLatest } from "./use-latest.js";
@@ -30,9 +30,9 @@ export interface UseRealtimeStreamOptions<T, V = undefined> extends TriggerAuth 
   /** Number of the first part to read, counted from 0. Default: 0. */
   startIndex?: number | undefined;
   /** Resume position from an earlier `lastEventId`. Wins over `startIndex`. */
-  lastEventId?: string | undefined;
+  lastEventId?: string | number | undefined;
   /** `"latest"`: only parts written from now on, if neither of the two above says where. On v1 streams, by this device's clock. */
-  from?: "start" | "latest" | undefined;
+  from?: "start" | "beginning" | "latest" | undefined;
   /**
    * Seconds without a part after which the server ends one response, 1 to 600; reading goes on. Of several components that read the
    * same stream the shortest wish holds. Default: 60.
@@ -44,6 +44,8 @@ export interface UseRealtimeStreamOptions<T, V = undefined> extends TriggerAuth 
   maxParts?: number | undefined;
   /** Called once with each part, as it arrives, before it is in `parts`. */
   onData?: ((part: T) => void) | undefined;
+  /** Called with what is new, at most once per update, after `onData`. */
+  onParts?: ((parts: RealtimeStreamPart<T>[]) => void) | undefined;
   /** Called once when the run has finished and everything it wrote is here. */
   onComplete?: ((stream: StreamSnapshot<T, V>) => void) | undefined;
   /**
@@ -56,11 +58,17 @@ export interface UseRealtimeStreamOptions<T, V = undefined> extends TriggerAuth 
   id?: string | undefined;
 }
 
+/** What `onParts` is called with. */
+export type RealtimeStreamPart<T> = PlacedPart<T>;
+
 /** What {@link useRealtimeStream} returns. */
 export interface RealtimeStream<T, V = undefined> extends StreamSnapshot<T, V> {
   /** Stops reading, for this component, and keeps what is there. Another run, stream or `enabled` starts again. */
   readonly stop: () => void;
 }
+
+/** The name of {@link RealtimeStream} in the official package. */
+export type UseRealtimeStreamInstance<T> = RealtimeStream<T>;
 
 /** Reads a stream that the task has defined with `streams.define`. */
 export function useRealtimeStream<D extends StreamDefinition<never>, V = undefined>(
@@ -84,7 +92,16 @@ export function useRealtimeStream<T, V = undefined>(
 ): RealtimeStream<T, V>;
 export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]): RealtimeStream<T, V> {
   const { runId, streamKey, options } = readArguments<T, V>(args);
-  const { enabled = true, throttleInMs = 16, timeoutInSeconds, reduce, maxParts, onData, onComplete } = options;
+  const {
+    enabled = true,
+    throttleInMs = 16,
+    timeoutInSeconds,
+    reduce,
+    maxParts,
+    onData,
+    onParts,
+    onComplete,
+  } = options;
   const limit = maxParts ?? (reduce ? 0 : Number.POSITIVE_INFINITY);
   const { target, error: targetError, shareTabs } = useTarget(options);
   const { start, error: startError } = readStart(options);
@@ -96,7 +113,7 @@ export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]):
     target && runId && !wrong ? { target, runId, key: streamKey, lastEventId: start, resume, shareTabs } : undefined;
   const key = address && streamStoreKey(address);
 
-  const viewOptions = { throttleInMs, timeoutInSeconds, limit, reduce, initial: options.initial as V, onData };
+  const viewOptions = { throttleInMs, timeoutInSeconds, limit, reduce, initial: options.initial as V, onData, onParts };
   const [view] = useState(() => new StreamView<T, V>(viewOptions));
   const [stopped, setStopped] = useState<{ key: string; snapshot: StreamSnapshot<T, V> }>();
   if (stopped && (!enabled || stopped.key !== key)) setStopped(undefined);

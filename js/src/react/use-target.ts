@@ -1,16 +1,11 @@
 import { useContext, useEffect, useMemo, useRef } from "react";
 import { invalidOptions, TidegateError } from "../client/errors.js";
-import {
-  type ConnectionOptions,
-  checkToken,
-  type OutboxOptions,
-  type SharingOptions,
-  toEndpoint,
-} from "../client/options.js";
+import { checkToken, type OutboxOptions, type SharingOptions, toEndpoint } from "../client/options.js";
+import { renewing } from "../client/token-source.js";
 import { pageRegistry } from "../store/registry.js";
 import { principalKey, type SharedPrincipal, type Target } from "../store/target.js";
 import { warnInDevelopment } from "../wasm/development.js";
-import { TriggerAuthContext } from "./provider.js";
+import { type TriggerAuth, TriggerAuthContext } from "./provider.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
 /** A target, or why there is none: an error that something is *wrong* has the code `invalid-options`. */
@@ -18,9 +13,11 @@ export type TargetResult = OutboxOptions & SharingOptions & TargetOrError;
 type TargetOrError = { target: Target; error?: undefined } | { target?: undefined; error: TidegateError };
 
 /** Options over context, checked; and hands a renewed token on to what is already open. */
-export function useTarget(options: ConnectionOptions & OutboxOptions & SharingOptions): TargetResult {
+export function useTarget(options: TriggerAuth): TargetResult {
   const context = useContext(TriggerAuthContext);
-  const accessToken = useTokenIdentity(options.accessToken ?? context?.accessToken);
+  const given = useTokenIdentity(options.accessToken ?? context?.accessToken);
+  const refresh = options.refreshAccessToken ?? context?.refreshAccessToken;
+  const accessToken = given && typeof given === "string" && refresh ? renewing(given, refresh) : given;
   const baseURL = options.baseURL ?? context?.baseURL;
   const previewBranch = options.previewBranch ?? context?.previewBranch;
   const result = useMemo((): TargetOrError => {

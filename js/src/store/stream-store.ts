@@ -84,6 +84,8 @@ export interface Reader<T> {
   readonly value: unknown;
   /** Gets every part once, in order, as it arrives. */
   take(part: T): void;
+  /** Hears where the parts that it has just taken stand: behind `before`, up to `lastEventId`. */
+  place?(parts: T[], lastEventId: string | undefined, before?: string): void;
   /** Gets the value of an earlier page, which stands for the parts before the first. */
   restore(value: unknown): void;
 }
@@ -145,7 +147,9 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
   /** Hands a reader what has arrived from number `next` on and is still here, then everything that arrives. */
   join(reader: Reader<T>, next: number): () => void {
     if (next === 0) this.#restore(reader);
-    for (const part of this.#parts.slice(Math.max(0, next - this.#dropped))) reader.take(part);
+    const missed = this.#parts.slice(Math.max(0, next - this.#dropped));
+    for (const part of missed) reader.take(part);
+    reader.place?.(missed, this.#latest.lastEventId);
     this.#readers.add(reader);
     this.#keepTimeout();
     return () => {
@@ -197,6 +201,7 @@ export class StreamStore<T> extends ExternalStore<StreamState> implements Stream
     for (const part of parts as T[]) this.#parts.push(part);
     this.#isHanding = true;
     for (const reader of [...this.#readers]) for (const part of parts as T[]) reader.take(part);
+    for (const reader of this.#readers) reader.place?.(parts as T[], lastEventId, this.#latest.lastEventId);
     this.#isHanding = false;
     this.#latest = { ...this.#latest, lastEventId: lastEventId || this.#latest.lastEventId };
     this.#commitSoon();

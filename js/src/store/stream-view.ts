@@ -12,11 +12,24 @@ export interface StreamSnapshot<T, V = undefined> extends StreamState {
   readonly value: V;
 }
 
+/** A part, and where it stands in its stream. */
+export interface PlacedPart<T> {
+  readonly chunk: T;
+  /**
+   * A resume position from which no part behind this one is missed. It is this part's own place where that is known: for the last of
+   * those that arrive together, and for all where none is left out between them. Empty: the beginning.
+   */
+  readonly id: string;
+  /** Milliseconds since 1970: when it was written, on v1 streams; when it arrived, on others. */
+  readonly timestamp: number;
+}
+
 /** What a component wants to see of a stream, and how often. */
 export interface ViewOptions<T, V> extends Wishes {
   readonly reduce: ((value: V, part: T) => V) | undefined;
   readonly initial: V;
   readonly onData: ((part: T) => void) | undefined;
+  readonly onParts?: ((parts: PlacedPart<T>[]) => void) | undefined;
 }
 
 /** What a component that holds only a value hears of. Its resume position stays that of its value. */
@@ -38,6 +51,8 @@ export class StreamView<T, V> implements Reader<T> {
   #idle: StreamSnapshot<T, V>;
   #state: StreamState | undefined;
   #snapshot: StreamSnapshot<T, V>;
+  /** What `onParts` has not been told of. */
+  #untold: PlacedPart<T>[] = [];
 
   constructor(options: ViewOptions<T, V>) {
     this.options = options;
@@ -62,6 +77,16 @@ export class StreamView<T, V> implements Reader<T> {
       guard(() => {
         this.#value = reduce(this.#value, part);
       });
+    }
+  }
+
+  place(parts: T[], lastEventId = "", before = ""): void {
+    if (!this.options.onParts) return;
+    const first = Number(lastEventId) - parts.length + 1;
+    const isWhole = first === Number(before || -1) + 1;
+    for (const [index, chunk] of parts.entries()) {
+      const id = index === parts.length - 1 ? lastEventId : isWhole ? String(first + index) : before;
+      this.#untold.push({ chunk, id, timestamp: /-/.test(id) ? Number.parseInt(id, 10) : Date.now() });
     }
   }
 
@@ -120,12 +145,23 @@ export class StreamView<T, V> implements Reader<T> {
     if (this.#taken !== store.count) this.#state = undefined;
     const leave = store.join(this, this.#taken);
     this.#taken = store.count;
-    const unsubscribe = store.subscribe(listener);
+    const unsubscribe = store.subscribe(() => {
+      this.#tell();
+      listener();
+    });
+    this.#tell();
     return () => {
       leave();
       unsubscribe();
       registry.release(name);
     };
+  }
+
+  #tell(): void {
+    const parts = this.#untold;
+    if (parts.length === 0) return;
+    this.#untold = [];
+    guard(() => this.options.onParts?.(parts));
   }
 
   #restart(key: string): void {
@@ -135,6 +171,7 @@ export class StreamView<T, V> implements Reader<T> {
     this.#reduces = !!reduce;
     this.#store = this.#state = undefined;
     this.#taken = 0;
+    this.#untold = [];
     this.#value = initial;
     this.#idle = this.#snapshot = { ...this.#idle, value: initial };
   }

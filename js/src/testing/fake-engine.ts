@@ -1,8 +1,8 @@
 import { askToken } from "../wasm/ask-token.js";
 import { crashed, describe, warn } from "../wasm/describe.js";
-import type { Engine, EngineEvent, SendChange, Sink, StreamChange } from "../wasm/interface.js";
+import type { Engine, EngineEvent, Problem, SendChange, Sink, StreamChange } from "../wasm/interface.js";
 import type { Core } from "../wasm/load.js";
-import { hasFewConnections, isOnline, watchPage } from "../wasm/page-events.js";
+import { hasFewConnections, isOnline, isVisible, watchPage } from "../wasm/page-events.js";
 
 /** Records what it is told and says what a test makes it say. Never shipped. */
 export class FakeEngine implements Engine {
@@ -28,6 +28,11 @@ export class FakeEngine implements Engine {
   subscribe = this.#method("subscribe", true);
   unsubscribe = this.#method("unsubscribe");
   setReading = this.#method("setReading");
+  follow = this.#method("follow", true);
+  unfollow = this.#method("unfollow");
+  call = this.#method("call", true);
+  cancelCall = this.#method("cancelCall");
+  setVisible = this.#method("setVisible");
   wake = this.#method("wake");
   setOnline = this.#method("setOnline");
   free = this.#method("free");
@@ -38,7 +43,7 @@ export class FakeEngine implements Engine {
   }
 
   /** Ids handed out by one method, oldest first. */
-  idsOf(name: "send" | "subscribe" | "openPrincipal"): number[] {
+  idsOf(name: "send" | "subscribe" | "openPrincipal" | "follow" | "call"): number[] {
     return this.#ids.filter(([by]) => by === name).map(([, id]) => id);
   }
 
@@ -48,6 +53,24 @@ export class FakeEngine implements Engine {
 
   changeStream(subscription: number, change: Partial<StreamChange> & Pick<StreamChange, "status">): void {
     this.sink.event({ type: "stream-changed", subscription, attempt: 0, ...change });
+  }
+
+  changeFeed(feed: number, change: Partial<StreamChange> & Pick<StreamChange, "status">): void {
+    this.sink.event({ type: "feed-changed", feed, attempt: 0, ...change });
+  }
+
+  /** Messages of a feed; by themselves they are complete. */
+  rows(feed: number, messages: unknown[], how: { schema?: object; fresh?: boolean; complete?: boolean } = {}): void {
+    const { schema, fresh = schema !== undefined, complete = true } = how;
+    this.sink.rows(feed, JSON.stringify(messages), schema && JSON.stringify(schema), fresh, complete);
+  }
+
+  answerCall(call: number, answer: unknown, token?: string): void {
+    this.sink.event({ type: "call-answered", call, text: JSON.stringify(answer), ...(token && { token }) });
+  }
+
+  failCall(call: number, error: Problem, unknown = false): void {
+    this.sink.event({ type: "call-failed", call, unknown, error });
   }
 
   emit(event: EngineEvent): void {
@@ -94,7 +117,7 @@ export class FakeLoader {
       this.engines.push(engine);
       return engine;
     };
-    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline, hasFewConnections };
+    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline, isVisible, hasFewConnections };
   };
 
   /** The newest engine. */

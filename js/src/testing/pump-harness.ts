@@ -1,5 +1,8 @@
 import type { SendUpdate, StreamUpdate } from "../client/entries.js";
 import { EventPump } from "../client/event-pump.js";
+import { followRuns } from "../client/runs/follow-runs.js";
+import type { RealtimeRun } from "../client/runs/run.js";
+import type { RunsTarget } from "../client/runs/target.js";
 import { FakeLoader } from "./fake-engine.js";
 
 /** A pump on fake engines, with short ways to send and to subscribe. */
@@ -28,5 +31,24 @@ export function pumpHarness() {
     return { principal, updates, parts, close: pump.subscribe(request) };
   }
 
-  return { endpoint, loader, pump, send, subscribe };
+  const runs = (target: RunsTarget, storedPackets?: "load" | "on-demand") => {
+    const updates: StreamUpdate[] = [];
+    const told: { all: readonly RealtimeRun[]; changed: readonly RealtimeRun[] }[] = [];
+    /** In which order what kind of news came. */
+    const order: string[] = [];
+    const principal = pump.openPrincipal(endpoint, "token");
+    const listener = {
+      changed: (update: StreamUpdate) => {
+        updates.push(update);
+        order.push(update.status);
+      },
+      runs: (all: readonly RealtimeRun[], changed: readonly RealtimeRun[]) => {
+        told.push({ all, changed });
+        order.push("runs");
+      },
+    };
+    return { updates, told, order, principal, stop: followRuns(pump, { principal, target, listener, storedPackets }) };
+  };
+
+  return { endpoint, loader, pump, send, subscribe, runs };
 }

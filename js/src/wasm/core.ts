@@ -3,7 +3,7 @@ import { askToken } from "./ask-token.js";
 import { crashed, describe, warn } from "./describe.js";
 import { instantiate } from "./engine.js";
 import type { Core } from "./interface.js";
-import { hasFewConnections, isOnline, watchPage } from "./page-events.js";
+import { hasFewConnections, isOnline, isVisible, watchPage } from "./page-events.js";
 
 export async function startCore(): Promise<Core> {
   return {
@@ -14,6 +14,7 @@ export async function startCore(): Promise<Core> {
     askToken,
     watchPage,
     isOnline,
+    isVisible,
     hasFewConnections,
   };
 }

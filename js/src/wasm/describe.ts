@@ -3,11 +3,11 @@ import type { Problem, ProblemCode, SendState } from "./interface.js";
 const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = {
   "run-finished": "The run has finished and takes no more input. Start a new run to go on.",
   // An API says in its own words what it has not found; another server shows a page.
-  "not-found": ({ status, serverMessage }) =>
-    `${status && !serverMessage ? "The base URL may be wrong. " : ""}There is no such run in this environment. Check the run id, the base URL, and that the token was minted for the same environment.`,
-  forbidden: ({ missingScope }) =>
+  "not-found": ({ status, serverMessage, subject = "run" }) =>
+    `${status && !serverMessage ? "The base URL may be wrong. " : ""}There is no such ${subject} in this environment. Check the ${subject} id, the base URL, and that the access token was minted for the same environment.`,
+  forbidden: ({ missingScope, subject = "run" }) =>
     missingScope
-      ? `The access token lacks the scope "${missingScope}". Mint one that has it, or check the run id.`
+      ? `The access token lacks the scope "${missingScope}". Mint one that has it, or check the ${subject} id.`
       : "The access token does not allow this. Sending needs the scope write:inputStreams:<run id>, reading needs read:runs:<run id>.",
   unauthorized:
     "The server refused the access token. Check that it was minted for this server and environment, and pass a new one.",
@@ -16,7 +16,10 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
     "The access token is not a whole public access token. Pass the JWT exactly as your backend received or minted it.",
   "token-expired": ({ expiredAtMs }) =>
     `The access token expired${at(expiredAtMs)}. Pass a new one, or pass accessToken as a function so that it renews itself.`,
-  "invalid-data": "The server could not read the data. Send plain JSON values.",
+  "invalid-data": ({ subject }) =>
+    subject
+      ? "The server does not take this as it stands."
+      : "The server could not read the data. Send plain JSON values.",
   "too-large": ({ actualBytes, limitBytes }) =>
     `The data is too large${actualBytes ? `: ${actualBytes} bytes` : ""}${limitBytes ? `, where ${limitBytes} bytes is the most` : ""}. Send less, or store it elsewhere and send its address.`,
   offline: "The browser is offline. Try again when it is connected.",
@@ -26,7 +29,9 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
     "The server takes no more requests for now, because there were too many. Wait a minute and try again.",
   server: (problem) => `The server failed${status(problem)}. Try again in a moment.`,
   protocol: (problem) =>
-    `The server gave an answer that makes no sense here${status(problem)}. Check that the base URL is that of a Trigger.dev API.`,
+    problem.subject?.startsWith("electric-")
+      ? `The answer has no readable header "${problem.subject}". Check that the base URL is that of a Trigger.dev API, and that a proxy in between lets the page read it (Access-Control-Expose-Headers).`
+      : `The server gave an answer that makes no sense here${status(problem)}. Check that the base URL is that of a Trigger.dev API.`,
   timeout: "The server did not answer in time. Try again in a moment.",
   aborted: "It was cancelled.",
 };
@@ -37,7 +42,8 @@ export function describe(problem: Problem, state?: SendState): string {
   const { serverMessage } = problem;
   return [
     typeof sentence === "string" ? sentence : sentence(problem),
-    state === "unknown" && "It may or may not have arrived, so check before you send it again.",
+    state === "unknown" &&
+      `It may or may not have ${problem.subject ? "taken effect" : "arrived"}, so check before you send it again.`,
     // Without a status no server was asked: the words are those of the token function, or of who called it.
     serverMessage && (problem.status ? `The server said: "${serverMessage}".` : serverMessage),
   ]

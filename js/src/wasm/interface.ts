@@ -25,9 +25,28 @@ export interface Engine {
   unsubscribe(subscription: number): void;
   /** Whether more parts are wanted. While they are not, the connection is left unread, and the server has to wait. */
   setReading(subscription: number, wanted: boolean): void;
+  /**
+   * Follows a feed of runs. `name` is a run id, a comma list of tags (none: every run) or a batch id, by `kind`. `query` holds further
+   * parameters, already encoded, such as `skipColumns=payload%2Coutput&createdAt=1h`, or nothing. `endless`: it goes on after its run
+   * has finished.
+   */
+  follow(principal: number, kind: FeedKind, name: string, query: string, endless: boolean): number;
+  unfollow(feed: number): void;
+  /** One request with an answer. `body` is JSON text, or empty for what only reads. */
+  call(principal: number, what: CallKind, name: string, body: string): number;
+  /** Nothing more is told of it. */
+  cancelCall(call: number): void;
   wake(): void;
   setOnline(online: boolean): void;
+  /** Feeds pause while nobody sees the page. */
+  setVisible(visible: boolean): void;
 }
+
+/** Of what runs a feed is: 0 one run, 1 those with all of some tags, 2 those of a batch. */
+export type FeedKind = 0 | 1 | 2;
+
+/** What is asked: 0 trigger a task, 1 complete a wait token, 2 retrieve a run, 3 cancel a run, 4 where a stored packet lies. */
+export type CallKind = 0 | 1 | 2 | 3 | 4;
 
 /** What the core calls. It may be called from inside a call into the core. */
 export interface Sink {
@@ -38,6 +57,12 @@ export interface Sink {
    * object with one part as its `data`, or `null` without that. What is not JSON after all is a record that cannot be read.
    */
   parts(subscription: number, text: string, lastEventId: string, form: number): void;
+  /**
+   * Messages of a feed, as the server wrote them: `text` is valid JSON, an array. `schema` is the server's description of the columns,
+   * with the first messages of a log. `fresh`: a new snapshot begins with these, and what is not named until the next `complete` is gone.
+   * `complete`: they end with up-to-date. Now, and only now, the rows may be shown.
+   */
+  rows(feed: number, text: string, schema: string | undefined, fresh: boolean, complete: boolean): void;
   /** The core panicked at `where`. The instance is dead and must not be called again. */
   crashed(where: string): void;
 }
@@ -46,7 +71,12 @@ export type EngineEvent =
   | { type: "token-needed"; principal: number }
   | ({ type: "send-changed"; send: number } & SendChange)
   | ({ type: "stream-changed"; subscription: number } & StreamChange)
-  | { type: "record-unreadable"; subscription: number; id: string; reason: string };
+  | { type: "record-unreadable"; subscription: number; id: string; reason: string }
+  | ({ type: "feed-changed"; feed: number } & StreamChange)
+  /** `token` is the one that came with the answer, for what the call has made. */
+  | { type: "call-answered"; call: number; text: string; token?: string }
+  /** `unknown`: it may have taken effect. */
+  | { type: "call-failed"; call: number; unknown: boolean; error: Problem };
 
 /** Where a send stands. The last four are final until it is retried. */
 export type SendState = "queued" | "sending" | "accepted" | "rejected" | "unknown" | "cancelled";
@@ -84,6 +114,8 @@ export interface Problem {
   status?: number;
   /** The server's own words. */
   serverMessage?: string;
+  /** What it is about, where that is not a run: `task`, `wait token`, `stored packet`, `tag` or `batch`; or the header that an answer lacks. */
+  subject?: string;
   /** The scope the token lacks, such as `write:inputStreams:run_1`. */
   missingScope?: string;
   limitBytes?: number;
@@ -122,10 +154,12 @@ export interface Core {
   warn(about: { id: string; reason: string } | string): void;
   /** Asks a token function once; rejects with a sentence for the developer. */
   askToken(provide?: () => unknown): Promise<string>;
-  /** Tells when the page may have missed something. */
-  watchPage(page: { wake(): void; setOnline(online: boolean): void }): void;
+  /** Tells whether the page is seen, and when it may have missed something. */
+  watchPage(page: { wake(): void; setOnline(online: boolean): void; setVisible(visible: boolean): void }): void;
   /** False only where the host says so. */
   isOnline(): boolean;
+  /** False only where nobody sees the page. */
+  isVisible(): boolean;
   /** Whether readers at that address have to take turns. */
   hasFewConnections(baseURL: string): boolean;
 }

@@ -1,14 +1,17 @@
-/** Tells when the page may have missed something: it is online again, on screen again, or back from the page cache. */
-export function watchPage(page: { wake(): void; setOnline(online: boolean): void }): void {
+import type { Core } from "./interface.js";
+
+/** Tells whether the page is seen, and when it may have missed something: it is online or on screen again, or back from the page cache. */
+export const watchPage: Core["watchPage"] = (page) => {
   if (typeof addEventListener !== "function") return;
   addEventListener("online", () => page.setOnline(true));
   addEventListener("offline", () => page.setOnline(false));
   addEventListener("pageshow", () => page.wake());
   // It bubbles from the document; where there is none, as in a worker, it never comes.
   addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") page.wake();
+    page.setVisible(isVisible());
+    if (isVisible()) page.wake();
   });
-}
+};
 
 /**
  * Whether connections to a server are few: over HTTP/1.1 a browser makes six at a time, for all pages together. Plain `http:` is
@@ -25,4 +28,9 @@ export function hasFewConnections(baseURL: string): boolean {
 /** False only where the host says so: not every host knows. */
 export function isOnline(): boolean {
   return typeof navigator === "undefined" || navigator.onLine !== false;
+}
+
+/** False only where there is a screen and the page is not on it. */
+export function isVisible(): boolean {
+  return typeof document === "undefined" || document.visibilityState !== "hidden";
 }

@@ -3,7 +3,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::value::RawValue;
 use tidegate::proto::time::UnixTime;
-use tidegate::proto::token::{AccessToken, Claims, NotAToken};
+use tidegate::proto::token::{AccessToken, Claims, NotAToken, Right};
 
 use crate::json::unescaped;
 use crate::members::Members;
@@ -30,8 +30,8 @@ fn check_text(text: &str) {
     let lacks = |granted: fn(&str) -> bool| {
         claims.as_ref().is_some_and(|claims| !claims.scopes.iter().any(|scope| granted(scope)))
     };
-    assert_eq!(token.missing_for_send(RUN), lacks(may_send).then(|| "write:inputStreams:run_1".into()));
-    assert_eq!(token.missing_for_read(RUN), lacks(may_read).then(|| "read:runs:run_1".into()));
+    assert_eq!(token.missing(&Right::SEND, RUN), lacks(may_send).then(|| "write:inputStreams:run_1".into()));
+    assert_eq!(token.missing(&Right::READ_RUN, RUN), lacks(may_read).then(|| "read:runs:run_1".into()));
     if let Some(Claims { expires_at: Some(to), issued_at: Some(from), .. }) = &claims {
         let life = (to >= from).then(|| to.as_millis() - from.as_millis());
         assert_eq!(token.claims().and_then(Claims::lifetime_ms), life);

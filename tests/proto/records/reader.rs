@@ -5,7 +5,8 @@ use tidegate::proto::cursor::Cursor;
 use tidegate::proto::http::{RequestKind, StreamVersion};
 use tidegate::proto::random::Random;
 use tidegate::proto::records::Position;
-use tidegate::proto::subscription::{Effect, Parts, StreamStatus, Subscription};
+use tidegate::proto::status::StreamStatus;
+use tidegate::proto::subscription::{Effect, Parts, Subscription};
 use tidegate::proto::time::Instant;
 
 #[test]

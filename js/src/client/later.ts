@@ -1,0 +1,40 @@
+import { loadCore } from "../wasm/load.js";
+import { unavailable } from "./engine-failure.js";
+import { TidegateError } from "./errors.js";
+import type { EventPump } from "./event-pump.js";
+import type { RunsRequest } from "./runs/follow-runs.js";
+
+// What only some pages use loads when they first use it.
+
+/** Begins to load the core, for those who know that they need it next. Where that fails, the pump tells. */
+export function warm(): void {
+  loadCore().catch(() => {});
+}
+
+/** {@link followRuns}; what it would throw is told as a failure of the feed. */
+export function followLater(pump: EventPump, request: RunsRequest): () => void {
+  let unfollow = () => {};
+  let stopped = false;
+  import("./runs/follow-runs.js")
+    .then(({ followRuns }) => {
+      if (!stopped) unfollow = followRuns(pump, request);
+    })
+    .catch((cause) => {
+      if (stopped) return;
+      const error = cause instanceof TidegateError ? cause : unavailable(cause);
+      request.listener.changed({ status: "failed", attempt: 0, error });
+    });
+  return () => {
+    stopped = true;
+    unfollow();
+  };
+}
+
+/** What makes calls; rejects with a {@link TidegateError}. */
+export async function loadCalls(): Promise<typeof import("./calls.js")> {
+  try {
+    return await import("./calls.js");
+  } catch (cause) {
+    throw unavailable(cause, "rejected");
+  }
+}

@@ -1,0 +1,186 @@
+//! One request with an answer. Every one is safe to repeat: it only reads, or the server drops repeats under the same key, or doing it
+//! twice comes to the same. So what loses its answer is asked again.
+//!
+//! A 404 to the question about a run is asked again too, twice: the answer may come from a copy of the data that has not heard of a
+//! new run yet. The server marks it so in a header, which a page may not read.
+
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::fmt;
+
+use super::backoff::{Backoff, BackoffPolicy};
+use super::error::{ErrorCode, Problem};
+use super::http::{CallKind, RequestKind};
+use super::random::Random;
+use super::time::Instant;
+use super::verdict::Verdict;
+
+const AGAIN: BackoffPolicy = BackoffPolicy { first_ms: 1_000, cap_ms: 15_000, stable_ms: 0 };
+
+/// How long an answer may take.
+const PATIENCE_MS: u64 = 60_000;
+
+/// How often it is asked.
+const TRIES: u32 = 5;
+
+/// How often a run is asked for that is not there.
+const ABSENT_TRIES: u32 = 3;
+
+/// What came of a call.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// The answer.
+    Answered {
+        /// As the server wrote it.
+        text: String,
+        /// A token for what has been made, or nothing.
+        token: String,
+    },
+    /// There is none.
+    Failed {
+        /// It may have taken effect.
+        unknown: bool,
+        /// Why.
+        problem: Rc<Problem>,
+    },
+}
+
+/// Tells how much was answered, and nothing of it.
+impl fmt::Debug for CallOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { text, .. } => write!(f, "Answered({} bytes)", text.len()),
+            Self::Failed { unknown, problem } => write!(f, "Failed({problem:?}, unknown: {unknown})"),
+        }
+    }
+}
+
+/// The machine of a call. It has one request at most; methods that answer `bool` say whether that is to be given up.
+pub struct Call {
+    kind: CallKind,
+    body: Rc<String>,
+    idempotency_key: Rc<String>,
+    /// Until when it waits.
+    not_before: Instant,
+    /// How long the answer under way may take.
+    asked: Option<Instant>,
+    attempt: u32,
+    /// An attempt may have taken effect.
+    doubtful: bool,
+    backoff: Backoff,
+    outcome: Option<CallOutcome>,
+}
+
+/// Tells where it stands, and nothing of what is sent or came.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({:?}, attempt {}, {} bytes)", self.kind, self.attempt, self.body.len())
+    }
+}
+
+impl Call {
+    /// A call that has not been made.
+    pub fn new(kind: CallKind, body: &str, idempotency_key: String) -> Self {
+        Self {
+            kind,
+            body: Rc::new(body.to_owned()),
+            idempotency_key: Rc::new(idempotency_key),
+            not_before: Instant::default(),
+            asked: None,
+            attempt: 0,
+            doubtful: false,
+            backoff: Backoff::new(AGAIN),
+            outcome: None,
+        }
+    }
+
+    /// What is asked.
+    pub const fn kind(&self) -> CallKind {
+        self.kind
+    }
+
+    /// Whether a request should be made now.
+    pub fn wants_request(&self, now: Instant) -> bool {
+        self.asked.is_none() && self.outcome.is_none() && self.not_before <= now
+    }
+
+    /// Makes the request.
+    pub fn start(&mut self, now: Instant) -> RequestKind {
+        self.asked = Some(now.after(PATIENCE_MS));
+        self.attempt += 1;
+        match self.kind {
+            CallKind::Retrieve | CallKind::Packet => RequestKind::Run,
+            CallKind::Trigger | CallKind::Complete | CallKind::Cancel => {
+                RequestKind::Call { body: Rc::clone(&self.body), idempotency_key: Rc::clone(&self.idempotency_key) }
+            }
+        }
+    }
+
+    /// The answer is here.
+    pub fn handle_answer(&mut self, text: &str, token: &str) {
+        self.asked = None;
+        self.outcome = Some(CallOutcome::Answered { text: text.to_owned(), token: token.to_owned() });
+    }
+
+    /// What an attempt came to that has no answer.
+    pub fn settle(&mut self, now: Instant, verdict: Verdict, random: &mut Random) {
+        self.asked = None;
+        match verdict {
+            Verdict::Again { after_ms, doubtful, problem } if self.attempt < TRIES => {
+                self.doubtful |= doubtful;
+                // Another token costs no time.
+                let is_refused = problem.code.concerns_token();
+                self.not_before = if is_refused { now } else { self.backoff.fail(now, after_ms, random) };
+            }
+            Verdict::Rejected(problem) if self.may_come(&problem) => {
+                self.not_before = self.backoff.fail(now, 0, random);
+            }
+            Verdict::Again { doubtful, problem, .. } => self.fail(doubtful || self.doubtful, problem),
+            Verdict::Rejected(problem) => self.refuse(problem),
+            // Of what is safe to repeat there is never one of these.
+            Verdict::Unknown(problem) | Verdict::Ask { problem, .. } => self.fail(true, problem),
+            Verdict::Accepted => {}
+        }
+    }
+
+    /// It will not be made, or made again. A token's refusal says nothing of what an earlier attempt came to, and that a one-time token
+    /// has been used may be that attempt's doing.
+    pub fn refuse(&mut self, problem: Rc<Problem>) {
+        let is_used = problem.server_message.as_deref().is_some_and(|words| words.ends_with("already been used."));
+        self.fail(self.doubtful && (is_used || problem.code.concerns_token() || problem.code.retryable()), problem);
+    }
+
+    /// The network is back or the device woke up: try now.
+    pub const fn hurry(&mut self, now: Instant) {
+        if self.asked.is_none() {
+            self.not_before = now;
+        }
+    }
+
+    /// Whether the answer under way is overdue.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.asked.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// When something is due here.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.outcome.is_some() { None } else { self.asked.or(Some(self.not_before)) }
+    }
+
+    /// What came of it, once.
+    pub const fn poll_outcome(&mut self) -> Option<CallOutcome> {
+        self.outcome.take()
+    }
+
+    fn may_come(&self, problem: &Problem) -> bool {
+        let is_absent = self.kind == CallKind::Retrieve && problem.code == ErrorCode::NotFound;
+        let is_conflict = problem.status == Some(409);
+        (is_absent && self.attempt < ABSENT_TRIES) || (is_conflict && self.attempt < TRIES)
+    }
+
+    fn fail(&mut self, doubtful: bool, problem: Rc<Problem>) {
+        let unknown = doubtful && !matches!(self.kind, CallKind::Retrieve | CallKind::Packet);
+        self.outcome = Some(CallOutcome::Failed { unknown, problem });
+    }
+}
