@@ -25,8 +25,11 @@ mod auth;
 mod clock;
 mod cors;
 pub mod faults;
+mod feed;
 mod id;
 mod jwt;
+mod metadata;
+mod packet;
 mod respond;
 mod routes;
 mod span;
@@ -43,22 +46,33 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, LOCATION, ORIGIN};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use std::io;
 use tokio::net::TcpListener;
 
+pub use feed::FeedDialect;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 
 use respond::Refusal;
-use routes::{dev, input, read, runs, tokens, trigger, write};
+use routes::{dev, feeds, input, metadata as run_metadata, packets, read, runs, tokens, trigger, write};
 
 /// The whole server. Demo tasks run on the tokio runtime in which requests are answered.
 pub fn app(state: AppState) -> Router {
     let send_or_tail = get(read::input).post(input::send).put(input::send).patch(input::send).delete(input::send);
+    let not_put = run_metadata::wrong_method;
+    let metadata_of_a_run =
+        get(run_metadata::read).put(run_metadata::write).post(not_put).patch(not_put).delete(not_put);
+    let an_object = get(packets::get).put(packets::put).options(packets::preflight);
     let for_browsers = Router::new()
         .route("/api/v1/tasks/{task}/trigger", action(trigger::trigger))
         .route("/api/v3/runs/{run}", get(runs::retrieve))
+        .route("/api/v2/runs/{run}/cancel", action(runs::cancel))
+        .route("/api/v1/runs", get(runs::list))
+        .route("/api/v1/packets/{*path}", get(packets::download))
+        .route("/realtime/v1/runs", get(feeds::tagged))
+        .route("/realtime/v1/runs/{run}", get(feeds::run))
+        .route("/realtime/v1/batches/{batch}", get(feeds::batch))
         .route("/realtime/v1/streams/{run}/{key}", get(read::output))
         .route("/realtime/v1/streams/{run}/input/{stream}", send_or_tail)
         .route_layer(from_fn(cors::answer));
@@ -66,7 +80,12 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/auth/public-tokens", action(tokens::mint))
         .route("/api/v1/auth/jwt", action(tokens::mint_legacy))
         .route("/api/v1/auth/jwt/claims", action(tokens::claims))
-        .route("/api/v2/runs/{run}/cancel", action(runs::cancel))
+        .route("/api/v1/runs/{run}/tags", action(runs::add_tags))
+        .route("/api/v1/runs/{run}/result", get(runs::result))
+        .route("/api/v1/runs/{run}/reschedule", action(runs::reschedule))
+        .route("/api/v1/runs/{run}/metadata", metadata_of_a_run)
+        .route("/api/v2/packets/{*path}", put(packets::upload))
+        .route("/objects/{signature}/{*path}", an_object)
         .route(
             "/realtime/v1/streams/{run}/{target}/{key}",
             get(write::head_only).head(write::last_line).put(write::create).post(write::ingest),
@@ -82,7 +101,8 @@ pub fn app(state: AppState) -> Router {
     }
     let switches = Router::new()
         .route("/dev/faults", get(dev::faults).put(dev::set_faults).delete(dev::clear_faults))
-        .route("/dev/requests", get(dev::requests));
+        .route("/dev/requests", get(dev::requests))
+        .route("/dev/runs/{run}", put(dev::report));
     wire.layer(from_fn_with_state(state.clone(), faults::inject)).merge(switches).with_state(state)
 }
 
