@@ -54,10 +54,9 @@ impl Operation {
     /// Reads an operation; a complaint about its member comes as (message, member).
     pub(crate) fn read(json: &Value) -> Result<Self, (String, &'static str)> {
         let value = || json.get("value").cloned().ok_or(("Required".to_owned(), "value"));
-        let text = || match &json["key"] {
-            Value::String(key) => Ok(key.as_str()),
-            Value::Null if json.get("key").is_none() => Err(("Required".to_owned(), "key")),
-            _ => Err(("Expected string".to_owned(), "key")),
+        let text = || {
+            let problem = if json.get("key").is_none() { "Required" } else { "Expected string" };
+            json["key"].as_str().ok_or((problem.to_owned(), "key"))
         };
         let key = || Key::read(text()?).map_err(|problem| (problem, "key"));
         match json["type"].as_str() {
@@ -68,14 +67,14 @@ impl Operation {
             }
             Some("append") => Ok(Self::Append { key: key()?, value: value()? }),
             Some("remove") => Ok(Self::Remove { key: key()?, value: value()? }),
-            Some("increment") => match value()? {
-                Value::Number(by) => Ok(Self::Increment { key: key()?, by }),
-                _ => Err(("Expected number".to_owned(), "value")),
-            },
-            Some("update") => match value()? {
-                Value::Object(document) => Ok(Self::Update { document }),
-                _ => Err(("Expected object".to_owned(), "value")),
-            },
+            Some("increment") => {
+                let Value::Number(by) = value()? else { return Err(("Expected number".to_owned(), "value")) };
+                Ok(Self::Increment { key: key()?, by })
+            }
+            Some("update") => {
+                let Value::Object(document) = value()? else { return Err(("Expected object".to_owned(), "value")) };
+                Ok(Self::Update { document })
+            }
             _ => Err((format!("Invalid discriminator value. Expected {TYPES}"), "type")),
         }
     }

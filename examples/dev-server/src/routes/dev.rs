@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::auth::Caller;
 use crate::faults::Rule;
+use crate::packet;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
-use crate::store::Report;
+use crate::store::{Packet, Report};
 use crate::upload::Upload;
 
 const BODY_LIMIT: usize = 1_048_576;
@@ -66,7 +67,13 @@ pub(crate) async fn report(
 ) -> Result<Response, Refusal> {
     Caller::backend(&headers, &app.config)?;
     let refuse = |problem| Refusal::Error(StatusCode::BAD_REQUEST, format!("This is no report of a run: {problem}"));
-    let report: Report = serde_json::from_slice(&upload.within(BODY_LIMIT)?).map_err(refuse)?;
+    let mut report: Report = serde_json::from_slice(&upload.within(BODY_LIMIT)?).map_err(refuse)?;
+    if let Some(output) = report.output.take() {
+        let kind = report.output_type.take().unwrap_or_else(|| Packet::SUPER_JSON.to_owned());
+        let packet = packet::shelve(Packet::new(output, kind), &run, "output", &app.store);
+        report.output = packet.data.map(|data| data.to_string());
+        report.output_type = Some(packet.kind.into_owned());
+    }
     if app.store.report_run(&run, report) {
         Ok(respond::json(StatusCode::OK, &json!({ "id": run })))
     } else {

@@ -63,7 +63,7 @@ pub(crate) async fn add_tags(
     let tags: Option<Vec<String>> = match &body["tags"] {
         Value::String(tag) => Some(vec![tag.clone()]),
         Value::Array(tags) => tags.iter().map(|tag| tag.as_str().map(str::to_owned)).collect(),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     };
     let error = |status, message: &str| Refusal::Error(status, message.to_owned());
     let tags = tags.ok_or_else(|| error(StatusCode::BAD_REQUEST, "Invalid request body"))?;

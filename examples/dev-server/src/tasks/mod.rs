@@ -23,17 +23,15 @@ type TaskResult = Result<Value, String>;
 /// Starts the task of a run, at once or when its delay is over. A run of a task that is not known stays queued, as it does on the
 /// original until a worker has it, and expires when it has a time to live.
 pub(crate) fn start(app: &AppState, run: &Run) {
-    match run.status {
-        Status::Delayed => {
-            let (app, id) = (app.clone(), run.id.clone());
-            tokio::spawn(async move {
-                if let Some(run) = delayed(&app, &id).await {
-                    start_now(&app, &run);
-                }
-            });
-        }
-        _ => start_now(app, run),
+    if run.status != Status::Delayed {
+        return start_now(app, run);
     }
+    let (app, id) = (app.clone(), run.id.clone());
+    tokio::spawn(async move {
+        if let Some(run) = delayed(&app, &id).await {
+            start_now(&app, &run);
+        }
+    });
 }
 
 fn start_now(app: &AppState, run: &Run) {

@@ -12,6 +12,7 @@ use super::context::TaskContext;
 use crate::metadata::Operation;
 
 const MOST_STEPS: u32 = 1000;
+const LONGEST_NAME: usize = 200;
 /// A step takes as long as so many tokens.
 const TOKENS_PER_STEP: u32 = 10;
 
@@ -48,7 +49,10 @@ fn job_of(payload: Value) -> Result<Job, String> {
     let wanted = r#"progress wants a payload like {"steps": 20, "name": "a job", "fail": false}"#;
     let payload = if payload.is_null() { json!({}) } else { payload };
     let job: Job = serde_json::from_value(payload).map_err(|error| format!("{wanted}: {error}"))?;
-    if (1..=MOST_STEPS).contains(&job.steps) { Ok(job) } else { Err(format!("{wanted}, with 1 to {MOST_STEPS} steps")) }
+    let is_fine = (1..=MOST_STEPS).contains(&job.steps) && job.name.chars().count() <= LONGEST_NAME;
+    is_fine.then_some(job).ok_or_else(|| {
+        format!("{wanted}, with 1 to {MOST_STEPS} steps and a name of {LONGEST_NAME} characters at most")
+    })
 }
 
 fn tell(context: &TaskContext, job: &Job, done: u32, line: String) -> Result<(), String> {
