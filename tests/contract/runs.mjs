@@ -15,27 +15,30 @@ export const showsRuns = (fixture) => fixture.given?.runs !== undefined || isLis
 export const needsWorker = ({ given = {} }) =>
   Boolean(given.batch) || [...(given.runs ?? []), given.change ?? {}].some((run) => worker(run) !== undefined);
 
-/** Asks what `asked` is with names that are this fixture's alone; gives the answer in the fixture's own names. */
+/**
+ * Makes the runs, asks, and gives the answer in the fixture's own names. `concrete` fills in what a request only describes, with what
+ * is filled in here first.
+ */
 export async function replayRuns(world, fixture, concrete) {
   const { given = {} } = fixture;
   const names = isList(fixture) ? aliases(fixture) : new Map();
   const rename = (text) => replaceAll(text, names);
   const batch = `batch_cm${random(23)}`;
-  const named = JSON.parse(JSON.stringify(given.runs ?? []), (key, value) =>
-    key === "task" || typeof value === "string" ? (names.get(value) ?? value) : value,
-  );
   const runs = [];
-  for (const run of named) runs.push(await make(world, run, given.batch ? batch : undefined));
+  for (const run of given.runs ?? []) runs.push(await make(world, named(run, names), given.batch ? batch : undefined));
 
-  const fill = (text) => runs.reduceRight((filled, run, at) => fillRun(filled, run, at), text.replaceAll("{batch}", batch));
+  const fill = (text) =>
+    runs.reduceRight((filled, run, at) => fillRun(filled, run, at), text.replaceAll("{batch}", batch));
   const asked = concrete(fixture.request, (text) => fill(rename(text)));
   if (asked.path.includes("live=true")) asked.path = await continued(world, asked);
 
   const answering = world.ask(asked);
-  if (given.change) await change(world, given.change, named, runs, names);
+  if (given.change) await change(world, given.change, runs, names);
   const answer = await answering;
   const scrub = (text) => scrubRuns(unname(text, names), runs).replaceAll(batch, "{batch}");
-  const headers = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, scrub(String(value))]));
+  const headers = Object.fromEntries(
+    Object.entries(answer.headers).map(([name, value]) => [name, scrub(String(value))]),
+  );
   return { ...answer, headers, body: scrub(answer.body), asked: scrub(asked.path) };
 }
 
@@ -44,7 +47,15 @@ function aliases({ given, request }) {
   const { searchParams } = new URL(request.path, "http://host");
   const asked = ["tags", "filter[taskIdentifier]"].flatMap((name) => searchParams.get(name)?.split(",") ?? []);
   const made = (given?.runs ?? []).flatMap(({ tags = [] }) => tags);
-  return new Map([...asked, ...made].filter((name) => /^\w+$/.test(name)).map((name) => [name, `${name}-${random(8)}`]));
+  return new Map(
+    [...asked, ...made].filter((name) => /^\w+$/.test(name)).map((name) => [name, `${name}-${random(8)}`]),
+  );
+}
+
+/** A run as it is given, with names of its own. */
+function named(run, names) {
+  const own = (name) => names.get(name) ?? name;
+  return { ...run, task: own(run.task), tags: run.tags?.map(own) };
 }
 
 function replaceAll(text, names) {
@@ -87,7 +98,15 @@ function payload({ payload: text = "{}", payloadType }) {
 /** What a worker would say of a run; undefined when there is nothing to say. */
 function worker({ status, output, outputType, metadata, error, streams, usageDurationMs, delay }) {
   const isTriggered = status === "DELAYED" || (status === "PENDING" && !delay);
-  const said = { status: isTriggered ? undefined : status, output, outputType, metadata, error, streams, usageDurationMs };
+  const said = {
+    status: isTriggered ? undefined : status,
+    output,
+    outputType,
+    metadata,
+    error,
+    streams,
+    usageDurationMs,
+  };
   return Object.values(said).some((value) => value !== undefined) ? said : undefined;
 }
 
@@ -101,9 +120,9 @@ async function continued(world, { path, headers }) {
 }
 
 /** Each in one step, so that a poll never sees half of it. */
-async function change(world, { run: number, new: born, ...members }, named, runs, names) {
+async function change(world, { run: number, new: born, ...members }, runs, names) {
   if (born) {
-    const run = { ...born, tags: born.tags?.map((tag) => names.get(tag) ?? tag) };
+    const run = named(born, names);
     const said = worker(run);
     const id = await world.trigger(run.task, triggerOptions(said ? { ...run, tags: [] } : run), payload(run));
     runs.push(id);

@@ -1,8 +1,24 @@
 //! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with nothing behind it.
 //!
-//! It answers the requests that a page and its backend make (trigger, mint a token, send input, read streams, look at a run, cancel
-//! it) with the paths, statuses, bodies and headers that were recorded from a real Trigger.dev 4.5.12, and runs three demo tasks of
-//! its own: `approval`, `story` and `chat`. Streams are in the v2 form. Everything is kept in memory.
+//! It answers the requests that a page and its backend make (trigger, mint a token, send input, read streams, follow runs, change their
+//! metadata, look at them, cancel them) with the paths, statuses, bodies and headers that were recorded from a real Trigger.dev
+//! 4.5.12, and runs four demo tasks of its own: `approval`, `story`, `chat` and `progress`. Streams are in the v2 form. Everything is
+//! kept in memory.
+//!
+//! # Feeds of runs
+//!
+//! `/realtime/v1/runs/:run`, `/realtime/v1/runs?tags=` and `/realtime/v1/batches/:batch` send rows of the table of runs. The original has
+//! had two backends for them, and [`Config::feeds`] chooses whose dialect is spoken: [`FeedDialect::Native`], as recorded, or
+//! [`FeedDialect::Electric`], with changed columns only, `delete`, `electric-up-to-date`, Postgres's own way with booleans, times and
+//! arrays, and handles that end with a 409. A change wakes the readers of the runs that it touches, and an offset is all that the server
+//! knows of a reader. With [`Config::faults`], `PUT /dev/runs/:run` says what a worker elsewhere would say of a run:
+//!
+//! ```json
+//! { "status": "COMPLETED_SUCCESSFULLY", "output": "{\"json\":1}", "usageDurationMs": 20 }
+//! ```
+//!
+//! `status` is the database's name, and the times follow from it; besides there are `outputType`, `metadata` and `metadataType`, `error`
+//! (as on the wire), `tags`, `streams` and `batch`.
 //!
 //! # Where it does more than the original
 //!
@@ -12,12 +28,19 @@
 //!   ignores the key, and a repeated send is a second record.
 //! - **An append is idempotent** on `X-Part-Id`, within its stream.
 //! - A wait is woken by compare-and-delete, and looks at the log after it registered: no send is missed.
+//! - A page may cancel a run that its token may write: `/api/v2/runs/:run/cancel` has CORS headers.
+//! - A change of a run reaches its readers at once, not after up to 250 ms.
+//! - Operations on the metadata of a parent or root run are carried out at once and in order; the original gathers them for a second, puts
+//!   every `set` last, and loses them when it stops.
+//! - A run without a time to live never expires; the original's development environment gives each ten minutes.
+//! - What is too large for a row lies on this server, at signed addresses under `/objects/` that never expire.
 //! - The 401 of a request to `/api` without credentials has CORS headers, and `x-should-retry` is exposed where it is set.
 //! - An ingest counts lines, as its writer does; the original counts reads, and a writer that resumes may repeat or lose lines.
 //!
 //! # Layers
 //!
-//! `store` keeps, `sse` and `tasks` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the routes together.
+//! `store` keeps, `sse`, `feed`, `metadata` and `tasks` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the
+//! routes together.
 //! [`app`] takes everything from an [`AppState`], so a test calls it without a port; [`serve`] gives it one. With
 //! [`Config::faults`] anything can be made to go wrong: see [`faults`].
 

@@ -25,7 +25,7 @@
 //! | `duplicate` | every batch of an event stream comes twice | |
 //! | `must-refetch` | a feed of runs answers 409 with a new handle: its reader must begin anew | |
 //!
-//! Beside the faults, `PUT /dev/runs/:run` says of a run what a worker elsewhere would: see the crate page.
+//! Beside the faults there is `PUT /dev/runs/:run`, which says of a run what a worker elsewhere would: see the crate page.
 
 mod inject;
 mod requests;

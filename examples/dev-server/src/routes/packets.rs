@@ -96,9 +96,10 @@ pub(super) fn presigned_get(app: &AppState, headers: &HeaderMap, path: &str) -> 
 
 fn presigned(app: &AppState, headers: &HeaderMap, method: &str, path: &str) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let scheme = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()).unwrap_or("http");
     let escaped: Vec<String> =
         path.split('/').map(|segment| form_urlencoded::byte_serialize(segment.as_bytes()).collect()).collect();
-    format!("http://{host}/objects/{}/{}", signature(app, method, path), escaped.join("/").replace('+', "%20"))
+    format!("{scheme}://{host}/objects/{}/{}", signature(app, method, path), escaped.join("/").replace('+', "%20"))
 }
 
 fn signature(app: &AppState, method: &str, path: &str) -> String {

@@ -139,7 +139,11 @@ impl Store {
 
     /// Adds a stream to the ones the run declares.
     pub(crate) fn declare_stream(&self, run: &str, stream: &str) {
-        self.change_run(run, |run, _| run.declare(stream));
+        // Asked for every part that is written.
+        let is_declared = |run: &Run| run.streams.iter().any(|declared| declared == stream);
+        if !self.tables().runs.get(run).is_some_and(is_declared) {
+            self.change_run(run, |run, _| run.declare(stream));
+        }
     }
 
     /// Adds the tags that a run lacks, as long as it then has no more than `most`: gives how many it lacked, `Err` with how many it would
@@ -191,7 +195,7 @@ impl Store {
 
     /// Whether any run belongs to this batch.
     pub(crate) fn has_batch(&self, batch: &str) -> bool {
-        !self.snapshot(&Shape::Batch(batch.to_owned()), 1).items.is_empty()
+        self.tables().runs.any(|run| run.batch.as_deref() == Some(batch))
     }
 
     /// Runs that are wanted, newest first.
@@ -264,6 +268,36 @@ mod tests {
         assert_eq!(store.waiting(&key).as_deref(), Some("second"));
         assert!(store.remove_wait(&key, "second"));
         assert_eq!(store.waiting(&key), None);
+    }
+
+    #[test]
+    fn metadata_is_written_only_over_what_was_read() {
+        let store = Store::default();
+        let run = Run::new("run_1".to_owned(), "t", 1);
+        store.create_run(run, Vec::new(), None);
+        assert!(store.replace_metadata("run_1", 0, "{}"));
+        assert!(!store.replace_metadata("run_1", 0, r#"{"late":true}"#));
+        assert!(store.replace_metadata("run_1", 1, r#"{"n":1}"#));
+        assert_eq!(store.run("run_1").unwrap().metadata.data.as_deref(), Some(r#"{"n":1}"#));
+        assert!(!store.replace_metadata("run_2", 0, "{}"));
+    }
+
+    #[test]
+    fn what_makes_no_difference_is_no_change() {
+        let store = Store::default();
+        let mut run = Run::new("run_1".to_owned(), "t", 1);
+        run.tags.push("a".to_owned());
+        store.create_run(run, Vec::new(), None);
+        let shape = Shape::Tagged { tags: vec!["a".to_owned()], created_from: 0 };
+        let (seen, listener) = (store.snapshot(&shape, 10).sequence, store.watch_runs(&shape));
+        assert_eq!(store.tag_run("run_1", &["a".to_owned()], 10), Some(Ok(0)));
+        store.declare_stream("run_2", "x");
+        assert!(!listener.has_changed().unwrap());
+        assert!(store.changes(&shape, seen).items.is_empty());
+        assert_eq!(store.run("run_1").unwrap().updated_at, 1);
+        store.declare_stream("run_1", "x");
+        assert!(listener.has_changed().unwrap());
+        assert_eq!(store.changes(&shape, seen).items.len(), 1);
     }
 
     #[test]
