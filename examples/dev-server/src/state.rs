@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -122,13 +123,19 @@ impl Running {
     }
 }
 
-/// The handles of feeds in Electric's dialect, by what the feeds show.
+/// The handles of feeds in Electric's dialect, by what the feeds show, and the cursors of both dialects.
 #[derive(Default)]
 pub(crate) struct Handles {
     current: Mutex<HashMap<String, String>>,
+    cursor: AtomicU64,
 }
 
 impl Handles {
+    /// Another at each call, so that no cache takes the next live request for the one before.
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(crate) fn of(&self, definition: &str) -> String {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.entry(definition.to_owned()).or_insert_with(Self::fresh).clone()

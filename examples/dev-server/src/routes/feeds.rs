@@ -257,7 +257,7 @@ impl<'a> Request<'a> {
                 set("electric-schema", self.writer.selection.schema());
             }
             if self.is_live() {
-                set("electric-cursor", offset.seen.to_string());
+                set("electric-cursor", self.app.handles.cursor().to_string());
             }
             if self.writer.dialect == FeedDialect::Electric {
                 set("electric-up-to-date", String::new());

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -156,16 +157,18 @@ async fn a_quiet_request_is_held_for_about_twenty_seconds() {
     let path = format!("runs/{run}");
     let mut answer = feed(&server, &format!("{path}?offset=-1")).answer().await;
     let offset = answer.header("electric-offset").unwrap().to_owned();
-    let mut times = Vec::new();
+    let (mut times, mut cursors) = (Vec::new(), BTreeSet::new());
     for _ in 0..20 {
         let began = Instant::now();
         answer = next(&server, &path, &answer).answer().await;
         times.push(began.elapsed().as_millis());
+        cursors.insert(answer.header("electric-cursor").unwrap().to_owned());
         assert_eq!(answer.json(), json!([{ "headers": { "control": "up-to-date" } }]));
         assert_eq!(answer.header("electric-offset"), Some(offset.as_str()));
     }
     assert!(times.iter().all(|ms| (16_990..=23_010).contains(ms)), "{times:?}");
     assert!(times.iter().any(|ms| ms != &times[0]), "{times:?}");
+    assert_eq!(cursors.len(), times.len(), "no two requests are the same");
 }
 
 #[tokio::test]
