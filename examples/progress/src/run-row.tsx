@@ -55,5 +55,5 @@ function sentenceOf(run: ProgressRun): string {
   if (run.isFailed) return run.error?.message ?? "It failed.";
   if (run.isCancelled) return "Cancelled.";
   if (run.isSuccess) return run.output && run.output.done < run.output.total ? "Stopped on request." : "Done.";
-  return metadataOf(run).label ?? (run.isQueued ? "Waiting for its turn." : "Starting…");
+  return run.isQueued ? "Waiting for its turn." : (metadataOf(run).label ?? "Starting…");
 }

@@ -138,8 +138,11 @@ describe("following", () => {
     const { result } = mount();
     await step();
     const error = { code: "server", retryable: true } as const;
-    await step(() => engine().changeFeed(newest("follow"), { status: "reconnecting", attempt: 2, error }));
-    expect(result.current).toMatchObject({ status: "reconnecting", error: { code: "server" } });
+    await step(() =>
+      engine().changeFeed(newest("follow"), { status: "reconnecting", attempt: 2, retryInMs: 500, error }),
+    );
+    expect(result.current).toMatchObject({ status: "reconnecting", attempt: 2, error: { code: "server" } });
+    expect(result.current.nextRetryAt).toBeGreaterThan(Date.now());
     await step(() => engine().changeFeed(newest("follow"), { status: "live" }));
     expect(result.current.error).toBeUndefined();
   });

@@ -53,8 +53,8 @@ export function useOneRun<TTask extends AnyTask>(
   return { ...shown, run, isFinished: hasFinished(run), stop, isActive };
 }
 
-function pickRun({ runs: [run], status, endReason, error }: RunsSnapshot) {
-  return { run, status, endReason, error };
+function pickRun({ runs: [run], ...feed }: RunsSnapshot) {
+  return { run, ...feed };
 }
 
 function useOnComplete<TTask extends AnyTask>(

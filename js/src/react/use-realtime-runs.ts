@@ -50,6 +50,6 @@ function useSeveral<TTask extends AnyTask>(
   return { ...shown, stop } as UseRealtimeRunsInstance<TTask>;
 }
 
-function pickRuns({ runs, status, endReason, error }: RunsSnapshot) {
-  return { runs, status, endReason, error };
+function pickRuns(snapshot: RunsSnapshot) {
+  return { ...snapshot };
 }

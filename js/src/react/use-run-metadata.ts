@@ -78,6 +78,6 @@ export function useRunMetadata<TSchema extends StandardSchema | undefined = unde
   };
 }
 
-function pickMetadata({ runs: [run], status, endReason, error }: RunsSnapshot) {
-  return { run, metadata: run?.metadata, status, endReason, error };
+function pickMetadata({ runs: [run], ...feed }: RunsSnapshot) {
+  return { run, metadata: run?.metadata, ...feed };
 }

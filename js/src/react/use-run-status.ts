@@ -69,7 +69,7 @@ export function useRunStatus(
 
 type Picked = Omit<Feed, "stop"> & Pick<UseRunStatusInstance, "run">;
 
-function pickStanding({ runs: [whole], status, endReason, error }: RunsSnapshot, before: Picked | undefined): Picked {
+function pickStanding({ runs: [whole], ...feed }: RunsSnapshot, before: Picked | undefined): Picked {
   const run = whole && (Object.fromEntries(SHOWN.map((name) => [name, whole[name]])) as RunStanding);
-  return { run: before?.run && run && isSame(before.run, run) ? before.run : run, status, endReason, error };
+  return { run: before?.run && run && isSame(before.run, run) ? before.run : run, ...feed };
 }

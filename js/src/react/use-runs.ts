@@ -31,6 +31,10 @@ export interface UseRealtimeRunOptions extends TriggerAuth {
 export interface Feed {
   /** Where the connection stands: `idle` means not followed, since something is missing or `enabled` is false. */
   readonly status: RunsSnapshot["status"];
+  /** Which attempt to connect this is, counted from 1 since the last one that worked; 0 while connected. */
+  readonly attempt: RunsSnapshot["attempt"];
+  /** When the next attempt starts, in milliseconds since 1970, while `reconnecting`. */
+  readonly nextRetryAt: RunsSnapshot["nextRetryAt"];
   /** Why it is over, once `status` is `ended` or `failed`. */
   readonly endReason: RunsSnapshot["endReason"];
   /** What is wrong, while it is. */
@@ -41,6 +45,9 @@ export interface Feed {
 
 /** What a component shows of a feed. */
 export type Shown = Omit<Feed, "stop">;
+
+/** What is no longer so when nobody follows. */
+const OVER = { attempt: 0, nextRetryAt: undefined, endReason: undefined, error: undefined };
 
 /** Follows what `target` names, if it names something, and shows of it what `select` picks: one function for the hook's life. */
 export function useRuns<S extends Shown>(
@@ -76,12 +83,12 @@ export function useRuns<S extends Shown>(
   const [stop] = useState(() => () => {
     const { active: key } = latest.current;
     if (!key || !view.isOpen(key)) return;
-    setStopped({ key, shown: { ...view.getSnapshot(key), status: "ended", endReason: "stopped", error: undefined } });
+    setStopped({ key, shown: { ...view.getSnapshot(key), ...OVER, status: "ended", endReason: "stopped" } });
   });
 
   let shown = live;
   if (wrong) shown = { ...view.idle, status: "failed", error: wrong };
   else if (stopped) shown = stopped.shown;
-  else if (!active) shown = { ...view.kept(key), status: "idle", endReason: undefined, error: undefined };
+  else if (!active) shown = { ...view.kept(key), ...OVER, status: "idle" };
   return { shown, stop, isActive: active !== undefined };
 }

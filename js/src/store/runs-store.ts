@@ -12,6 +12,10 @@ import { acquirePrincipal, principalKey, releasePrincipal, type Target } from ".
 export interface RunsSnapshot {
   /** Where the feed stands, not the run: `idle` means not followed, since something is missing or `enabled` is false. */
   readonly status: "idle" | StreamStatus;
+  /** Which attempt to connect this is, counted from 1 since the last one that worked; 0 while connected. */
+  readonly attempt: number;
+  /** When the next attempt starts, in milliseconds since 1970, while `reconnecting`. */
+  readonly nextRetryAt: number | undefined;
   /** Why the feed is over, once `status` is `ended` or `failed`. */
   readonly endReason: EndReason | undefined;
   /** What is wrong, while it is. */
@@ -32,7 +36,14 @@ export function runsStoreKey({ server, target, storedPackets }: RunsAddress): st
 }
 
 /** Of a feed that nobody follows. */
-export const IDLE_RUNS: RunsSnapshot = { status: "idle", endReason: undefined, error: undefined, runs: [] };
+export const IDLE_RUNS: RunsSnapshot = {
+  status: "idle",
+  attempt: 0,
+  nextRetryAt: undefined,
+  endReason: undefined,
+  error: undefined,
+  runs: [],
+};
 
 /** One feed of runs, for all components that show it. */
 export class RunsStore extends ExternalStore<RunsSnapshot> {
@@ -69,8 +80,9 @@ export class RunsStore extends ExternalStore<RunsSnapshot> {
     releasePrincipal(this.#server);
   }
 
-  #changed({ status, endReason, error }: StreamUpdate): void {
-    this.#latest = { ...this.#latest, status, endReason, error };
+  #changed({ status, attempt, retryInMs, endReason, error }: StreamUpdate): void {
+    const nextRetryAt = retryInMs === undefined ? undefined : Date.now() + retryInMs;
+    this.#latest = { ...this.#latest, status, attempt, nextRetryAt, endReason, error };
     this.#commit();
   }
 
