@@ -1,6 +1,7 @@
 //! The routes, by what they are about.
 
 pub(crate) mod dev;
+mod handout;
 pub(crate) mod input;
 mod options;
 pub(crate) mod read;

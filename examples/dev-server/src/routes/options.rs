@@ -37,7 +37,7 @@ impl Options {
             Some(other) => Err(mismatch("string", other, &format!("options.{name}"))),
         };
         let read = Self {
-            tags: tags(options)?,
+            tags: tags(options, "options.tags")?,
             ttl: options.get("ttl").filter(|ttl| ttl.is_string() || ttl.is_number()).cloned(),
             is_test: options["test"] == true,
             idempotency_key: text("idempotencyKey")?,
@@ -55,22 +55,32 @@ impl Options {
         self
     }
 
-    /// The keys under which this trigger counts as made, each with the time until which it does.
-    pub(super) fn replays(&self, task: &str, headers: &HeaderMap) -> Vec<(Replay, u64)> {
-        let until = |seconds: i64| now_ms().saturating_add(u64::try_from(seconds).unwrap_or(0).saturating_mul(1000));
-        let task = || task.to_owned();
-        let request = headers.get(REQUEST_KEY).and_then(|value| value.to_str().ok());
-        let by_request =
-            request.map(|key| (Replay::Request { task: task(), key: key.to_owned() }, until(REQUEST_REPLAY_SECONDS)));
-        let by_key = self.idempotency_key.as_ref().map(|key| {
-            let seconds = self.idempotency_seconds.unwrap_or(KEY_REPLAY_SECONDS);
-            (Replay::Key { task: task(), key: key.clone() }, until(seconds))
-        });
-        by_request.into_iter().chain(by_key).collect()
+    /// The keys under which this trigger counts as made, each with the time until which it does. `token` is the one-time token
+    /// that makes it, if one does.
+    pub(super) fn replays(&self, task: &str, headers: &HeaderMap, token: Option<[u8; 32]>) -> Vec<(Replay, u64)> {
+        by_request(task, headers, token).into_iter().chain(self.by_key(task)).collect()
+    }
+
+    /// The same, for a trigger that is not a request of its own.
+    pub(super) fn by_key(&self, task: &str) -> Option<(Replay, u64)> {
+        let key = self.idempotency_key.clone()?;
+        let seconds = self.idempotency_seconds.unwrap_or(KEY_REPLAY_SECONDS);
+        Some((Replay::Key { task: task.to_owned(), key }, until(seconds)))
     }
 }
 
-fn tags(options: &Value) -> Result<Vec<String>, Refusal> {
+/// How a retry of the same call is known for a day.
+pub(super) fn by_request(of: &str, headers: &HeaderMap, token: Option<[u8; 32]>) -> Option<(Replay, u64)> {
+    let key = headers.get(REQUEST_KEY)?.to_str().ok()?.to_owned();
+    Some((Replay::Request { of: of.to_owned(), key, token }, until(REQUEST_REPLAY_SECONDS)))
+}
+
+/// The time so many seconds from now, in milliseconds since the epoch.
+pub(super) fn until(seconds: i64) -> u64 {
+    now_ms().saturating_add(u64::try_from(seconds).unwrap_or(0).saturating_mul(1000))
+}
+
+pub(super) fn tags(options: &Value, path: &str) -> Result<Vec<String>, Refusal> {
     match options.get("tags") {
         None => Ok(Vec::new()),
         Some(Value::String(tag)) => Ok(vec![tag.clone()]),
@@ -79,12 +89,12 @@ fn tags(options: &Value) -> Result<Vec<String>, Refusal> {
             .enumerate()
             .map(|(index, tag)| match tag.as_str() {
                 Some(text) => Ok(text.to_owned()),
-                None => Err(mismatch("string", tag, &format!("options.tags[{index}]"))),
+                None => Err(mismatch("string", tag, &format!("{path}[{index}]"))),
             })
             .collect(),
         Some(other) => {
             let received = kind(Some(other));
-            let at = "at \"options.tags\"";
+            let at = format!("at \"{path}\"");
             let message =
                 format!("Expected string, received {received} {at}, or Expected array, received {received} {at}");
             Err(Refusal::Error(StatusCode::BAD_REQUEST, format!("Validation error: {message}")))

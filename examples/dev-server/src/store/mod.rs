@@ -48,6 +48,23 @@ struct Tables {
     used_tokens: HashSet<[u8; 32]>,
 }
 
+impl Tables {
+    /// Takes the keys and the one-time token of something new, all of them or none.
+    fn claim(&mut self, id: &str, replays: Vec<(Replay, u64)>, one_time_token: Option<[u8; 32]>) -> Created {
+        let now = now_ms();
+        for (replay, _) in &replays {
+            if let Some((earlier, _)) = self.replays.get(replay).filter(|(_, until)| *until > now) {
+                return Created::Before { id: earlier.clone(), by: replay.clone() };
+            }
+        }
+        if one_time_token.is_some_and(|token| !self.used_tokens.insert(token)) {
+            return Created::TokenUsed;
+        }
+        self.replays.extend(replays.into_iter().map(|(replay, until)| (replay, (id.to_owned(), until))));
+        Created::Now
+    }
+}
+
 impl Store {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
@@ -66,21 +83,11 @@ impl Store {
         one_time_token: Option<[u8; 32]>,
     ) -> Created {
         let mut tables = self.tables();
-        let now = now_ms();
-        for (replay, _) in &replays {
-            let earlier = tables.replays.get(replay).filter(|(_, until)| *until > now).map(|(id, _)| id.clone());
-            if let Some(earlier) = earlier {
-                return Created::Before { id: earlier, by: replay.clone() };
-            }
+        let created = tables.claim(&run.id, replays, one_time_token);
+        if matches!(created, Created::Now) {
+            tables.runs.insert(run.id.clone(), run);
         }
-        if one_time_token.is_some_and(|token| !tables.used_tokens.insert(token)) {
-            return Created::TokenUsed;
-        }
-        for (replay, until) in replays {
-            tables.replays.insert(replay, (run.id.clone(), until));
-        }
-        tables.runs.insert(run.id.clone(), run);
-        Created::Now
+        created
     }
 
     /// Notes that the run executes.

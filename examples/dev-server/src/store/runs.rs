@@ -32,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) output: Option<Value>,
     pub(crate) error: Option<String>,
     pub(crate) streams: Vec<String>,
+    /// The batch that it was triggered with.
+    pub(crate) batch: Option<String>,
 }
 
 /// How a run ends.
@@ -75,13 +77,16 @@ impl Run {
     }
 }
 
-/// What makes a repeated trigger a repeat, within one task.
+/// What makes a repeated trigger a repeat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Replay {
-    /// The caller's own key: the answer says that the run is cached.
+    /// The caller's own key, within one task: the answer says that the run is cached.
     Key { task: String, key: String },
-    /// A retry of the same call: the answer is the first one again.
-    Request { task: String, key: String },
+    /// The caller's own key for a batch of these tasks, likewise.
+    BatchKey { tasks: String, key: String },
+    /// A retry of the same call: the answer is the first one again. `of` is the task, or the tasks of the batch. A one-time token
+    /// has its own calls, so that one's answer is not another's.
+    Request { of: String, key: String, token: Option<[u8; 32]> },
 }
 
 #[derive(Debug)]
