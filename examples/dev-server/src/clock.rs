@@ -35,9 +35,67 @@ const fn civil_date(days: u64) -> (u64, u64, u64) {
     (year, month, day_of_month)
 }
 
+/// Milliseconds since the epoch for a date as ISO 8601 writes it: `2026-11-21`, or with a time, `2026-11-21T22:56:05.269Z`, whose
+/// fraction may be missing and whose zone may be an offset. `None` for everything else, and for what lies before the epoch.
+pub(crate) fn from_iso(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00Z"));
+    let [year, month, day] = numbers(date, '-')?;
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || date.len() != 10 {
+        return None;
+    }
+    let zone = time.find(['Z', '+', '-'])?;
+    let (time, zone) = time.split_at(zone);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let [hour, minute, second] = numbers(&format!("{time}{}", if time.len() == 5 { ":00" } else { "" }), ':')?;
+    let millis: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    let seconds = ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second - offset(zone)?;
+    u64::try_from(seconds * 1000 + millis).ok()
+}
+
+/// The seconds by which a zone is ahead.
+fn offset(zone: &str) -> Option<i64> {
+    let ahead = match zone.split_at_checked(1)? {
+        ("Z", "") => return Some(0),
+        ("+", ahead) => (1, ahead),
+        ("-", behind) => (-1, behind),
+        _ => return None,
+    };
+    let (sign, [hours, minutes]) = (ahead.0, numbers(ahead.1, ':')?);
+    Some(sign * (hours * 60 + minutes) * 60)
+}
+
+fn numbers<const N: usize>(text: &str, between: char) -> Option<[i64; N]> {
+    let parts: Vec<i64> =
+        text.split(between).map(|part| part.parse::<u32>().ok().map(i64::from)).collect::<Option<_>>()?;
+    parts.try_into().ok()
+}
+
+/// The other way round than [`civil_date`].
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 #[cfg(test)]
 mod tests {
-    use super::iso;
+    use super::{from_iso, iso};
+
+    #[test]
+    fn reads_the_dates_that_it_writes() {
+        for ms in [0, 951_782_400_000, 951_868_799_999, 1_795_301_765_269, 4_107_542_399_999] {
+            assert_eq!(from_iso(&iso(ms)), Some(ms));
+        }
+        assert_eq!(from_iso("2026-11-21"), from_iso("2026-11-21T00:00:00.000Z"));
+        assert_eq!(from_iso("2026-11-21T23:56+01:00"), from_iso("2026-11-21T22:56:00Z"));
+        assert_eq!(from_iso("2026-11-21T20:26:05.2-02:30"), from_iso("2026-11-21T22:56:05.200Z"));
+        for text in
+            ["", "soon", "10m", "2026-13-01", "2026-11-21T22:56:05", "2026-1-1", "1969-12-31", "2026-11-21Tx:00:00Z"]
+        {
+            assert_eq!(from_iso(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn writes_dates_as_javascript_does() {

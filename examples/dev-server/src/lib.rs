@@ -22,11 +22,14 @@
 //! [`Config::faults`] anything can be made to go wrong: see [`faults`].
 
 mod auth;
+mod callback;
 mod clock;
 mod cors;
+mod door;
 pub mod faults;
 mod id;
 mod jwt;
+mod rate_limit;
 mod respond;
 mod routes;
 mod span;
@@ -39,8 +42,8 @@ mod wire;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, LOCATION, ORIGIN};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -48,16 +51,18 @@ use axum::routing::{get, post};
 use std::io;
 use tokio::net::TcpListener;
 
+pub use rate_limit::RateLimits;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 
 use respond::Refusal;
-use routes::{dev, input, read, runs, tokens, trigger, write};
+use routes::{dev, input, read, runs, tokens, trigger, waitpoints, write};
 
 /// The whole server. Demo tasks run on the tokio runtime in which requests are answered.
 pub fn app(state: AppState) -> Router {
     let send_or_tail = get(read::input).post(input::send).put(input::send).patch(input::send).delete(input::send);
     let for_browsers = Router::new()
         .route("/api/v1/tasks/{task}/trigger", action(trigger::trigger))
+        .route("/api/v1/waitpoints/tokens/{waitpoint}/complete", action(waitpoints::complete))
         .route("/api/v3/runs/{run}", get(runs::retrieve))
         .route("/realtime/v1/streams/{run}/{key}", get(read::output))
         .route("/realtime/v1/streams/{run}/input/{stream}", send_or_tail)
@@ -66,6 +71,9 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/auth/public-tokens", action(tokens::mint))
         .route("/api/v1/auth/jwt", action(tokens::mint_legacy))
         .route("/api/v1/auth/jwt/claims", action(tokens::claims))
+        .route("/api/v1/waitpoints/tokens", action(waitpoints::create).get(waitpoints::list))
+        .route("/api/v1/waitpoints/tokens/{waitpoint}", get(waitpoints::retrieve))
+        .route("/api/v1/waitpoints/tokens/{waitpoint}/callback/{hash}", action(waitpoints::call_back))
         .route("/api/v2/runs/{run}/cancel", action(runs::cancel))
         .route(
             "/realtime/v1/streams/{run}/{target}/{key}",
@@ -75,7 +83,7 @@ pub fn app(state: AppState) -> Router {
     let wire = for_browsers
         .merge(for_backends)
         .fallback(not_found)
-        .layer(from_fn(require_credentials))
+        .layer(from_fn_with_state(state.clone(), door::guard))
         .layer(from_fn(redirect_trailing_slash));
     if !state.config.faults {
         return wire.with_state(state);
@@ -91,6 +99,8 @@ pub fn app(state: AppState) -> Router {
 /// # Errors
 /// Those of the listener.
 pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
+    // A second listener of the same server leaves the first one's address in callbacks that no request made.
+    let _ = state.origin.set(callback::origin(listener.local_addr()?));
     let service = app(state).into_make_service_with_connect_info::<wire::Plug>();
     axum::serve(wire::Wires(listener), service).await
 }
@@ -103,24 +113,6 @@ where
 {
     let wrong_method = async || Refusal::WrongMethod;
     post(handler).put(wrong_method).patch(wrong_method).delete(wrong_method)
-}
-
-/// What stands before `/api` in the original turns away requests without credentials, in words of its own.
-async fn require_credentials(request: Request, next: Next) -> Response {
-    let is_guarded = request.uri().path().starts_with("/api/") && request.uri().path() != "/api/v1/auth/jwt/claims";
-    if !is_guarded || request.method() == Method::OPTIONS || request.headers().contains_key(AUTHORIZATION) {
-        return next.run(request).await;
-    }
-    let problem = r#"{
-  "title": "Unauthorized",
-  "status": 401,
-  "type": "https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/401",
-  "detail": "No authorization header provided",
-  "error": "No authorization header provided"
-}"#;
-    let mut response = respond::with_type(StatusCode::UNAUTHORIZED, "application/problem+json; charset=utf-8", problem);
-    cors::dress(response.headers_mut(), request.headers().get(ORIGIN).cloned());
-    response
 }
 
 async fn redirect_trailing_slash(request: Request, next: Next) -> Response {

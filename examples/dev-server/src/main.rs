@@ -7,18 +7,22 @@ use std::process::ExitCode;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, serve};
+use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, RateLimits, serve};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
 tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
-Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--faults] [--no-idempotence]
+Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
   --secret-key KEY  default tr_dev_tidegate; or the environment variable TIDEGATE_SECRET_KEY,
                     which does not show in the list of processes
+  --rate-limits KIND
+                    announced: requests to /api are counted and answers tell what is left (default);
+                    refused: what is over the limit gets 429;
+                    trigger-dev: the same, and pages on another origin cannot read it, as on Trigger.dev
   --faults          what goes wrong is chosen by requests to /dev/faults
   --no-idempotence  a repeated send is a second record, as it is on Trigger.dev
 
@@ -70,6 +74,11 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
             Long("port") => port = parser.value()?.parse()?,
             Long("host") => host = parser.value()?.parse()?,
             Long("secret-key") => config.secret_key = parser.value()?.parse()?,
+            Long("rate-limits") => {
+                let kind: String = parser.value()?.parse()?;
+                config.rate_limits = RateLimits::named(&kind)
+                    .ok_or_else(|| format!("--rate-limits is announced, refused or trigger-dev, not {kind}"))?;
+            }
             Long("faults") => config.faults = true,
             Long("no-idempotence") => config.idempotent_sends = false,
             Long("help") | Short('h') => return Ok(None),

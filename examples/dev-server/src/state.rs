@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::faults::Faults;
+use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::store::Store;
 
 /// What an owner of the server may choose.
@@ -27,6 +28,8 @@ pub struct Config {
     pub token_pace_ms: RangeInclusive<u64>,
     /// Whether a repeated send is dropped, and clients are told so. Default: yes. The original does neither.
     pub idempotent_sends: bool,
+    /// What becomes of the limits on how often `/api` may be asked. Default: counted and announced, and nothing is refused.
+    pub rate_limits: RateLimits,
     /// Whether there are fault switches and a log of requests under `/dev/`. Default: no.
     pub faults: bool,
 }
@@ -43,6 +46,7 @@ impl Default for Config {
             idle_after: Duration::from_secs(60),
             token_pace_ms: 25..=40,
             idempotent_sends: true,
+            rate_limits: RateLimits::default(),
             faults: false,
         }
     }
@@ -56,6 +60,9 @@ pub struct AppState {
     pub(crate) waits: Arc<Waits>,
     pub(crate) running: Arc<Running>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) limiter: Arc<RateLimiter>,
+    /// How this server is reached, once it listens: `http://host:port`.
+    pub(crate) origin: Arc<OnceLock<String>>,
 }
 
 impl AppState {
@@ -67,6 +74,8 @@ impl AppState {
             waits: Arc::default(),
             running: Arc::default(),
             faults: Arc::default(),
+            limiter: Arc::default(),
+            origin: Arc::default(),
         }
     }
 }

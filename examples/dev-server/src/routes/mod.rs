@@ -9,6 +9,7 @@ pub(crate) mod runs;
 pub(crate) mod tokens;
 pub(crate) mod trigger;
 mod validate;
+pub(crate) mod waitpoints;
 pub(crate) mod write;
 
 pub(crate) use options::REQUEST_KEY;

@@ -4,7 +4,9 @@
 //! the tables without a caller noticing. The one thing that is not data is [`Store::watch`]: it wakes readers of this process.
 
 mod log;
+mod packet;
 mod runs;
+mod waitpoints;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,10 +14,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
+pub(crate) use packet::Packet;
 pub(crate) use runs::{Created, Outcome, Replay, Run, Status};
+pub(crate) use waitpoints::{Key, Place, Query, State, Waitpoint};
 
 use crate::clock::now_ms;
 use log::Log;
+use waitpoints::Waitpoints;
 
 /// One append-only log of a run. Inputs and outputs are apart: an output key cannot name an input.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +51,7 @@ struct Tables {
     waits: HashMap<StreamKey, String>,
     replays: HashMap<Replay, (String, u64)>,
     used_tokens: HashSet<[u8; 32]>,
+    waitpoints: Waitpoints,
 }
 
 impl Tables {

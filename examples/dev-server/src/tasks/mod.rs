@@ -3,7 +3,9 @@
 mod approval;
 mod chat;
 mod context;
+mod gate;
 mod story;
+mod token;
 
 use serde_json::Value;
 
@@ -22,6 +24,7 @@ pub(crate) fn start(app: &AppState, run: &Run) {
         "approval" => tokio::spawn(approval::run(context, payload)),
         "story" => tokio::spawn(story::run(context)),
         "chat" => tokio::spawn(chat::run(context)),
+        "gate" => tokio::spawn(gate::run(context, payload)),
         _ => return,
     };
     app.store.start_run(&run.id);

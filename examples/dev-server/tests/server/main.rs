@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod faults;
+mod limits;
 mod read;
 mod send;
 mod support;
 mod tasks;
 mod tokens;
 mod trigger;
+mod waitpoints;
 mod write;
