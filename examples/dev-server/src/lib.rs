@@ -55,7 +55,7 @@ pub use rate_limit::RateLimits;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 
 use respond::Refusal;
-use routes::{dev, input, read, runs, tokens, trigger, waitpoints, write};
+use routes::{batches, dev, input, read, runs, tokens, trigger, waitpoints, write};
 
 /// The whole server. Demo tasks run on the tokio runtime in which requests are answered.
 pub fn app(state: AppState) -> Router {
@@ -63,6 +63,10 @@ pub fn app(state: AppState) -> Router {
     let for_browsers = Router::new()
         .route("/api/v1/tasks/{task}/trigger", action(trigger::trigger))
         .route("/api/v1/waitpoints/tokens/{waitpoint}/complete", action(waitpoints::complete))
+        .route("/api/v2/batches/{batch}", get(batches::retrieve))
+        .route("/api/v2/tasks/batch", action(batches::trigger))
+        .route("/api/v3/batches", action(batches::create))
+        .route("/api/v3/batches/{batch}/items", action(batches::add).get(batches::read_only))
         .route("/api/v3/runs/{run}", get(runs::retrieve))
         .route("/realtime/v1/streams/{run}/{key}", get(read::output))
         .route("/realtime/v1/streams/{run}/input/{stream}", send_or_tail)

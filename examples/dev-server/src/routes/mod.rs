@@ -1,5 +1,6 @@
 //! The routes, by what they are about.
 
+pub(crate) mod batches;
 pub(crate) mod dev;
 mod handout;
 pub(crate) mod input;

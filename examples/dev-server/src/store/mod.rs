@@ -3,6 +3,7 @@
 //! In memory for now. Every method is one transaction that takes and gives owned values, so that a database can take the place of
 //! the tables without a caller noticing. The one thing that is not data is [`Store::watch`]: it wakes readers of this process.
 
+mod batches;
 mod log;
 mod packet;
 mod runs;
@@ -13,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+pub(crate) use batches::{Batch, Failure, Item as BatchItem, Place as BatchPlace};
 pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
 pub(crate) use packet::Packet;
 pub(crate) use runs::{Created, Outcome, Replay, Run, Status};
@@ -52,6 +54,7 @@ struct Tables {
     replays: HashMap<Replay, (String, u64)>,
     used_tokens: HashSet<[u8; 32]>,
     waitpoints: Waitpoints,
+    batches: HashMap<String, Batch>,
 }
 
 impl Tables {

@@ -132,11 +132,11 @@ struct Row {
 
 impl Waitpoints {
     fn add(&mut self, waitpoint: Waitpoint, now: u64) -> (Waitpoint, bool) {
-        if let Some(earlier) = self.by_key.get(&waitpoint.key.text).map(|row| &mut self.rows[*row].waitpoint) {
-            if earlier.key.expires_at.is_none_or(|at| at > now) {
-                earlier.settle(now);
-                return (earlier.clone(), true);
-            }
+        if let Some(earlier) = self.by_key.get(&waitpoint.key.text).map(|row| &mut self.rows[*row].waitpoint)
+            && earlier.key.expires_at.is_none_or(|at| at > now)
+        {
+            earlier.settle(now);
+            return (earlier.clone(), true);
         }
         self.by_id.insert(waitpoint.id.clone(), self.rows.len());
         self.by_key.insert(waitpoint.key.text.clone(), self.rows.len());

@@ -1,6 +1,7 @@
 //! The server asked without a port, on a clock that jumps: a minute of quiet takes no time.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod batches;
 mod faults;
 mod limits;
 mod read;
