@@ -1,5 +1,6 @@
 // A recorded answer against the one that came.
 import { isDeepStrictEqual } from "node:util";
+import { alike, budget } from "./alike.mjs";
 import { differences } from "./differences.mjs";
 import { essence } from "./events.mjs";
 import { isStream } from "./replay.mjs";
@@ -20,10 +21,11 @@ const compared = [
 
 /** `{ problems, used }`: what is wrong, in sentences, and the names of the deliberate differences that were met. */
 export function compare(fixture, answer, world) {
-  const { response } = fixture;
-  const recorded = { status: response.status, ...bodyOf(fixture, response), ...headersOf(response.headers) };
-  const given = normalised(answer, world);
-  const came = { status: answer.status, ...bodyOf(fixture, given), ...headersOf(given.headers) };
+  const [recorded, came] = [alike(fixture.response), alike(normalised(answer, world))].map((one) => ({
+    status: one.status,
+    ...bodyOf(fixture, one),
+    ...headersOf(one.headers, budget(fixture)),
+  }));
   if (answer.ended !== "complete") came.ended = answer.ended;
 
   const used = [];
@@ -45,20 +47,29 @@ function bodyOf(fixture, { headers, body }) {
   return { body: headers["content-type"]?.includes("json") && body ? JSON.parse(body) : body };
 }
 
-function headersOf(headers) {
-  const names = Object.keys(headers).filter((name) => compared.includes(name) || name.startsWith("access-control-"));
+function headersOf(headers, besides) {
+  const all = [...compared, ...besides];
+  const names = Object.keys(headers).filter((name) => all.includes(name) || name.startsWith("access-control-"));
   const picked = Object.fromEntries(names.map((name) => [name, headers[name]]));
   if (picked["content-type"]) picked["content-type"] = picked["content-type"].toLowerCase().replaceAll(" ", "");
   return { ...picked, "varies by origin": /\borigin\b/i.test(headers.vary ?? "") };
 }
 
-/** The answer as fixtures are written: `{run}`, `{env}`, and tokens by what they say. */
-function normalised({ headers, body }, world) {
+/** The answer as fixtures are written: ids as `{run}`, `{env}` and the like, and tokens by what they say. */
+function normalised({ status, headers, body, key }, world) {
   const describe = (token) => {
     const { exp, iat, ...claims } = verify(token, world.key);
     return `jwt ${JSON.stringify({ ...claims, exp: exp - iat })}`;
   };
-  const scrub = (text) => text.replace(/run_[a-z0-9]{25}\b/g, "{run}").replaceAll(world.environment, "{env}");
+  const scrub = (text) =>
+    text
+      .replace(/\b(run|batch|waitpoint)_[a-z0-9]{25}\b/g, "{$1}")
+      .replaceAll(world.environment, "{env}")
+      .replaceAll(key, "{key}")
+      .replace(/(?<="url":")https?:\/\/[^/"]+/g, "{origin}")
+      .replace(/(?<=\/callback\/)[0-9a-f]{64}\b/g, "{hash}")
+      .replace(/(?<="(next|previous)":")[a-z0-9]{25}\b/g, "{wid}")
+      .replace(/(?<="idempotencyKey":")[\w-]{24}(?=")/g, "{made-key}");
   const token = /(?<="token":")eyJ[\w-]+\.[\w-]+\.[\w-]+/;
   const scrubbed = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
@@ -66,5 +77,5 @@ function normalised({ headers, body }, world) {
       scrub(name === "x-trigger-jwt" ? describe(value) : String(value)),
     ]),
   );
-  return { headers: scrubbed, body: scrub(body.replace(token, (text) => JSON.stringify(describe(text)).slice(1, -1))) };
+  return { status, headers: scrubbed, body: scrub(body.replace(token, (text) => JSON.stringify(describe(text)).slice(1, -1))) };
 }

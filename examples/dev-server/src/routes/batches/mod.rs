@@ -162,7 +162,10 @@ impl Item {
             Ok(Begun::Run { id, .. }) => BatchItem::Run(id),
             Ok(Begun::TokenUsed) => unreachable!("an item brings no token"),
             Err(Refusal::Error(_, error)) => BatchItem::Failed(Failure { task: self.task, error, code: None }),
-            Err(refusal) => unreachable!("what a body asks for is refused in words: {refusal:?}"),
+            Err(refusal) => {
+                let error = format!("This item cannot be triggered: {refusal:?}");
+                BatchItem::Failed(Failure { task: self.task, error, code: None })
+            }
         };
         app.store.settle_item(batch, index, item);
         true
