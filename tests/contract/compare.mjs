@@ -77,5 +77,9 @@ function normalised({ status, headers, body, key }, world) {
       scrub(name === "x-trigger-jwt" ? describe(value) : String(value)),
     ]),
   );
-  return { status, headers: scrubbed, body: scrub(body.replace(token, (text) => JSON.stringify(describe(text)).slice(1, -1))) };
+  return {
+    status,
+    headers: scrubbed,
+    body: scrub(body.replace(token, (text) => JSON.stringify(describe(text)).slice(1, -1))),
+  };
 }

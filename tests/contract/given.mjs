@@ -18,7 +18,8 @@ async function makeToken(world, { waitpoint: state, create = {}, result = "the f
   const made = await world.must("POST", tokens, JSON.stringify(wanted).replace("{key}", key));
   const { id: waitpoint, url } = JSON.parse(made.body);
   const hash = url.slice(url.lastIndexOf("/") + 1);
-  if (state === "completed") await world.must("POST", `${tokens}/${waitpoint}/complete`, JSON.stringify({ data: result }));
+  if (state === "completed")
+    await world.must("POST", `${tokens}/${waitpoint}/complete`, JSON.stringify({ data: result }));
   if (state === "called-back") await world.must("POST", new URL(url).pathname, JSON.stringify(result));
   if (state === "timed-out") {
     while (JSON.parse((await world.must("GET", `${tokens}/${waitpoint}`)).body).status === "WAITING") await delay(50);

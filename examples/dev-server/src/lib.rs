@@ -1,8 +1,9 @@
 //! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with nothing behind it.
 //!
-//! It answers the requests that a page and its backend make (trigger, mint a token, send input, read streams, look at a run, cancel
-//! it) with the paths, statuses, bodies and headers that were recorded from a real Trigger.dev 4.5.12, and runs three demo tasks of
-//! its own: `approval`, `story` and `chat`. Streams are in the v2 form. Everything is kept in memory.
+//! It answers the requests that a page and its backend make (trigger one run or a batch, mint a token, send input, read streams, make
+//! and complete wait tokens, look at a run, cancel it) with the paths, statuses, bodies and headers that were recorded from a real
+//! Trigger.dev 4.5.12, and runs demo tasks of its own: `approval`, `story`, `chat` and `gate`. Streams are in the v2 form. Everything is
+//! kept in memory.
 //!
 //! # Where it does more than the original
 //!
@@ -13,6 +14,12 @@
 //! - **An append is idempotent** on `X-Part-Id`, within its stream.
 //! - A wait is woken by compare-and-delete, and looks at the log after it registered: no send is missed.
 //! - The 401 of a request to `/api` without credentials has CORS headers, and `x-should-retry` is exposed where it is set.
+//! - **Nothing is refused for asking too often**, though what is left is counted and announced, and exposed to pages. The limits of the
+//!   original are a matter of [`Config::rate_limits`], with and without CORS headers on the refusal.
+//! - The repeat of a trigger or of a batch with the same `x-trigger-request-idempotency-key` by the same one-time token gets the first
+//!   answer again, and another one-time token with that key makes a call of its own. `POST /api/v3/batches` heeds the header too.
+//! - The items of a batch have CORS headers, and an upload of items is taken whole or not at all.
+//! - A wait token that is not known is a 404. The original answers 500, which clients take for something that may pass.
 //! - An ingest counts lines, as its writer does; the original counts reads, and a writer that resumes may repeat or lose lines.
 //!
 //! # Layers
