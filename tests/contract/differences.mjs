@@ -16,6 +16,11 @@ export const differences = {
     covers: (name, part, recorded) =>
       ["trigger-no-auth", "token-complete-no-auth"].includes(name) && isCors(part) && !recorded,
   },
+  "readable-refusals": {
+    reason:
+      "--rate-limits refused lets pages read that they asked too often; the original's 429 is a network failure there",
+    covers: (name, part, recorded) => name === "ratelimit-429" && isCors(part) && !recorded,
+  },
   "items-for-pages": {
     reason: "the items of a batch have CORS headers, so that a page can do what it is handed a token for",
     covers: (name, part, recorded) => name === "batch-v3-items" && isCors(part) && !recorded,

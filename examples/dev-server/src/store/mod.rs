@@ -1,7 +1,8 @@
-//! Everything that is kept: runs, logs, waits, and what makes a repeat harmless.
+//! Everything that is kept: runs, batches, wait tokens, logs, waits, and what makes a repeat harmless.
 //!
 //! In memory for now. Every method is one transaction that takes and gives owned values, so that a database can take the place of
-//! the tables without a caller noticing. The one thing that is not data is [`Store::watch`]: it wakes readers of this process.
+//! the tables without a caller noticing. What is not data wakes tasks and readers of this process: [`Store::watch`] and
+//! [`Store::watch_waitpoint`].
 
 mod batches;
 mod log;
@@ -18,7 +19,9 @@ pub(crate) use batches::{Batch, Failure, Item as BatchItem, Place as BatchPlace}
 pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
 pub(crate) use packet::Packet;
 pub(crate) use runs::{Created, Outcome, Replay, Run, Status};
-pub(crate) use waitpoints::{Key, Place, Query, State, Waitpoint};
+pub(crate) use waitpoints::{
+    Key as WaitpointKey, Place as WaitpointPlace, Query as WaitpointQuery, State as WaitpointState, Waitpoint,
+};
 
 use crate::clock::now_ms;
 use log::Log;

@@ -29,13 +29,14 @@ struct Gate {
 }
 
 pub(super) async fn run(context: TaskContext, payload: Value) -> TaskResult {
-    let wanted = r#"gate wants a payload like {"question": "May it open?", "timeout": "10m"}"#;
-    let payload: Option<Payload> = serde_json::from_value(payload).map_err(|error| format!("{wanted}: {error}"))?;
-    let Payload { question, timeout } = payload.unwrap_or_default();
-    let timeout_at = match timeout {
-        Some(text) => Some(span::end(&text, now_ms()).ok_or_else(|| format!("{wanted}: {text} is no time to come"))?),
-        None => None,
+    let unreadable = || {
+        let wanted = r#"gate wants a payload like {"question": "May it open?", "timeout": "10m"}"#;
+        format!("{wanted}; the time-out is a duration or an ISO date to come")
     };
+    let payload: Option<Payload> = serde_json::from_value(payload).map_err(|_| unreadable())?;
+    let Payload { question, timeout } = payload.unwrap_or_default();
+    let end = |text: String| span::end(&text, now_ms()).ok_or_else(unreadable);
+    let timeout_at = timeout.map(end).transpose()?;
     let token = context.create_token(timeout_at);
     let gate = Gate { id: token.id, public_access_token: token.public_access_token, url: token.url, question };
     context.append("gate", &gate)?;

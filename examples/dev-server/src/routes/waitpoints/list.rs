@@ -14,7 +14,7 @@ use crate::clock::{self, now_ms};
 use crate::respond::{self, Refusal};
 use crate::span;
 use crate::state::AppState;
-use crate::store::{self, Place, Query};
+use crate::store::{WaitpointPlace as Place, WaitpointQuery as Query, WaitpointState};
 
 const PAGE: usize = 25;
 const LARGEST_PAGE: usize = 100;
@@ -66,9 +66,9 @@ fn size(text: &str) -> Result<usize, Refusal> {
     whole.ok_or_else(|| bad("page[size]", &format!("Expected a whole number from 1 to {LARGEST_PAGE}")))
 }
 
-fn states(text: Option<&str>) -> Result<Vec<store::State>, Refusal> {
+fn states(text: Option<&str>) -> Result<Vec<WaitpointState>, Refusal> {
     let names = text.into_iter().flat_map(|list| list.split(','));
-    let known = |name: &&str| store::State::ALL.into_iter().find(|state| state.name() == *name);
+    let known = |name: &&str| WaitpointState::ALL.into_iter().find(|state| state.name() == *name);
     let (known, unknown): (Vec<_>, Vec<_>) =
         names.map(|name| (name, known(&name))).partition(|(_, state)| state.is_some());
     if unknown.is_empty() {

@@ -21,7 +21,7 @@ use crate::clock::{now_ms, now_seconds};
 use crate::jwt::Claims;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
-use crate::store::{Key, Packet, Waitpoint};
+use crate::store::{Packet, Waitpoint, WaitpointKey as Key};
 use crate::upload::Upload;
 use crate::{callback, id, span};
 
