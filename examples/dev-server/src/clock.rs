@@ -40,15 +40,20 @@ const fn civil_date(days: u64) -> (u64, u64, u64) {
 pub(crate) fn from_iso(text: &str) -> Option<u64> {
     let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00Z"));
     let [year, month, day] = numbers(date, '-')?;
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || date.len() != 10 {
+    let days = days_from_civil(year, month, day);
+    let is_real = u64::try_from(days).is_ok_and(|days| civil_date(days) == (year as u64, month as u64, day as u64));
+    if !is_real || date.len() != 10 {
         return None;
     }
     let zone = time.find(['Z', '+', '-'])?;
     let (time, zone) = time.split_at(zone);
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [hour, minute, second] = numbers(&format!("{time}{}", if time.len() == 5 { ":00" } else { "" }), ':')?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
     let millis: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
-    let seconds = ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second - offset(zone)?;
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - offset(zone)?;
     u64::try_from(seconds * 1000 + millis).ok()
 }
 
@@ -90,9 +95,18 @@ mod tests {
         assert_eq!(from_iso("2026-11-21"), from_iso("2026-11-21T00:00:00.000Z"));
         assert_eq!(from_iso("2026-11-21T23:56+01:00"), from_iso("2026-11-21T22:56:00Z"));
         assert_eq!(from_iso("2026-11-21T20:26:05.2-02:30"), from_iso("2026-11-21T22:56:05.200Z"));
-        for text in
-            ["", "soon", "10m", "2026-13-01", "2026-11-21T22:56:05", "2026-1-1", "1969-12-31", "2026-11-21Tx:00:00Z"]
-        {
+        for text in [
+            "",
+            "soon",
+            "10m",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T22:56:05",
+            "2026-1-1",
+            "1969-12-31",
+            "2026-11-21Tx:00:00Z",
+        ] {
             assert_eq!(from_iso(text), None, "{text}");
         }
     }

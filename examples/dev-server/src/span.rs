@@ -37,12 +37,12 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
 pub(crate) fn end(text: &str, now: u64) -> Option<u64> {
     match clock::from_iso(text) {
         Some(date) => (date > now).then_some(date),
-        None => Some(now.saturating_add(duration_ms(text)?)),
+        None => Some(now.saturating_add(joined_seconds(text)?.checked_mul(1000)?)),
     }
 }
 
-/// Milliseconds in a duration of weeks, days, hours, minutes and seconds, each a whole number.
-fn duration_ms(text: &str) -> Option<u64> {
+/// Seconds of a span such as `10m` or `1w2d3h4m5s`. `None` for anything else.
+fn joined_seconds(text: &str) -> Option<u64> {
     let mut rest = text;
     let mut total: u64 = 0;
     while !rest.is_empty() {
@@ -50,8 +50,8 @@ fn duration_ms(text: &str) -> Option<u64> {
         let (length, name) = [(604_800, "w"), (86_400, "d"), (3600, "hr"), (3600, "h"), (60, "m"), (1, "s")]
             .into_iter()
             .find(|(_, name)| unit.starts_with(name))?;
-        let ms = number.parse::<u64>().ok()?.checked_mul(length * 1000)?;
-        total = total.checked_add(ms)?;
+        let seconds = number.parse::<u64>().ok()?.checked_mul(length)?;
+        total = total.checked_add(seconds)?;
         rest = &unit[name.len()..];
     }
     (!text.is_empty()).then_some(total)

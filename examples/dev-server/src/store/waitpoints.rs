@@ -53,7 +53,8 @@ impl Waitpoint {
     fn settle(&mut self, now: u64) {
         let Some(at) = self.timeout_at.filter(|at| *at <= now && self.completion.is_none()) else { return };
         let message = serde_json::Value::from(Self::timed_out(at));
-        let output = Packet::json(format!(r#"{{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":{message}}}"#));
+        let output = format!(r#"{{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":{message}}}"#);
+        let output = Packet::new(output, Packet::JSON);
         self.completion = Some(Completion { at, output, is_error: true });
     }
 }
@@ -239,9 +240,9 @@ mod tests {
         for (id, key) in [("a", "1"), ("b", "2")] {
             table.add(Waitpoint { timeout_at: Some(100), ..waitpoint(id, key, 0) }, 0);
         }
-        assert!(table.complete("waitpoint_a", Packet::json("1".into()), 99));
-        assert!(table.complete("waitpoint_a", Packet::json("2".into()), 99));
-        assert!(table.complete("waitpoint_b", Packet::json("3".into()), 100), "late, and no error");
+        assert!(table.complete("waitpoint_a", Packet::new("1", Packet::JSON), 99));
+        assert!(table.complete("waitpoint_a", Packet::new("2", Packet::JSON), 99));
+        assert!(table.complete("waitpoint_b", Packet::new("3", Packet::JSON), 100), "late, and no error");
         let mut end = |id: &str| table.row(id, 200).unwrap().waitpoint.completion.clone().unwrap();
         let (first, late) = (end("waitpoint_a"), end("waitpoint_b"));
         assert_eq!((first.at, first.output.data.as_deref(), first.is_error), (99, Some("1"), false));
@@ -249,7 +250,7 @@ mod tests {
         let text =
             r#"{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":"Waitpoint timed out at 1970-01-01T00:00:00.100Z"}"#;
         assert_eq!(late.output.data.as_deref(), Some(text));
-        assert!(!table.complete("waitpoint_c", Packet::nothing(), 1));
+        assert!(!table.complete("waitpoint_c", Packet::EMPTY, 1));
     }
 
     #[test]

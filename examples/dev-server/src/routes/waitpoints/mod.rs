@@ -113,7 +113,7 @@ pub(crate) async fn complete(
     // Read once more, as it was written: the original keeps the order of members.
     let data = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(&bytes).ok();
     let data = data.and_then(|mut members| members.remove("data"));
-    complete_with(&app, &waitpoint, data.map_or_else(Packet::nothing, |data| Packet::of(data.get())))
+    complete_with(&app, &waitpoint, data.map_or(Packet::EMPTY, |data| packet_of(data.get())))
 }
 
 /// `POST /api/v1/waitpoints/tokens/:waitpoint/callback/:hash`. The whole body is the result, `{}` when it is not JSON.
@@ -134,7 +134,17 @@ pub(crate) async fn call_back(
         return Err(Refusal::Error(StatusCode::UNAUTHORIZED, "Invalid URL, hash doesn't match".to_owned()));
     }
     let body = std::str::from_utf8(&bytes).ok().filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
-    complete_with(&app, &waitpoint, Packet::of(body.unwrap_or("{}")))
+    complete_with(&app, &waitpoint, packet_of(body.unwrap_or("{}")))
+}
+
+/// The packet that some JSON becomes: a text as it is, anything else as super-JSON. An empty text is nothing, for the original does not
+/// tell them apart.
+fn packet_of(json: &str) -> Packet {
+    match serde_json::from_str(json) {
+        Ok(Value::String(text)) if text.is_empty() => Packet::EMPTY,
+        Ok(Value::String(text)) => Packet::new(text, Packet::TEXT),
+        Ok(_) | Err(_) => Packet::new(format!(r#"{{"json":{}}}"#, json.trim()), Packet::SUPER_JSON),
+    }
 }
 
 fn complete_with(app: &AppState, waitpoint: &str, output: Packet) -> Result<Response, Refusal> {

@@ -1,5 +1,8 @@
 //! A wait token as a backend sees it.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -21,7 +24,7 @@ pub(crate) async fn retrieve(
 ) -> Result<Response, Refusal> {
     Caller::backend(&headers, &app.config)?;
     let waitpoint = app.store.waitpoint(&waitpoint).ok_or(Refusal::NotFound { retry: false })?;
-    let output = waitpoint.completion.as_ref().map_or_else(Packet::nothing, |completion| completion.output.clone());
+    let output = waitpoint.completion.as_ref().map_or(Packet::EMPTY, |completion| completion.output.clone());
     let whole = Whole {
         r#type: "MANUAL",
         user_provided_idempotency_key: waitpoint.key.is_chosen,
@@ -41,8 +44,8 @@ struct Whole {
     item: Item,
     user_provided_idempotency_key: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<String>,
-    output_type: &'static str,
+    output: Option<Arc<str>>,
+    output_type: Cow<'static, str>,
     output_is_error: bool,
 }
 
