@@ -3,7 +3,9 @@ import { isDeepStrictEqual } from "node:util";
 import { alike, budget } from "./alike.mjs";
 import { differences } from "./differences.mjs";
 import { essence } from "./events.mjs";
+import { essential, placed } from "./feeds.mjs";
 import { isStream } from "./replay.mjs";
+import { isFeed, placeholder } from "./runs.mjs";
 import { verify } from "./world.mjs";
 
 const compared = [
@@ -17,15 +19,24 @@ const compared = [
   "x-accel-buffering",
   "x-last-chunk-index",
   "x-s2-access-token",
+  "electric-handle",
+  "electric-offset",
+  "electric-cursor",
+  "electric-schema",
+  "electric-shape-id",
+  "electric-chunk-last-offset",
+  "electric-up-to-date",
 ];
 
 /** `{ problems, used }`: what is wrong, in sentences, and the names of the deliberate differences that were met. */
 export function compare(fixture, answer, world) {
-  const [recorded, came] = [alike(fixture.response), alike(normalised(answer, world))].map((one) => ({
-    status: one.status,
-    ...bodyOf(fixture, one),
-    ...headersOf(one.headers, budget(fixture)),
-  }));
+  const told = ({ status, ...answer }, asked) => {
+    const { headers, body } = alike(answer);
+    const shown = isFeed(fixture) ? placed({ headers, body }, asked) : headers;
+    return { status, ...bodyOf(fixture, { headers, body }), ...headersOf(shown, status, budget(fixture)) };
+  };
+  const recorded = told(fixture.response, fixture.request.path);
+  const came = told(normalised(answer, world), answer.asked);
   if (answer.ended !== "complete") came.ended = answer.ended;
 
   const used = [];
@@ -44,14 +55,15 @@ export function compare(fixture, answer, world) {
 
 function bodyOf(fixture, { headers, body }) {
   if (isStream(fixture) && headers["content-type"]?.startsWith("text/event-stream")) return { events: essence(body) };
-  return { body: headers["content-type"]?.includes("json") && body ? JSON.parse(body) : body };
+  return { body: headers["content-type"]?.includes("json") && body ? JSON.parse(body, essential) : body };
 }
 
-function headersOf(headers, besides) {
+function headersOf(headers, status, besides) {
   const all = [...compared, ...besides];
   const names = Object.keys(headers).filter((name) => all.includes(name) || name.startsWith("access-control-"));
   const picked = Object.fromEntries(names.map((name) => [name, headers[name]]));
   if (picked["content-type"]) picked["content-type"] = picked["content-type"].toLowerCase().replaceAll(" ", "");
+  if (status === 405) picked.allow = headers.allow;
   return { ...picked, "varies by origin": /\borigin\b/i.test(headers.vary ?? "") };
 }
 
@@ -61,9 +73,14 @@ function normalised({ status, headers, body, key }, world) {
     const { exp, iat, ...claims } = verify(token, world.key);
     return `jwt ${JSON.stringify({ ...claims, exp: exp - iat })}`;
   };
+  const ids = { run: [], batch: [], waitpoint: [] };
+  const known = (id, kind) => {
+    if (!ids[kind].includes(id)) ids[kind].push(id);
+    return placeholder(kind, ids[kind].indexOf(id));
+  };
   const scrub = (text) =>
     text
-      .replace(/\b(run|batch|waitpoint)_[a-z0-9]{25}\b/g, "{$1}")
+      .replace(/\b(run|batch|waitpoint)_[a-z0-9]{25}\b/g, known)
       .replaceAll(world.environment, "{env}")
       .replaceAll(key, "{key}")
       .replace(/(?<="url":")https?:\/\/[^/"]+/g, "{origin}")

@@ -7,7 +7,10 @@ export async function prepare(world, given) {
   const key = randomBytes(8).toString("hex");
   const before = given.before && (await prepare(world, given.before));
   const token = given.waitpoint && (await makeToken(world, given, key));
-  const batch = given.runCount && (await makeBatch(world, given));
+  const items = Array.from({ length: given.batch === "whole" ? given.runCount : 0 }, () => ({
+    task: "contract-suite",
+  }));
+  const batch = given.runCount && (await makeBatch(world, items, given.runCount));
   return { key, before, ...token, ...(batch && { batch }) };
 }
 
@@ -27,12 +30,12 @@ async function makeToken(world, { waitpoint: state, create = {}, result = "the f
   return { waitpoint, hash };
 }
 
-/** Its runs are of a task that no worker has, so they stay under way. */
-async function makeBatch(world, { batch: state, runCount }) {
+/** Its id. No worker has the tasks, so its runs stay under way. */
+export async function makeBatch(world, items, runCount = items.length) {
   const made = await world.must("POST", "/api/v3/batches", JSON.stringify({ runCount }));
   const { id } = JSON.parse(made.body);
-  if (state === "whole") {
-    const lines = Array.from({ length: runCount }, (_, index) => JSON.stringify({ index, task: "contract-suite" }));
+  if (items.length > 0) {
+    const lines = items.map((item, index) => JSON.stringify({ index, ...item }));
     const headers = { "content-type": "application/x-ndjson" };
     await world.must("POST", `/api/v3/batches/${id}/items`, lines.join("\n"), headers);
   }

@@ -2,15 +2,18 @@
 import { randomBytes } from "node:crypto";
 import { readEvents, recordsOf } from "./events.mjs";
 import { prepare } from "./given.mjs";
+import { replayRuns, showsRuns } from "./runs.mjs";
 
 /** Fixtures whose request was made before. */
 const madeBefore = new Set(["trigger-idempotent-again", "trigger-jwt-otu", "trigger-jwt-otu-again"]);
 /** Stands for a run where only its id matters. */
 const someRun = `run_cm${"0".repeat(23)}`;
+const someBatch = `batch_cm${"0".repeat(23)}`;
 const ingested = { method: "POST", headers: { "x-client-id": "c1" }, body: '"one"\n"two"\n{"three":3}\n' };
 
 export async function replay(world, fixture) {
   const { name, given = {}, request } = fixture;
+  if (showsRuns(fixture)) return replayRuns(world, fixture, (asked, fill) => concrete(world, asked, {}, fill));
   const run = given.run && given.run !== "unknown" ? await world.start(given) : someRun;
   const stream = isStream(fixture) ? await prepareStream(world, fixture, run) : undefined;
   if (name === "stream-head-v1") {
@@ -35,9 +38,9 @@ async function spend(world, asked) {
 }
 
 /** The request with what only described it filled in. */
-function concrete(world, { method, path, headers, body }, ids) {
-  const known = { ...ids, env: world.environment };
-  const fill = (text) => text.replace(/\{(\w+)\}/g, (whole, name) => known[name] ?? whole);
+function concrete(world, { method, path, headers, body }, ids, fillMore = (text) => text) {
+  const known = { batch: someBatch, ...ids, env: world.environment };
+  const fill = (text) => fillMore(text).replace(/\{(\w+)\}/g, (whole, name) => known[name] ?? whole);
   const { authorization, ...rest } = headers;
   const credentials = world.authorization(fill(authorization));
   const text =

@@ -2,6 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use serde_json::Value;
 use tidegate::proto::token::Scope;
 
 use crate::clock::now_seconds;
@@ -41,7 +42,13 @@ impl Caller {
 
     /// Whether any of these (action, resource, id) is granted.
     pub(crate) fn must(&self, any_of: &[(&str, &str, &str)]) -> Result<(), Refusal> {
-        let granted = any_of.iter().any(|(action, resource, id)| self.may(action, resource, Some(id)));
+        let any_of: Vec<_> = any_of.iter().map(|(action, resource, id)| (*action, *resource, Some(*id))).collect();
+        self.must_any(&any_of)
+    }
+
+    /// As [`Caller::must`], where a missing id stands for every one of its kind.
+    pub(crate) fn must_any(&self, any_of: &[(&str, &str, Option<&str>)]) -> Result<(), Refusal> {
+        let granted = any_of.iter().any(|(action, resource, id)| self.may(action, resource, *id));
         if granted { Ok(()) } else { Err(Refusal::MissingScope) }
     }
 
@@ -69,6 +76,19 @@ impl Caller {
         any_of.extend(run.tags.iter().map(|tag| ("read", "tags", tag.as_str())));
         any_of.extend(run.batch.iter().map(|batch| ("read", "batch", batch.as_str())));
         self.must(&any_of)
+    }
+
+    /// Looking at a batch, or following its runs: by its id, or with every run.
+    pub(crate) fn must_read_batch(&self, batch: &str) -> Result<(), Refusal> {
+        self.must_any(&[("read", "batch", Some(batch)), ("read", "runs", None)])
+    }
+
+    /// What the token says of feeds.
+    pub(crate) fn realtime_claim(&self) -> Option<&Value> {
+        match self {
+            Self::Backend => None,
+            Self::Frontend { claims, .. } => claims.realtime.as_ref(),
+        }
     }
 }
 

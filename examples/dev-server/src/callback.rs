@@ -2,22 +2,16 @@
 //!
 //! The last part of the path is an HMAC of the token's id with the secret key, so the server keeps no list of addresses.
 
-use std::net::{IpAddr, SocketAddr};
-
 use axum::http::HeaderMap;
-use axum::http::header::HOST;
 use hmac::Mac;
 
 use crate::jwt::mac;
+use crate::origin;
 use crate::state::AppState;
-
-/// Where a server is reached that was not given a port by [`serve`](crate::serve), and by no request with a `Host`.
-const DEFAULT_ORIGIN: &str = "http://127.0.0.1:3030";
 
 /// The address for a wait token, as the client of a request reaches this server, or a task that has no request.
 pub(crate) fn url(app: &AppState, waitpoint: &str, request: Option<&HeaderMap>) -> String {
-    let host = request.and_then(|headers| headers.get(HOST)?.to_str().ok()).map(|host| format!("http://{host}"));
-    let origin = host.as_deref().or(app.origin.get().map(String::as_str)).unwrap_or(DEFAULT_ORIGIN);
+    let origin = origin::of(app, request);
     let hash: String = seal(app, waitpoint).finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{origin}/api/v1/waitpoints/tokens/{waitpoint}/callback/{hash}")
 }
@@ -31,15 +25,4 @@ pub(crate) fn is_hash_of(app: &AppState, waitpoint: &str, hash: &str) -> bool {
 
 fn seal(app: &AppState, waitpoint: &str) -> impl Mac {
     mac(waitpoint.trim_start_matches("waitpoint_"), &app.config.secret_key)
-}
-
-/// What a listener's address is to a client on the same machine.
-pub(crate) fn origin(listening: SocketAddr) -> String {
-    let host = match listening.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
-        IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    };
-    format!("http://{host}:{}", listening.port())
 }

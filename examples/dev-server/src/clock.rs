@@ -70,8 +70,8 @@ fn offset(zone: &str) -> Option<i64> {
 }
 
 fn numbers<const N: usize>(text: &str, between: char) -> Option<[i64; N]> {
-    let parts: Vec<i64> =
-        text.split(between).map(|part| part.parse::<u32>().ok().map(i64::from)).collect::<Option<_>>()?;
+    let number = |part: &str| Some(i64::from(part.parse::<u32>().ok().filter(|_| !part.starts_with('+'))?));
+    let parts: Vec<i64> = text.split(between).map(number).collect::<Option<_>>()?;
     parts.try_into().ok()
 }
 
@@ -92,15 +92,18 @@ mod tests {
         for ms in [0, 951_782_400_000, 951_868_799_999, 1_795_301_765_269, 4_107_542_399_999] {
             assert_eq!(from_iso(&iso(ms)), Some(ms));
         }
+        assert_eq!(from_iso("2026-11-21T22:56:05Z"), Some(1_795_301_765_000));
         assert_eq!(from_iso("2026-11-21"), from_iso("2026-11-21T00:00:00.000Z"));
         assert_eq!(from_iso("2026-11-21T23:56+01:00"), from_iso("2026-11-21T22:56:00Z"));
         assert_eq!(from_iso("2026-11-21T20:26:05.2-02:30"), from_iso("2026-11-21T22:56:05.200Z"));
         for text in [
             "",
             "soon",
-            "10m",
+            "1h",
             "2026-13-01",
             "2026-02-30",
+            "2026-02-30T00:00:00Z",
+            "2026-+1-21",
             "2026-11-21T24:00:00Z",
             "2026-11-21T22:56:05",
             "2026-1-1",

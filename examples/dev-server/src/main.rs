@@ -4,16 +4,18 @@ use std::env;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, RateLimits, serve};
+use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, serve};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
 tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
-Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND] [--faults] [--no-idempotence]
+Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND]
+                    [--feeds DIALECT] [--hold-ms N] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
@@ -23,7 +25,12 @@ Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limit
                     announced: requests to /api are counted and answers tell what is left (default);
                     refused: what is over the limit gets 429;
                     trigger-dev: the same, and pages on another origin cannot read it, as on Trigger.dev
-  --faults          what goes wrong is chosen by requests to /dev/faults
+  --feeds DIALECT   how feeds of runs are written: native (default), as Trigger.dev's own server does, or
+                    electric, as Electric does: changed columns, deletes, handles that expire
+  --hold-ms N       how long such a feed holds a request while nothing changes, give or take 15 %;
+                    default 20000
+  --faults          what goes wrong is chosen by requests to /dev/faults, and what becomes of a run
+                    that no task here executes by requests to /dev/runs
   --no-idempotence  a repeated send is a second record, as it is on Trigger.dev
 
 It keeps everything in memory, prints its address and serves until it is stopped.";
@@ -74,11 +81,9 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
             Long("port") => port = parser.value()?.parse()?,
             Long("host") => host = parser.value()?.parse()?,
             Long("secret-key") => config.secret_key = parser.value()?.parse()?,
-            Long("rate-limits") => {
-                let kind: String = parser.value()?.parse()?;
-                config.rate_limits = RateLimits::named(&kind)
-                    .ok_or_else(|| format!("--rate-limits is announced, refused or trigger-dev, not {kind}"))?;
-            }
+            Long("rate-limits") => config.rate_limits = parser.value()?.parse()?,
+            Long("feeds") => config.feeds = parser.value()?.parse()?,
+            Long("hold-ms") => config.hold = Duration::from_millis(parser.value()?.parse()?),
             Long("faults") => config.faults = true,
             Long("no-idempotence") => config.idempotent_sends = false,
             Long("help") | Short('h') => return Ok(None),

@@ -4,6 +4,7 @@
 //! seconds: the secret key, and also what turns out to be no credential.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 /// What becomes of the limits of the original.
@@ -20,12 +21,17 @@ pub enum RateLimits {
     TriggerDev,
 }
 
-impl RateLimits {
-    /// By the name that the command line uses: `announced`, `refused`, `trigger-dev`.
-    pub fn named(name: &str) -> Option<Self> {
-        [("announced", Self::Announced), ("refused", Self::Refused), ("trigger-dev", Self::TriggerDev)]
-            .into_iter()
-            .find_map(|(known, limits)| (known == name).then_some(limits))
+/// By the name that the command line uses: `announced`, `refused`, `trigger-dev`.
+impl FromStr for RateLimits {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "announced" => Ok(Self::Announced),
+            "refused" => Ok(Self::Refused),
+            "trigger-dev" => Ok(Self::TriggerDev),
+            other => Err(format!("there are no {other:?} rate limits: say announced, refused or trigger-dev")),
+        }
     }
 }
 

@@ -37,21 +37,25 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
 pub(crate) fn end(text: &str, now: u64) -> Option<u64> {
     match clock::from_iso(text) {
         Some(date) => (date > now).then_some(date),
-        None => Some(now.saturating_add(joined_seconds(text)?.checked_mul(1000)?)),
+        None => after(text, now),
     }
 }
 
-/// Seconds of a span such as `10m` or `1w2d3h4m5s`. `None` for anything else.
-fn joined_seconds(text: &str) -> Option<u64> {
-    let mut rest = text;
-    let mut total: u64 = 0;
+/// The time so much later, for a span such as `10m` or `1w2d3h4m5s`. `None` for anything else.
+pub(crate) fn after(text: &str, now: u64) -> Option<u64> {
+    Some(now.saturating_add(joined_seconds(text)?.checked_mul(1000)?))
+}
+
+/// Seconds of a span such as `10m` or `1w2d3h4m5s`, as delays, times to live, time-outs and look-backs are written: each unit once, in
+/// any order. `None` for anything else.
+pub(crate) fn joined_seconds(text: &str) -> Option<u64> {
+    let mut units = vec![("w", 604_800), ("d", 86_400), ("hr", 3600), ("h", 3600), ("m", 60), ("s", 1)];
+    let (mut rest, mut total) = (text, 0_u64);
     while !rest.is_empty() {
         let (number, unit) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
-        let (length, name) = [(604_800, "w"), (86_400, "d"), (3600, "hr"), (3600, "h"), (60, "m"), (1, "s")]
-            .into_iter()
-            .find(|(_, name)| unit.starts_with(name))?;
-        let seconds = number.parse::<u64>().ok()?.checked_mul(length)?;
-        total = total.checked_add(seconds)?;
+        let (name, length) = *units.iter().find(|(name, _)| unit.starts_with(name))?;
+        units.retain(|(_, used)| *used != length);
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(length)?)?;
         rest = &unit[name.len()..];
     }
     (!text.is_empty()).then_some(total)
@@ -59,14 +63,22 @@ fn joined_seconds(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{end, seconds};
+    use super::{end, joined_seconds, seconds};
 
     #[test]
-    fn a_time_out_ends_after_a_duration_or_at_a_date() {
-        let read = ["10m", "1h30m", "2hr", "1w", "0s"].map(|text| end(text, 1000));
-        assert_eq!(read, [601_000, 5_401_000, 7_201_000, 604_801_000, 1000].map(Some));
+    fn reads_joined_spans() {
+        let read = ["10s", "1h", "1w2d3h4m5s", "1d12h", "5s1m", "2hr", "0s"].map(joined_seconds);
+        assert_eq!(read, [10, 3600, 788_645, 129_600, 65, 7200, 0].map(Some));
+        for text in ["", "1", "m", "1x", "1h ", "-1h", "1h1h", "1h1hr", "10 m", "1.5h", "99999999999999999999w"] {
+            assert_eq!(joined_seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_out_ends_after_a_span_or_at_a_date() {
+        assert_eq!(["10m", "1h30m"].map(|text| end(text, 1000)), [601_000, 5_401_000].map(Some));
         assert_eq!(end("1970-01-01T00:00:02Z", 1000), Some(2000));
-        for text in ["1970-01-01T00:00:00Z", "soon", "", "10", "m", "10 m", "1.5h", "99999999999999999999w"] {
+        for text in ["1970-01-01T00:00:00Z", "soon", ""] {
             assert_eq!(end(text, 1000), None, "{text}");
         }
     }

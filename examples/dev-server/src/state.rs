@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::faults::Faults;
+use crate::feed::FeedDialect;
+use crate::id;
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::store::Store;
 
@@ -30,7 +33,11 @@ pub struct Config {
     pub idempotent_sends: bool,
     /// What becomes of the limits on how often `/api` may be asked. Default: counted and announced, and nothing is refused.
     pub rate_limits: RateLimits,
-    /// Whether there are fault switches and a log of requests under `/dev/`. Default: no.
+    /// How long a feed of runs holds a live request when nothing changes, give or take 15 %. Default 20 s.
+    pub hold: Duration,
+    /// Whose feeds of runs to send. Default: the original's own.
+    pub feeds: FeedDialect,
+    /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
     pub faults: bool,
 }
 
@@ -47,6 +54,8 @@ impl Default for Config {
             token_pace_ms: 25..=40,
             idempotent_sends: true,
             rate_limits: RateLimits::default(),
+            hold: Duration::from_secs(20),
+            feeds: FeedDialect::Native,
             faults: false,
         }
     }
@@ -63,6 +72,7 @@ pub struct AppState {
     pub(crate) limiter: Arc<RateLimiter>,
     /// How this server is reached, once it listens: `http://host:port`.
     pub(crate) origin: Arc<OnceLock<String>>,
+    pub(crate) handles: Arc<Handles>,
 }
 
 impl AppState {
@@ -76,6 +86,7 @@ impl AppState {
             faults: Arc::default(),
             limiter: Arc::default(),
             origin: Arc::default(),
+            handles: Arc::default(),
         }
     }
 }
@@ -118,5 +129,36 @@ impl Running {
 
     pub(crate) fn remove(&self, run: &str) -> Option<AbortHandle> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(run)
+    }
+}
+
+/// The handles of feeds in Electric's dialect, by what the feeds show, and the cursors of both dialects.
+#[derive(Default)]
+pub(crate) struct Handles {
+    current: Mutex<HashMap<String, String>>,
+    cursor: AtomicU64,
+}
+
+impl Handles {
+    /// Another at each call, so that no cache takes the next live request for the one before.
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn of(&self, definition: &str) -> String {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.entry(definition.to_owned()).or_insert_with(Self::fresh).clone()
+    }
+
+    /// Another handle: the one before is no good from now on.
+    pub(crate) fn renew(&self, definition: &str) -> String {
+        let handle = Self::fresh();
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.insert(definition.to_owned(), handle.clone());
+        handle
+    }
+
+    fn fresh() -> String {
+        id::handle().replace('_', "-")
     }
 }

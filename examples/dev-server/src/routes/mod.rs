@@ -2,14 +2,18 @@
 
 pub(crate) mod batches;
 pub(crate) mod dev;
+pub(crate) mod feeds;
 mod handout;
 pub(crate) mod input;
+pub(crate) mod metadata;
 mod options;
+pub(crate) mod packets;
 pub(crate) mod read;
 pub(crate) mod runs;
 pub(crate) mod tokens;
 pub(crate) mod trigger;
 mod validate;
+mod view;
 pub(crate) mod waitpoints;
 pub(crate) mod write;
 

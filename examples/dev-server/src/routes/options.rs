@@ -4,13 +4,17 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::validate::{kind, mismatch};
-use crate::clock::now_ms;
+use crate::clock::{from_iso, now_ms};
 use crate::respond::Refusal;
 use crate::span;
-use crate::store::Replay;
+use crate::store::{Packet, Replay};
 
 const REQUEST_REPLAY_SECONDS: i64 = 24 * 3600;
 const KEY_REPLAY_SECONDS: i64 = 30 * 24 * 3600;
+
+pub(super) const MOST_TAGS: usize = 10;
+/// In UTF-16 units, as JavaScript counts.
+const LONGEST_TAG: usize = 128;
 
 /// The header by which a client marks the retries of one call.
 pub(crate) const REQUEST_KEY: &str = "x-trigger-request-idempotency-key";
@@ -18,7 +22,11 @@ pub(crate) const REQUEST_KEY: &str = "x-trigger-request-idempotency-key";
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) tags: Vec<String>,
-    pub(super) ttl: Option<Value>,
+    pub(super) ttl: Option<String>,
+    /// When the run may start, in ms.
+    pub(super) delay_until: Option<u64>,
+    pub(super) metadata: Option<Packet>,
+    pub(super) parent: Option<String>,
     pub(super) is_test: bool,
     pub(super) idempotency_key: Option<String>,
     idempotency_seconds: Option<i64>,
@@ -38,7 +46,10 @@ impl Options {
         };
         let read = Self {
             tags: tags(options, "options.tags")?,
-            ttl: options.get("ttl").filter(|ttl| ttl.is_string() || ttl.is_number()).cloned(),
+            ttl: ttl(options)?,
+            delay_until: text("delay")?.map(|delay| delay_until(&delay)).transpose()?,
+            metadata: metadata(options)?,
+            parent: text("parentRunId")?,
             is_test: options["test"] == true,
             idempotency_key: text("idempotencyKey")?,
             idempotency_seconds: text("idempotencyKeyTTL")?.as_deref().and_then(span::seconds),
@@ -83,12 +94,12 @@ pub(super) fn until(seconds: i64) -> u64 {
 pub(super) fn tags(options: &Value, path: &str) -> Result<Vec<String>, Refusal> {
     match options.get("tags") {
         None => Ok(Vec::new()),
-        Some(Value::String(tag)) => Ok(vec![tag.clone()]),
+        Some(Value::String(tag)) => Ok(vec![fitting(tag, path)?]),
         Some(Value::Array(tags)) => tags
             .iter()
             .enumerate()
             .map(|(index, tag)| match tag.as_str() {
-                Some(text) => Ok(text.to_owned()),
+                Some(text) => fitting(text, &format!("{path}[{index}]")),
                 None => Err(mismatch("string", tag, &format!("{path}[{index}]"))),
             })
             .collect(),
@@ -100,4 +111,61 @@ pub(super) fn tags(options: &Value, path: &str) -> Result<Vec<String>, Refusal> 
             Err(Refusal::Error(StatusCode::BAD_REQUEST, format!("Validation error: {message}")))
         }
     }
+}
+
+pub(super) fn fits(tag: &str) -> bool {
+    tag.encode_utf16().count() <= LONGEST_TAG
+}
+
+fn fitting(tag: &str, path: &str) -> Result<String, Refusal> {
+    if !fits(tag) {
+        let message = format!("Validation error: Tags must be less than {LONGEST_TAG} characters at \"{path}\"");
+        return Err(Refusal::Error(StatusCode::BAD_REQUEST, message));
+    }
+    Ok(tag.to_owned())
+}
+
+/// `of` is what carries the tags, `many` how many it would have.
+pub(super) fn too_many_tags(of: &str, many: usize) -> Refusal {
+    let message = format!("{of} can only have {MOST_TAGS} tags, you're trying to set {many}.");
+    Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message)
+}
+
+/// A span as a text, or whole seconds.
+fn ttl(options: &Value) -> Result<Option<String>, Refusal> {
+    let ttl = match options.get("ttl") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(span)) => span.clone(),
+        Some(Value::Number(seconds)) => format!("{seconds}s"),
+        Some(other) => return Err(mismatch("string", other, "options.ttl")),
+    };
+    if span::joined_seconds(&ttl).is_none() {
+        let message = format!("Invalid ttl {ttl:?}: give a span such as 10m or 1h30m, or whole seconds");
+        return Err(Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message));
+    }
+    Ok(Some(ttl))
+}
+
+/// A span from now, or a time, in milliseconds since the epoch.
+pub(super) fn delay_until(delay: &str) -> Result<u64, Refusal> {
+    span::after(delay, now_ms()).or_else(|| from_iso(delay)).ok_or_else(|| {
+        let message = format!(
+            "Invalid delay {delay:?}: give a span such as 30s or 1h30m, or a time such as 2026-01-31T12:00:00Z"
+        );
+        Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message)
+    })
+}
+
+/// A text is taken as it is, with its type; anything else is written down.
+fn metadata(options: &Value) -> Result<Option<Packet>, Refusal> {
+    let text = match options.get("metadata") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    };
+    if text.len() > crate::metadata::LIMIT {
+        return Err(super::metadata::too_large());
+    }
+    let kind = options["metadataType"].as_str().unwrap_or(Packet::JSON).to_owned();
+    Ok(Some(Packet::new(text, kind)))
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::context::TaskContext;
 use crate::clock::now_ms;
 use crate::routes::waitpoints::{completing, new_waitpoint};
-use crate::store::{Packet, Waitpoint};
-use crate::{callback, jwt};
+use crate::store::Waitpoint;
+use crate::{callback, jwt, packet};
 
 /// A wait token, and the two ways in which others complete it.
 pub(super) struct Token {
@@ -40,7 +40,8 @@ impl TaskContext {
         loop {
             let waitpoint = store.waitpoint(id).ok_or_else(unknown)?;
             if let Some(end) = waitpoint.completion {
-                return if end.is_error { Err(Waitpoint::timed_out(end.at)) } else { Ok(value_of(&end.output)) };
+                let value = || packet::decode(&end.output, store).unwrap_or_default();
+                return if end.is_error { Err(Waitpoint::timed_out(end.at)) } else { Ok(value()) };
             }
             let left = waitpoint.timeout_at.map(|at| Duration::from_millis(at.saturating_sub(now_ms())));
             tokio::select! {
@@ -48,16 +49,5 @@ impl TaskContext {
                 () = tokio::time::sleep(left.unwrap_or_default()), if left.is_some() => {}
             }
         }
-    }
-}
-
-/// The value of a packet, null for nothing.
-fn value_of(packet: &Packet) -> Value {
-    let Some(data) = packet.data.as_deref() else { return Value::Null };
-    let json = || serde_json::from_str::<Value>(data).unwrap_or_default();
-    match packet.kind.as_ref() {
-        Packet::SUPER_JSON => json()["json"].take(),
-        Packet::JSON => json(),
-        _ => data.into(),
     }
 }

@@ -39,7 +39,8 @@ async fn a_batch_in_one_request_starts_its_runs() {
     let whole = view(&server, &batch).await;
     assert_eq!((&whole["status"], &whole["processing"]["errors"]), (&json!("PENDING"), &json!([])));
     let runs: Vec<&str> = whole["runs"].as_array().unwrap().iter().map(|run| run.as_str().unwrap()).collect();
-    assert_eq!(server.view(runs[0]).await["payload"], json!({ "n": 1 }));
+    let first = server.view(runs[0]).await;
+    assert_eq!((&first["payload"], &first["batchId"]), (&json!({ "n": 1 }), &json!(batch)));
     assert_eq!(server.ended(runs[1]).await["status"], json!("FAILED"), "the task of the second has run");
 
     let token = answer.header("x-trigger-jwt").unwrap();
@@ -223,4 +224,21 @@ async fn a_one_time_token_makes_one_batch() {
         call("two").await.is(422, used);
         call("one").await.is(202, first.json());
     }
+}
+
+#[tokio::test]
+async fn the_feed_of_a_batch_begins_before_its_runs() {
+    let server = Server::new();
+    let batch = id_of(&create(&server, json!({ "runCount": 1 })).await);
+    let feed = |query: &str| {
+        let ask = server.ask("GET", format!("/realtime/v1/batches/{batch}?{query}"));
+        ask.header("x-trigger-electric-version", "1.0.0-beta.1").answer()
+    };
+    let empty = feed("offset=-1").await;
+    assert_eq!((empty.status.as_u16(), empty.json().as_array().unwrap().len()), (200, 1), "only that it is up to date");
+    let (offset, handle) = (empty.header("electric-offset").unwrap(), empty.header("electric-handle").unwrap());
+    let live = format!("offset={offset}&handle={handle}&live=true");
+    let (told, added) = tokio::join!(feed(&live), add(&server, &batch, r#"{"index":0,"task":"nobody"}"#));
+    assert_eq!(added.json()["sealed"], json!(true));
+    assert_eq!(told.json()[0]["value"]["friendlyId"], view(&server, &batch).await["runs"][0]);
 }

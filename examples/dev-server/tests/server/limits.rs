@@ -112,8 +112,9 @@ async fn as_on_the_original_a_page_cannot_read_the_refusal() {
 
 #[test]
 fn every_kind_has_a_name() {
-    assert_eq!(RateLimits::named("announced"), Some(RateLimits::Announced));
-    assert_eq!(RateLimits::named("refused"), Some(RateLimits::Refused));
-    assert_eq!(RateLimits::named("trigger-dev"), Some(RateLimits::TriggerDev));
-    assert_eq!(RateLimits::named("off"), None);
+    assert_eq!("announced".parse(), Ok(RateLimits::Announced));
+    assert_eq!("refused".parse(), Ok(RateLimits::Refused));
+    assert_eq!("trigger-dev".parse(), Ok(RateLimits::TriggerDev));
+    let unknown = "there are no \"off\" rate limits: say announced, refused or trigger-dev";
+    assert_eq!("off".parse::<RateLimits>(), Err(unknown.to_owned()));
 }

@@ -3,8 +3,12 @@
 
 mod batches;
 mod faults;
+mod feeds;
 mod limits;
+mod metadata;
+mod packets;
 mod read;
+mod runs;
 mod send;
 mod support;
 mod tasks;

@@ -98,6 +98,10 @@ async fn bodies_are_checked_in_the_words_of_the_original() {
             r#"{"options":{"tags":["a",5]}}"#,
             "Validation error: Expected string, received number at \"options.tags[1]\"",
         ),
+        (
+            &format!(r#"{{"options":{{"tags":["a","{}"]}}}}"#, "b".repeat(129)),
+            "Validation error: Tags must be less than 128 characters at \"options.tags[1]\"",
+        ),
         (r#"{"options":7}"#, "Validation error: Expected object, received number at \"options\""),
     ] {
         server.ask("POST", path).body(body).answer().await.is(400, json!({ "error": error }));

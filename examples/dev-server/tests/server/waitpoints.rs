@@ -20,7 +20,17 @@ async fn get(server: &Server, id: &str) -> Value {
     server.ask("GET", format!("{TOKENS}/{id}")).answer().await.json()
 }
 
-/// The path of a callback address.
+/// What the task `gate` says of the wait token that it waits for.
+async fn gate_of(server: &Server, run: &str) -> Value {
+    let mut events = server.stream(run, "gate").events().await;
+    loop {
+        if let Some(gate) = events.next().await.unwrap().parts().first() {
+            return gate.clone();
+        }
+    }
+}
+
+/// The path of an address that this server gave out.
 fn path_of(url: &Value) -> &str {
     url.as_str().unwrap().strip_prefix("http://127.0.0.1:3030").unwrap()
 }
@@ -52,12 +62,34 @@ async fn a_page_completes_what_a_backend_made() {
 }
 
 #[tokio::test]
+async fn a_large_result_stands_beside_its_wait_token() {
+    let server = Server::new();
+    let run = server.run_of("gate", json!({})).await;
+    let gate = gate_of(&server, &run).await;
+    let id = gate["id"].as_str().unwrap();
+    let data = |letter: &str| json!({ "data": { "text": letter.repeat(600_000) } }).to_string();
+    for letter in ["a", "b"] {
+        complete(&server, id, &data(letter)).await.is(200, json!({ "success": true }));
+    }
+    let token = get(&server, id).await;
+    assert_eq!(token["outputType"], json!("application/store"));
+    let path = token["output"].as_str().unwrap().replace('/', "%2F");
+    let told = server.ask("GET", format!("/api/v1/packets/{path}")).answer().await.json();
+    let stored = server.ask("GET", path_of(&told["presignedUrl"])).anonymous().answer().await;
+    assert_eq!(stored.header("content-type"), Some("application/super+json"));
+    assert_eq!(stored.json()["json"]["text"].as_str().unwrap(), "a".repeat(600_000), "the first result stays");
+    let ended = server.ended(&run).await;
+    assert_eq!(ended["status"], json!("COMPLETED"), "who waits gets the value, not the path");
+    assert!(ended["outputPresignedUrl"].is_string());
+}
+
+#[tokio::test]
 async fn every_kind_of_result_has_its_packet() {
     let server = Server::new();
     for (body, output, kind) in [
         (r#"{"data":"text \"q\""}"#, json!("text \"q\""), "text/plain"),
         (r#"{"data":null}"#, json!(r#"{"json":null}"#), "application/super+json"),
-        (r#"{"data":1.50}"#, json!(r#"{"json":1.50}"#), "application/super+json"),
+        (r#"{"data":1.50}"#, json!(r#"{"json":1.5}"#), "application/super+json"),
         (r#"{"data":""}"#, Value::Null, "application/json"),
         ("{}", Value::Null, "application/json"),
     ] {
@@ -199,12 +231,7 @@ async fn a_gate_opens_with_what_it_is_told() {
     let server = Server::new();
     for by_page in [true, false] {
         let run = server.run_of("gate", json!({ "question": "May it?" })).await;
-        let mut events = server.stream(&run, "gate").events().await;
-        let gate = loop {
-            if let Some(gate) = events.next().await.unwrap().parts().first() {
-                break gate.clone();
-            }
-        };
+        let gate = gate_of(&server, &run).await;
         assert_eq!(gate["question"], json!("May it?"));
         let answer = if by_page {
             let path = format!("{TOKENS}/{}/complete", gate["id"].as_str().unwrap());

@@ -19,7 +19,7 @@ use crate::id;
 use crate::jwt::Claims;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
-use crate::store::{Batch, BatchItem, Created, Failure, Replay};
+use crate::store::{Batch, BatchItem, BatchPlace, Created, Failure, Replay};
 use crate::upload::Upload;
 
 pub(crate) use items::{add, read_only};
@@ -149,14 +149,14 @@ impl Item {
     /// Triggers it as the item of this index, unless there is one already: then `false`. One that cannot be triggered is noted in
     /// the batch.
     fn trigger(self, app: &AppState, batch: &str, index: u64) -> bool {
-        if app.store.reserve_item(batch, index) != crate::store::BatchPlace::Free {
+        if app.store.reserve_item(batch, index) != BatchPlace::Free {
             return false;
         }
         let options = Options::read(&self.body, &HeaderMap::new());
         let started = options.and_then(|options| {
             let key = options.by_key(&self.task);
-            let run = prepare(&self.task, &self.body, options)?;
-            Ok(begin(app, crate::store::Run { batch: Some(batch.to_owned()), ..run }, key.into_iter().collect(), None))
+            let run = prepare(app, &self.task, &self.body, options, Some(batch))?;
+            Ok(begin(app, run, key.into_iter().collect(), None))
         });
         let item = match started {
             Ok(Begun::Run { id, .. }) => BatchItem::Run(id),

@@ -18,9 +18,7 @@ pub(crate) async fn retrieve(
 ) -> Result<Response, Refusal> {
     let caller = Caller::of(&headers, &app.config)?;
     let batch = app.store.batch(&id).ok_or(Refusal::NotFound { retry: true })?;
-    if !caller.may("read", "batch", Some(&id)) && !caller.may("read", "runs", None) {
-        return Err(Refusal::MissingScope);
-    }
+    caller.must_read_batch(&id)?;
     Ok(respond::json(StatusCode::OK, &View::of(&batch, app.store.is_over(&batch))))
 }
 

@@ -3,34 +3,30 @@
 mod list;
 mod view;
 
-use std::collections::BTreeMap;
-
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::handout::{self, Told};
-use super::options::{tags, until};
+use super::options::{MOST_TAGS, tags, too_many_tags, until};
 use super::validate::{mismatch, read_body};
 use crate::auth::Caller;
 use crate::clock::{now_ms, now_seconds};
 use crate::jwt::Claims;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
-use crate::store::{Packet, Waitpoint, WaitpointKey as Key};
+use crate::store::{Packet, Waitpoint, WaitpointKey as Key, WaitpointState};
 use crate::upload::Upload;
-use crate::{callback, id, span};
+use crate::{callback, id, packet, span};
 
 pub(crate) use list::list;
 pub(crate) use view::retrieve;
 
 const CREATE_LIMIT: usize = 10_240;
 const COMPLETE_LIMIT: usize = 3_145_728;
-const MOST_TAGS: usize = 10;
 const LONGEST_KEY: usize = 2048;
 const TOKEN_SECONDS: i64 = 24 * 3600;
 
@@ -87,8 +83,7 @@ fn wanted(body: &Value) -> Result<Waitpoint, Refusal> {
     }
     let tags = tags(body, "tags")?;
     if tags.len() > MOST_TAGS {
-        let message = format!("Waitpoints can only have {MOST_TAGS} tags, you're trying to set {}.", tags.len());
-        return Err(Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message));
+        return Err(too_many_tags("Waitpoints", tags.len()));
     }
     let mut waitpoint = new_waitpoint(timeout.and_then(|text| span::end(text, now_ms())));
     waitpoint.tags = tags;
@@ -107,13 +102,9 @@ pub(crate) async fn complete(
     upload: Upload,
 ) -> Result<Response, Refusal> {
     let caller = Caller::of(&headers, &app.config)?;
-    let bytes = upload.within(COMPLETE_LIMIT)?;
-    read_body(&bytes)?;
+    let body = read_body(&upload.within(COMPLETE_LIMIT)?)?;
     caller.must(&[("write", "waitpoints", &waitpoint)])?;
-    // Read once more, as it was written: the original keeps the order of members.
-    let data = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(&bytes).ok();
-    let data = data.and_then(|mut members| members.remove("data"));
-    complete_with(&app, &waitpoint, data.map_or(Packet::EMPTY, |data| packet_of(data.get())))
+    complete_with(&app, &waitpoint, body.get("data"))
 }
 
 /// `POST /api/v1/waitpoints/tokens/:waitpoint/callback/:hash`. The whole body is the result, `{}` when it is not JSON.
@@ -133,25 +124,20 @@ pub(crate) async fn call_back(
     if !callback::is_hash_of(&app, &waitpoint, &hash) {
         return Err(Refusal::Error(StatusCode::UNAUTHORIZED, "Invalid URL, hash doesn't match".to_owned()));
     }
-    let body = std::str::from_utf8(&bytes).ok().filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
-    complete_with(&app, &waitpoint, packet_of(body.unwrap_or("{}")))
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({}));
+    complete_with(&app, &waitpoint, Some(&body))
 }
 
-/// The packet that some JSON becomes: a text as it is, anything else as super-JSON. An empty text is nothing, for the original does not
-/// tell them apart.
-fn packet_of(json: &str) -> Packet {
-    match serde_json::from_str(json) {
-        Ok(Value::String(text)) if text.is_empty() => Packet::EMPTY,
-        Ok(Value::String(text)) => Packet::new(text, Packet::TEXT),
-        Ok(_) | Err(_) => Packet::new(format!(r#"{{"json":{}}}"#, json.trim()), Packet::SUPER_JSON),
+fn complete_with(app: &AppState, waitpoint: &str, result: Option<&Value>) -> Result<Response, Refusal> {
+    // An empty text is nothing, for the original does not tell them apart.
+    let output = result.filter(|result| **result != "").map_or(Packet::EMPTY, packet::encode);
+    let known = app.store.waitpoint(waitpoint).ok_or_else(unknown)?;
+    if known.state() == WaitpointState::Waiting {
+        // Under a name of its own, for another completion may still come first, and the first result stays.
+        let output = packet::shelve(output, waitpoint, &id::part(), &app.store);
+        app.store.complete_waitpoint(waitpoint, output);
     }
-}
-
-fn complete_with(app: &AppState, waitpoint: &str, output: Packet) -> Result<Response, Refusal> {
-    if !app.store.complete_waitpoint(waitpoint, output) {
-        return Err(unknown());
-    }
-    Ok(respond::json(StatusCode::OK, &serde_json::json!({ "success": true })))
+    Ok(respond::json(StatusCode::OK, &json!({ "success": true })))
 }
 
 fn unknown() -> Refusal {
