@@ -11,7 +11,7 @@ build: ## the npm package in pkg/, wasm included
 	@.ci/setup build
 	@node js/scripts/build.mjs
 
-demo: ## server and example page until Ctrl-C; CHECK=1 drives the page in headless Chromium and ends
+demo: ## server and example pages until Ctrl-C; CHECK=1 drives the pages in headless Chromium and ends
 	@.ci/setup build $(if $(CHECK),browser)
 	@node js/scripts/build.mjs
 	@node .ci/demo.mjs $(if $(CHECK),--check)

@@ -94,11 +94,11 @@ test("a reload and a second page show the same runs, with the log of the one tha
 });
 
 test.describe("when the network goes", () => {
-  test.use({ tolerated: [/Failed to load resource/, /ERR_/] });
+  test.use({ tolerated: [/Failed to load resource|ERR_/] });
 
   test("the bars go on where the runs are, once it is back", async ({ page, api, cable, context }) => {
     await open(page, "harbour5");
-    await startJob(api.url, "harbour5", { name: "Through the tunnel", steps: 60 });
+    await startJob(api.url, "harbour5", { name: "Through the tunnel", steps: 30 });
     await expect.poll(() => level(page, "Through the tunnel")).toBeGreaterThan(0);
     cable.cut();
     await context.setOffline(true);
