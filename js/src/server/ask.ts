@@ -12,12 +12,12 @@ const PATIENCE_MS = 30_000;
 export interface Question {
   /** Without the base URL. */
   readonly path: string;
-  /** JSON text. Without it the question only reads. */
+  /** JSON text, for a POST. Without it, a GET. */
   readonly body?: string | undefined;
   /** What it is about, for words such as "no such run". */
   readonly subject: string;
-  /** Whether the server does the same thing once, however often it is asked under one key. */
-  readonly repeatable: boolean;
+  /** What being asked does: nothing, one thing however often it is asked under one key, or one thing each time. */
+  readonly effect: "none" | "once" | "each";
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -35,22 +35,21 @@ export function part(name: string): string {
 
 /** Asks, and again after a pause where that does no harm. Rejects with a {@link TidegateError}. */
 export async function ask(identity: Identity, question: Question): Promise<Answer> {
-  const { body, repeatable, signal } = question;
+  const { effect, signal } = question;
   const key = crypto.randomUUID();
-  const isRead = body === undefined;
   let doubtful = false;
   for (let attempt = 1; ; attempt += 1) {
     if (signal?.aborted) throw cancelled("call");
     const answer = await attemptAt(identity, question, key);
     if ("text" in answer) return answer;
     const { problem, afterMs, again } = answer;
-    doubtful ||= answer.doubtful && !isRead;
+    doubtful ||= answer.doubtful && effect !== "none";
     // A refusal of the key says nothing of what an earlier attempt has done.
     const isOpen = () => doubtful && (problem.retryable || problem.status === 401 || problem.status === 403);
     const fail = (failure: Failure, outcome: SendOutcome) =>
       toError(failure, outcome, { baseURL: identity.endpoint.baseURL, key: identity.token });
     // What certainly had no effect may be repeated whatever it is.
-    const isSafe = repeatable || answer.dropsRepeats || !doubtful;
+    const isSafe = effect === "once" || answer.dropsRepeats || !doubtful;
     const pauseMs = Math.max(afterMs, FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2));
     if (!again || !isSafe || attempt === ATTEMPTS || pauseMs > LONGEST_PAUSE_MS)
       throw fail(answer, isOpen() ? "unknown" : problem.code === "aborted" ? "cancelled" : "rejected");

@@ -119,7 +119,7 @@ export function backendOf(options: () => BackendOptions): Backend {
           checkName("run id", runId, "Pass the id of the run, such as run_1234.");
           const path = `/realtime/v1/streams/${part(runId)}/input/${part(streamId)}`;
           const body = `{"data":${encode(data)}}`;
-          await ask(as(), { path, body, subject: "run", repeatable: false, signal });
+          await ask(as(), { path, body, subject: "run", effect: "each", signal });
         },
       }),
     },
@@ -146,9 +146,9 @@ const caller: Caller = {
     const isRead = what === 2 || what === 4;
     const { text, headers } = await ask(principal as Identity, {
       path: before + part(name) + behind,
-      body: isRead ? undefined : body || "{}",
+      ...(!isRead && { body: body || "{}" }),
       subject,
-      repeatable: true,
+      effect: isRead ? "none" : "once",
       signal,
     });
     return { text, token: headers.get("x-trigger-jwt") ?? undefined };

@@ -46,7 +46,9 @@ export function toIdentity(options: BackendOptions): Identity {
 function toSecretKey(given: unknown): string {
   const remedy = "Pass the secret key of an environment (tr_dev_…, tr_prod_…), from the API keys page of the project.";
   if (given === undefined || given === "")
-    throw invalidOptions(`There is no secret key. Set TRIGGER_SECRET_KEY, or pass secretKey. ${remedy}`);
+    throw invalidOptions(
+      "There is no secret key. Set TRIGGER_SECRET_KEY, or pass secretKey to configure or createBackend; it is on the API keys page of the project.",
+    );
   if (typeof given !== "string") throw invalidOptions(`secretKey must be a string. ${remedy}`);
   const key = given.trim();
   const jwt = readJwt(key);

@@ -29,7 +29,7 @@ const SENTENCES: Partial<Record<ProblemCode, (problem: Problem, baseURL: string)
   "not-found": ({ serverMessage, subject }, baseURL) =>
     serverMessage
       ? `There is no such ${subject} in this environment. Check its id, and that the secret key belongs to the same environment.`
-      : `${baseURL} answers, but not as a Trigger.dev API does. Check baseURL (TRIGGER_API_URL): it is the address without a path.`,
+      : `${baseURL} answers, but not as a Trigger.dev API does. Check baseURL (TRIGGER_API_URL): it is an address such as https://api.trigger.dev.`,
   unauthorized: (_, baseURL) =>
     `${baseURL} refused the secret key. Check that it is one of that server and has not been replaced (TRIGGER_SECRET_KEY).`,
   forbidden: () => "This API key is restricted, and does not allow this. Use one that does.",

@@ -50,7 +50,7 @@ export async function mint(identity: Identity, options: PublicTokenOptions): Pro
   }
   const body = JSON.stringify({ scopes, expirationTime: expiry, oneTimeUse, realtime });
   const path = "/api/v1/auth/public-tokens";
-  const { text } = await ask(identity, { path, body, subject: "way to make a token", repeatable: true });
+  const { text } = await ask(identity, { path, body, subject: "way to make a token", effect: "none" });
   return stringIn(text, "token");
 }
 
@@ -80,7 +80,7 @@ async function claimsOf(identity: Identity): Promise<Claims> {
   const known = kept.get(key);
   if (known && Date.now() - known.since < CLAIMS_KEPT_MS) return known.claims;
   const path = "/api/v1/auth/jwt/claims";
-  const { text } = await ask(identity, { path, body: "{}", subject: "way to make a token", repeatable: true });
+  const { text } = await ask(identity, { path, body: "{}", subject: "way to make a token", effect: "none" });
   const claims = { sub: stringIn(text, "sub"), pub: true };
   kept.delete(key);
   const [oldest] = kept.keys();

@@ -40,7 +40,7 @@ export async function createWaitToken(
     body: encode(options),
     subject: "way to make a wait token",
     // The key of the request is not looked at here: only the caller's own makes one token of two requests.
-    repeatable: !!options.idempotencyKey,
+    effect: options.idempotencyKey ? "once" : "each",
     signal,
   });
   const { id, isCached, url } = read(text);
