@@ -11,6 +11,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   vi.useRealTimers();
+  vi.unstubAllGlobals();
   for (const server of servers) await server.stop();
 });
 
@@ -152,7 +153,6 @@ describe("with an additional key, which cannot sign, a token", () => {
       status: 403,
       message: expect.stringMatching(/restricted.*: read:runs/),
     });
-    vi.unstubAllGlobals();
   });
 });
 
@@ -160,5 +160,4 @@ test("a server that is none says so", async () => {
   vi.stubGlobal("fetch", async () => new Response("<html>Welcome</html>"));
   const made = createBackend({ secretKey: "tr_dev_1" }).auth.createPublicToken({ scopes: ["read:runs"] });
   await expect(made).rejects.toMatchObject({ code: "protocol", message: expect.stringMatching(/Check baseURL/) });
-  vi.unstubAllGlobals();
 });

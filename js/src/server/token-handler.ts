@@ -23,7 +23,8 @@ export function toTokenHandler<Rest extends unknown[]>(
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   return async (request, ...rest) => {
     const granted = await authorize(request, ...rest);
-    if (granted instanceof Response) return granted;
+    // By its looks: some frameworks bring a Response of their own.
+    if (granted && "status" in granted) return granted;
     if (!granted) return new Response("You may not see or do this.", { status: 403, headers: HEADERS });
     return new Response(await mint({ ...options, scopes: granted }), { headers: HEADERS });
   };
