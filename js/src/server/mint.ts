@@ -51,7 +51,7 @@ export async function mint(identity: Identity, options: PublicTokenOptions): Pro
   const body = JSON.stringify({ scopes, expirationTime: expiry, oneTimeUse, realtime });
   const path = "/api/v1/auth/public-tokens";
   const { text } = await ask(identity, { path, body, subject: "way to make a token", effect: "none" });
-  return stringIn(text, "token");
+  return read(text, "token").token;
 }
 
 /** Makes a token that triggers these tasks, one by one (`trigger`) or in a batch (`batchTrigger`). */
@@ -81,7 +81,7 @@ async function claimsOf(identity: Identity): Promise<Claims> {
   if (known && Date.now() - known.since < CLAIMS_KEPT_MS) return known.claims;
   const path = "/api/v1/auth/jwt/claims";
   const { text } = await ask(identity, { path, body: "{}", subject: "way to make a token", effect: "none" });
-  const claims = { sub: stringIn(text, "sub"), pub: true };
+  const claims = read(text, "sub");
   kept.delete(key);
   const [oldest] = kept.keys();
   if (kept.size === MOST_KEPT && oldest !== undefined) kept.delete(oldest);
@@ -89,10 +89,11 @@ async function claimsOf(identity: Identity): Promise<Claims> {
   return claims;
 }
 
-function stringIn(text: string, name: string): string {
+/** An answer that holds a text under this name. */
+function read<TName extends string>(text: string, name: TName): Claims & Record<TName, string> {
   try {
-    const found = JSON.parse(text)[name];
-    if (found && typeof found === "string") return found;
+    const answer = JSON.parse(text);
+    if (answer[name] && typeof answer[name] === "string") return answer;
   } catch {}
   throw new TidegateError(
     "The server's answer holds no token. Check baseURL (TRIGGER_API_URL): it is the address of a Trigger.dev API.",
