@@ -21,7 +21,7 @@ export function startRecorded(...names: string[]) {
   const exchanges = names.map(recorded);
   return startServer(({ method, path }, response) => {
     const found = exchanges.find(({ request }) => request.method === method && request.path === path);
-    if (!found) return void response.writeHead(501).end(`Not recorded: ${method} ${path}`);
+    if (!found) return void response.writeHead(404).end(`Not recorded: ${method} ${path}`);
     const { status, headers, body = "" } = found.response;
     const sent = Object.entries(headers).map(([key, value]) => [key, withTokens(value)]);
     response
