@@ -34,6 +34,11 @@ test.each([
   expect(() => toIdentity({ secretKey: "tr_dev_1", baseURL })).toThrow(sentence);
 });
 
+test("a branch that cannot be named in a header is refused", () => {
+  expect(() => toIdentity({ secretKey: "tr_dev_1", previewBranch: "größe" })).toThrow(/Rename the branch/);
+  expect(toIdentity({ secretKey: "tr_dev_1", previewBranch: "feat/size" }).endpoint.branch).toBe("feat/size");
+});
+
 test.each([
   ["tr_dev_1234", true],
   ["tr_prod_abcdefghijklmnopqrstuvwx", true],

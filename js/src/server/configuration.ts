@@ -39,6 +39,11 @@ export function toIdentity(options: BackendOptions): Identity {
   // Here no page says what a path would be relative to.
   if (endpoint.baseURL.startsWith("/"))
     throw invalidOptions('A backend needs a whole address as baseURL, such as "https://api.trigger.dev".');
+  // Otherwise fetch refuses it, in words that nobody would take for a branch's.
+  if (endpoint.branch && !/^[\x21-\x7e]+$/.test(endpoint.branch))
+    throw invalidOptions(
+      `previewBranch "${endpoint.branch}" holds a character that no header can carry. Rename the branch.`,
+    );
   const canSign = !/^tr_[a-z]+_sk_/.test(token) && !readJwt(token);
   return { endpoint, token, environmentId, canSign, holds: 0, beforeToken: new Set() };
 }
