@@ -12,9 +12,10 @@
 //! | `js/src/client` | Clients, tokens, errors in words; chunks of their own: `outbox/` keeps what is queued over a reload, `tabs/` reads for several tabs at once, `runs/` makes runs of the rows of a feed | `wasm` |
 //! | `js/src/store` | The last immutable snapshot for each key, counted references | `client` |
 //! | `js/src/react` | Hooks of a few dozen lines over `useSyncExternalStore` | `store` |
+//! | `js/src/server` | The backend's half, without the core: makes tokens, and asks with the secret key | `client`, and of `wasm` only words |
 //!
-//! Imports run towards the top of this table and never back. Inside `proto` every module has a level, named in `proto/mod.rs`, and
-//! uses lower levels only; `tests/architecture.rs` holds both.
+//! Imports run towards the top of this table and never back; `server` stands beside `store` and `react`. Inside `proto` every module
+//! has a level, named in `proto/mod.rs`, and uses lower levels only; `tests/architecture.rs` holds both.
 //!
 //! # How the core is driven
 //!

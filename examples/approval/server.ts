@@ -7,7 +7,7 @@ export const backend = () =>
     const runId = path.match(/^\/(run_\w+)\/token$/)?.[1];
     if (!runId) throw new Refusal(404, "That is not the id of a run: one starts with run_.");
     // A real app checks here that this person may see and answer this run.
-    return { runId, ...(await mint([`read:runs:${runId}`, `write:inputStreams:${runId}`])) };
+    return { runId, ...(await mint({ read: { runs: runId }, write: { inputStreams: runId } })) };
   });
 
 function readTopic(body: string): string {

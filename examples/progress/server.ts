@@ -8,10 +8,10 @@ export const backend = () =>
     const [kind, name, what] = path.slice(1).split("/");
     // A real app checks here that this person may see this desk, and stop this run.
     if (kind === "desks" && name?.match(/^[a-z0-9]{4,32}$/)) {
-      if (what === "token") return mint([`read:tags:desk_${name}`]);
+      if (what === "token") return mint({ read: { tags: `desk_${name}` } });
       if (what === "runs") return trigger("progress", readJob(body), { tags: [`desk_${name}`] });
     }
-    if (kind === "runs" && what === "token" && name?.match(/^run_\w+$/)) return mint([`write:inputStreams:${name}`]);
+    if (kind === "runs" && what === "token" && name?.match(/^run_\w+$/)) return mint({ write: { inputStreams: name } });
     throw new Refusal(404, "There is nothing at this address.");
   });
 

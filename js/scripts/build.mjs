@@ -25,6 +25,8 @@ const leaveLate = {
 
 async function bundle() {
   await bundleFiles({ entryPoints: entries.map((name) => join(source, `${name}.ts`)), plugins: [leaveLate] });
+  // With copies of what it shares: no browser loads it, and none should load more files on its account.
+  await bundleFiles({ entryPoints: [join(source, "server.ts")] });
   await bundleFiles({
     entryPoints: Object.entries(late).map(([out, file]) => ({ in: join(source, file), out })),
   });

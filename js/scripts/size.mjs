@@ -12,6 +12,7 @@ const applications = {
   run: 'export { useRealtimeRun } from "tidegate/react";',
   hooks: 'export * from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
+  server: 'export * from "tidegate/server";', // without a limit: no visitor loads it
 };
 const rowNames = {
   eager: "loads at once",

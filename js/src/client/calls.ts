@@ -1,7 +1,6 @@
 import { encode, invalidData } from "./encode.js";
-import type { CallRequest, Principal } from "./entries.js";
+import type { Caller, CallRequest, Principal } from "./entries.js";
 import { invalidOptions, messageOf, TidegateError } from "./errors.js";
-import type { EventPump } from "./event-pump.js";
 import { checkName, checkStrings } from "./options.js";
 import { decodePacket, encodePacket } from "./runs/packets.js";
 import type { RunFields } from "./runs/run.js";
@@ -92,7 +91,7 @@ export interface RetrievedRun<TTask extends AnyTask = AnyTask>
  * sets, keeps its type. Rejects with a {@link TidegateError}.
  */
 export async function triggerTask<TTask extends AnyTask = AnyTask>(
-  pump: EventPump,
+  caller: Caller,
   principal: Principal,
   taskId: TaskIdentifier<TTask>,
   payload: TaskPayload<TTask>,
@@ -113,7 +112,7 @@ export async function triggerTask<TTask extends AnyTask = AnyTask>(
       payloadType: type,
     },
   });
-  const { answer, token } = await ask(pump, { principal, what: 0, name: taskId, body, signal });
+  const { answer, token } = await ask(caller, { principal, what: 0, name: taskId, body, signal });
   return {
     ...answer,
     id: answer.id,
@@ -128,7 +127,7 @@ export async function triggerTask<TTask extends AnyTask = AnyTask>(
  * does not say so. Rejects with a {@link TidegateError}.
  */
 export async function completeWaitToken(
-  pump: EventPump,
+  caller: Caller,
   principal: Principal,
   id: string,
   data?: unknown,
@@ -136,19 +135,19 @@ export async function completeWaitToken(
 ): Promise<{ success: boolean }> {
   checkName("wait token's id", id, "Pass the id of the token, such as waitpoint_1234.");
   const body = data === undefined ? "{}" : `{"data":${encode(data)}}`;
-  const { answer } = await ask(pump, { principal, what: 1, name: id, body, signal });
+  const { answer } = await ask(caller, { principal, what: 1, name: id, body, signal });
   return { success: answer.success === true };
 }
 
 /** Asks once how a run stands; its payload and output are fetched where they lie elsewhere. Rejects with a {@link TidegateError}. */
 export async function retrieveRun<TTask extends AnyTask = AnyTask>(
-  pump: EventPump,
+  caller: Caller,
   principal: Principal,
   id: string,
   { signal }: CallOptions = {},
 ): Promise<RetrievedRun<TTask>> {
   checkName("run id", id, "Pass the id of the run, such as run_1234.");
-  const { answer } = await ask(pump, { principal, what: 2, name: id, body: "", signal });
+  const { answer } = await ask(caller, { principal, what: 2, name: id, body: "", signal });
   const run = withDates(answer);
   const { root, parent, children, ...others } = Object(run.relatedRuns);
   run.relatedRuns = {
@@ -175,21 +174,21 @@ export async function retrieveRun<TTask extends AnyTask = AnyTask>(
  * {@link TidegateError}.
  */
 export async function cancelRun(
-  pump: EventPump,
+  caller: Caller,
   principal: Principal,
   id: string,
   { signal }: CallOptions = {},
 ): Promise<{ id: string }> {
   checkName("run id", id, "Pass the id of the run, such as run_1234.");
-  const { answer } = await ask(pump, { principal, what: 3, name: id, body: "", signal });
+  const { answer } = await ask(caller, { principal, what: 3, name: id, body: "", signal });
   return { id: answer.id };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever a server says
 type Answer = Record<string, any>;
 
-async function ask(pump: EventPump, request: CallRequest): Promise<{ answer: Answer; token: string | undefined }> {
-  const { text, token } = await pump.call(request);
+async function ask(caller: Caller, request: CallRequest): Promise<{ answer: Answer; token: string | undefined }> {
+  const { text, token } = await caller.call(request);
   try {
     const answer = JSON.parse(text);
     if (typeof answer === "object" && answer && (request.what === 1 || typeof answer.id === "string"))

@@ -101,6 +101,12 @@ export interface CallAnswer {
   readonly token?: string | undefined;
 }
 
+/** Makes calls: in a page the pump, in a backend whoever asks the server directly. */
+export interface Caller {
+  /** Rejects with a {@link TidegateError}. */
+  call(request: CallRequest): Promise<CallAnswer>;
+}
+
 /** A send as the pump keeps it; the engine's id changes with the engine. */
 export interface SendEntry extends SendRequest {
   id?: number | undefined;

@@ -5,6 +5,7 @@ import type {
   RealtimeRun as OfficialRun,
   RetrieveRunResult,
 } from "@trigger.dev/core/v3";
+import type { auth as official } from "@trigger.dev/sdk";
 import { expectTypeOf } from "vitest";
 import type {
   Client,
@@ -15,6 +16,7 @@ import type {
   TaskOutput,
   TaskPayload,
 } from "../../../js/src/index.js";
+import type { Backend, PublicTokenOptions, PublicTokenScopes } from "../../../js/src/server.js";
 import type { remind, render, tick } from "./tasks.js";
 
 // The types of a task are those that the official package finds in it.
@@ -49,3 +51,26 @@ export async function useClient(client: Client) {
   const run = await client.retrieveRun<typeof remind>("run_1");
   expectTypeOf(run.output).toEqualTypeOf<{ remindedAt: Date } | undefined>();
 }
+
+export async function useBackend({ trigger, runs, streams, auth }: Backend) {
+  const handle = await trigger<typeof render>("render", { scene: "sea" }, { tags: "sea" });
+  expectTypeOf(handle.publicAccessToken).toEqualTypeOf<string>();
+  // @ts-expect-error another task's payload
+  await trigger<typeof render>("render", { n: 1 });
+  const run = await runs.retrieve<typeof remind>(handle);
+  expectTypeOf(run.output).toEqualTypeOf<{ remindedAt: Date } | undefined>();
+  // @ts-expect-error no such answer
+  await streams.input<{ approved: boolean }>({ id: "approval" }).send("run_1", { approved: "yes" });
+  // @ts-expect-error a token that would allow nothing
+  await auth.createPublicToken({});
+  // @ts-expect-error there is no such kind
+  await auth.createPublicToken({ scopes: { read: { run: "run_1" } } });
+}
+
+// What the official package takes for a token is taken here.
+type OfficialToken = NonNullable<Parameters<typeof official.createPublicToken>[0]>;
+expectTypeOf<OfficialToken & Pick<PublicTokenOptions, "scopes">>().toExtend<PublicTokenOptions>();
+expectTypeOf<NonNullable<OfficialToken["scopes"]>>().toExtend<PublicTokenScopes>();
+expectTypeOf<Parameters<typeof official.createTriggerPublicToken>>().toExtend<
+  Parameters<Backend["auth"]["createTriggerPublicToken"]>
+>();
