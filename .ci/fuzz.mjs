@@ -7,7 +7,7 @@ import { cargoTarget, root, start } from "./processes.mjs";
 const seconds = Number(process.env.SECONDS || 60);
 if (!(Number.isInteger(seconds) && seconds > 0)) throw new Error("SECONDS is a whole number of seconds, at least 1");
 
-const targets = ["sse", "json", "records", "token"];
+const targets = ["sse", "json", "records", "shape", "token"];
 // What was made up stays here from run to run: the next one begins where this one ended. `cargo clean` forgets it.
 const folder = join(cargoTarget, "fuzz");
 

@@ -6,9 +6,11 @@ use std::fmt::Debug;
 use std::rc::Rc;
 
 use tidegate::proto::auth::Auth;
+use tidegate::proto::call::{Call, CallOutcome};
 use tidegate::proto::client::Client;
 use tidegate::proto::http::{
-    OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion, Told, classify, stream_url,
+    CallKind, FeedKind, OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion, Told, classify,
+    stream_url,
 };
 use tidegate::proto::id::{ChannelId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
@@ -17,6 +19,7 @@ use tidegate::proto::output::{Event, Output};
 use tidegate::proto::random::Random;
 use tidegate::proto::records::{Body, Form};
 use tidegate::proto::send::SendQueue;
+use tidegate::proto::shape::{Rows, Shape};
 use tidegate::proto::sse::{Frame, SseDecoder};
 use tidegate::proto::subscription::{Effect, Parts, Subscription};
 use tidegate::proto::time::{Instant, Now};
@@ -53,6 +56,8 @@ fn requests_and_what_comes_of_them_print_without_their_bodies() {
     let request = OutgoingRequest { id, url: "https://api.example".into(), token, branch: None, kind };
     keeps_quiet(&request);
     keeps_quiet(&Output::Request(request));
+    keeps_quiet(&RequestKind::Call { body: Rc::new(JSON.to_owned()), idempotency_key: Rc::new("key".to_owned()) });
+    keeps_quiet(&Told { token: TOKEN, ..Told::default() });
     for news in [News::Body(JSON, Told { token: TOKEN, ..Told::default() }), News::Chunk(JSON.as_bytes())] {
         keeps_quiet(&news);
         keeps_quiet(&Input::News(id, news));
@@ -81,6 +86,10 @@ fn parts_print_as_so_many_bytes_wherever_they_are() {
     let parts = Parts { text, form: Form::Checked, last_event_id: Some("7".to_owned()) };
     keeps_quiet(&parts);
     keeps_quiet(&Effect::Parts(parts.clone()));
+    let rows = Rows { text: JSON.to_owned(), schema: None, fresh: true, complete: true };
+    keeps_quiet(&Event::Rows(ChannelId::new(1), rows));
+    let outcome = CallOutcome::Answered { text: JSON.to_owned(), token: TOKEN.to_owned() };
+    keeps_quiet(&Event::Call(ChannelId::new(1), outcome));
     let event = Event::Parts(ChannelId::new(1), parts);
     keeps_quiet(&event);
     assert_eq!(format!("{event:?}"), "Parts(31 bytes, Checked, Some(\"7\")) of ChannelId(1)");
@@ -100,6 +109,17 @@ fn machines_print_without_what_they_hold() {
     reader.handle_chunk(Instant::default(), chunk.as_bytes(), &mut Random::new(1));
     keeps_quiet(&reader);
 
+    let mut feed = Shape::new(FeedKind::Run, false);
+    feed.start(Instant::default());
+    let told = Told { handle: "h", offset: "1_1", schema: JSON, ..Told::default() };
+    feed.handle_answer(Instant::default(), &format!("[{JSON}]"), &told, &mut Random::new(1));
+    keeps_quiet(&feed);
+    let mut call = Call::new(CallKind::Trigger, JSON, "key".to_owned());
+    keeps_quiet(&call);
+    keeps_quiet(&call.start(Instant::default()));
+    call.handle_answer(JSON, TOKEN);
+    keeps_quiet(&call);
+
     let mut queue = SendQueue::default();
     queue.push(SendId::new(1), Rc::new(JSON.to_owned()), Rc::new("key".to_owned()));
     keeps_quiet(&queue);
@@ -118,11 +138,12 @@ fn a_client_prints_without_what_passes_through_it() {
             keeps_quiet(&client);
             drain(&mut client, &mut requests);
         }
-        assert_eq!(requests.len(), 3, "two sends to two streams, and a reader");
+        assert_eq!(requests.len(), 5, "two sends to two streams, a reader, a feed and a call");
         for request in requests.clone() {
             let stream = matches!(request.kind, RequestKind::Stream { .. });
             let chunk = format!("id: 1-0\ndata: {JSON}\n\ndata: {JSON}");
-            let status = if stream { 200 } else { 400 };
+            let answers = matches!(request.kind, RequestKind::Feed | RequestKind::Call { .. });
+            let status = if stream || answers { 200 } else { 400 };
             let head = News::Head(ResponseHead { status, ..ResponseHead::default() });
             let rest = if stream {
                 News::Chunk(chunk.as_bytes())
@@ -159,6 +180,10 @@ fn commands(client: &mut Client, token: &'static str) -> Vec<Command<'static>> {
     let subscription = client.next_subscription();
     let (last_event_id, timeout_seconds) = (None, None);
     commands.push(Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds });
+    let (feed, kind, query, endless) = (client.next_subscription(), FeedKind::Run, "", false);
+    commands.push(Command::Follow { feed, principal, kind, name: run, query, endless });
+    let call = client.next_subscription();
+    commands.push(Command::Call { call, principal, kind: CallKind::Trigger, name: "task", body: JSON });
     commands
 }
 

@@ -7,6 +7,8 @@ use wasm_bindgen_test::wasm_bindgen_test_configure;
 
 #[path = "web/conversion.rs"]
 mod conversion;
+#[path = "web/feeds.rs"]
+mod feeds;
 #[path = "web/life.rs"]
 mod life;
 #[path = "web/listeners.rs"]

@@ -14,7 +14,6 @@ use super::error::{ErrorCode, Problem};
 use super::http::{CallKind, RequestKind};
 use super::random::Random;
 use super::time::Instant;
-use super::verdict::Verdict;
 
 const AGAIN: BackoffPolicy = BackoffPolicy { first_ms: 1_000, cap_ms: 15_000, stable_ms: 0 };
 
@@ -123,32 +122,34 @@ impl Call {
         self.outcome = Some(CallOutcome::Answered { text: text.to_owned(), token: token.to_owned() });
     }
 
-    /// What an attempt came to that has no answer.
-    pub fn settle(&mut self, now: Instant, verdict: Verdict, random: &mut Random) {
+    /// An attempt has no answer, or one that is none. `after_ms` is the server's wish; `renewed` says that it was refused for a token
+    /// that has been renewed, which costs no time.
+    pub fn handle_loss(
+        &mut self,
+        now: Instant,
+        problem: Rc<Problem>,
+        after_ms: u64,
+        renewed: bool,
+        random: &mut Random,
+    ) {
         self.asked = None;
-        match verdict {
-            Verdict::Again { after_ms, doubtful, problem } if self.attempt < TRIES => {
-                self.doubtful |= doubtful;
-                // Another token costs no time.
-                let is_refused = problem.code.concerns_token();
-                self.not_before = if is_refused { now } else { self.backoff.fail(now, after_ms, random) };
-            }
-            Verdict::Rejected(problem) if self.may_come(&problem) => {
-                self.not_before = self.backoff.fail(now, 0, random);
-            }
-            Verdict::Again { doubtful, problem, .. } => self.fail(doubtful || self.doubtful, problem),
-            Verdict::Rejected(problem) => self.refuse(problem),
-            // Of what is safe to repeat there is never one of these.
-            Verdict::Unknown(problem) | Verdict::Ask { problem, .. } => self.fail(true, problem),
-            Verdict::Accepted => {}
+        let is_absent = self.kind == CallKind::Retrieve && problem.code == ErrorCode::NotFound;
+        let is_lost = problem.code.retryable();
+        self.doubtful |= is_lost && problem.code != ErrorCode::RateLimited;
+        let again = renewed || is_lost || is_absent || problem.status == Some(409);
+        if !again || self.attempt >= if is_absent { ABSENT_TRIES } else { TRIES } {
+            return self.refuse(problem);
         }
+        self.not_before = if renewed { now } else { self.backoff.fail(now, after_ms, random) };
     }
 
     /// It will not be made, or made again. A token's refusal says nothing of what an earlier attempt came to, and that a one-time token
     /// has been used may be that attempt's doing.
     pub fn refuse(&mut self, problem: Rc<Problem>) {
         let is_used = problem.server_message.as_deref().is_some_and(|words| words.ends_with("already been used."));
-        self.fail(self.doubtful && (is_used || problem.code.concerns_token() || problem.code.retryable()), problem);
+        let tells_nothing = is_used || problem.code.concerns_token() || problem.code.retryable();
+        let is_read = matches!(self.kind, CallKind::Retrieve | CallKind::Packet);
+        self.outcome = Some(CallOutcome::Failed { unknown: self.doubtful && tells_nothing && !is_read, problem });
     }
 
     /// The network is back or the device woke up: try now.
@@ -158,9 +159,13 @@ impl Call {
         }
     }
 
-    /// Whether the answer under way is overdue.
-    pub fn is_overdue(&self, now: Instant) -> bool {
-        self.asked.is_some_and(|deadline| deadline <= now)
+    /// Gives up on an answer that is overdue. `true` when its request is to be given up.
+    pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> bool {
+        let overdue = self.asked.is_some_and(|deadline| deadline <= now);
+        if overdue {
+            self.handle_loss(now, Problem::shared(ErrorCode::Timeout), 0, false, random);
+        }
+        overdue
     }
 
     /// When something is due here.
@@ -171,16 +176,5 @@ impl Call {
     /// What came of it, once.
     pub const fn poll_outcome(&mut self) -> Option<CallOutcome> {
         self.outcome.take()
-    }
-
-    fn may_come(&self, problem: &Problem) -> bool {
-        let is_absent = self.kind == CallKind::Retrieve && problem.code == ErrorCode::NotFound;
-        let is_conflict = problem.status == Some(409);
-        (is_absent && self.attempt < ABSENT_TRIES) || (is_conflict && self.attempt < TRIES)
-    }
-
-    fn fail(&mut self, doubtful: bool, problem: Rc<Problem>) {
-        let unknown = doubtful && !matches!(self.kind, CallKind::Retrieve | CallKind::Packet);
-        self.outcome = Some(CallOutcome::Failed { unknown, problem });
     }
 }

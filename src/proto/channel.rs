@@ -355,10 +355,16 @@ impl Channel {
                     queue.conclude(now.monotonic, Finding::Unclear, random);
                 }
             }
-            Machine::Queue(queue) => queue.settle(now, Verdict::at_door(renewed, &head, problem, remedy), random),
-            Machine::Call(call) => {
-                call.settle(now.monotonic, Verdict::at_door(renewed, &head, problem, Remedy::Repeat), random);
+            Machine::Queue(queue) => {
+                let verdict = if renewed {
+                    // Refused at the door: certainly not stored.
+                    Verdict::Again { after_ms: 0, doubtful: false, problem }
+                } else {
+                    Verdict::of_answer(&head, problem, remedy)
+                };
+                queue.settle(now, verdict, random);
             }
+            Machine::Call(call) => call.handle_loss(now.monotonic, problem, head.retry_after_ms, renewed, random),
             Machine::Watch(watch) if renewed || problem.code.retryable() => {
                 watch.handle_loss(now.monotonic, head.retry_after_ms, random);
             }
@@ -390,7 +396,8 @@ impl Channel {
         match &mut self.machine {
             Machine::Queue(queue) if queue.is_in_doubt() => queue.ask_again(now.monotonic, 0, random),
             Machine::Queue(queue) => queue.settle(now, Verdict::of_failure(failure, remedy), random),
-            Machine::Call(call) => call.settle(now.monotonic, Verdict::of_failure(failure, Remedy::Repeat), random),
+            Machine::Call(call) if failure == RequestFailure::NotSent => call.refuse(problem),
+            Machine::Call(call) => call.handle_loss(now.monotonic, problem, 0, false, random),
             Machine::Reader(reader) => reader.handle_loss(now.monotonic, problem, 0, random),
             Machine::Feed(feed) => feed.handle_loss(now.monotonic, problem, 0, random),
             Machine::Watch(watch) => watch.handle_loss(now.monotonic, 0, random),
@@ -447,13 +454,7 @@ impl Channel {
             Machine::Reader(reader) => reader.handle_timeout(now.monotonic, random),
             Machine::Watch(watch) => watch.handle_timeout(now.monotonic, random),
             Machine::Feed(feed) => feed.handle_timeout(now.monotonic, random),
-            Machine::Call(call) => {
-                let overdue = call.is_overdue(now.monotonic);
-                if overdue {
-                    call.settle(now.monotonic, Verdict::of_silence(Remedy::Repeat), random);
-                }
-                overdue
-            }
+            Machine::Call(call) => call.handle_timeout(now.monotonic, random),
         }
     }
 

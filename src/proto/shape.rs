@@ -242,21 +242,25 @@ impl Shape {
     /// Where the request under way goes: its own parameters are in the order of their names, which caches go by.
     pub fn url(&self, base_url: &str, name: &str, query: &str) -> String {
         let mut url = feed_url(base_url, self.kind, name);
-        url.push('?');
+        let is_fresh = self.offset.is_empty();
         let polls = self.stage == Stage::Polling;
         if polls {
-            push_parameter(&mut url, "cursor=", &self.cursor);
-            url.push('&');
+            push_parameter(&mut url, "?cursor=", &self.cursor);
         }
-        let is_fresh = self.offset.is_empty();
-        if !self.handle.is_empty() || self.restarts > 0 {
-            push_parameter(&mut url, "handle=", &self.handle);
+        let is_named = !self.handle.is_empty() || self.restarts > 0;
+        if is_named {
+            push_parameter(&mut url, if polls { "&handle=" } else { "?handle=" }, &self.handle);
             if is_fresh && self.restarts > 0 {
                 push_parameter(&mut url, "-next", &decimal(self.restarts));
             }
-            url.push('&');
         }
-        let log = if polls { "live=true&log=full&offset=" } else { "log=full&offset=" };
+        let log = if polls {
+            "&live=true&log=full&offset="
+        } else if is_named {
+            "&log=full&offset="
+        } else {
+            "?log=full&offset="
+        };
         push_parameter(&mut url, log, if is_fresh { "-1" } else { &self.offset });
         if !query.is_empty() {
             url.push('&');
@@ -305,11 +309,9 @@ impl Shape {
         }
         let is_idle = !held && !seen.changes && (polled || !seen.complete);
         let until = if is_idle { self.backoff.fail(now, 0, random) } else { now };
-        self.handle = told.handle.to_owned();
-        self.offset = told.offset.to_owned();
-        if !told.cursor.is_empty() {
-            self.cursor = told.cursor.to_owned();
-        }
+        set(&mut self.handle, told.handle);
+        set(&mut self.offset, told.offset);
+        set(&mut self.cursor, told.cursor);
         let was_up_to_date = core::mem::replace(&mut self.up_to_date, seen.complete);
         self.finished = seen.finished.unwrap_or(self.finished && !fresh);
         // The last part of a snapshot may hold nothing but the word that it is whole.
@@ -337,7 +339,7 @@ impl Shape {
             // Whoever keeps answers has none to this.
             self.restarts += 1;
         } else {
-            self.handle = handle.to_owned();
+            set(&mut self.handle, handle);
             self.restarts = 0;
         }
         self.offset.clear();
@@ -511,6 +513,14 @@ pub fn scan(body: &str, of_run: bool) -> Option<Seen> {
     }
     scanner.end()?;
     Some(seen)
+}
+
+/// In place, since what is there has the size already. What is not told stays as it is.
+fn set(place: &mut String, text: &str) {
+    if !text.is_empty() {
+        place.clear();
+        place.push_str(text);
+    }
 }
 
 /// Enters an object, if it is wanted. Any other value is stepped over.

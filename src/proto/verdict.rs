@@ -65,14 +65,6 @@ impl Verdict {
         }
     }
 
-    /// The same, or that it was refused for a token that has been renewed: certainly not stored.
-    pub fn at_door(renewed: bool, head: &ResponseHead, problem: Rc<Problem>, remedy: Remedy) -> Self {
-        if renewed {
-            return Self::Again { after_ms: 0, doubtful: false, problem };
-        }
-        Self::of_answer(head, problem, remedy)
-    }
-
     /// What a request without an answer means: the page cannot see whether the body arrived.
     pub fn of_failure(failure: RequestFailure, remedy: Remedy) -> Self {
         let problem = Problem::shared(ErrorCode::Blocked);

@@ -2,7 +2,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { differences } from "./differences.mjs";
 import { essence } from "./events.mjs";
+import { essential, placed } from "./feeds.mjs";
 import { isStream } from "./replay.mjs";
+import { isFeed } from "./runs.mjs";
 import { verify } from "./world.mjs";
 
 const compared = [
@@ -16,14 +18,25 @@ const compared = [
   "x-accel-buffering",
   "x-last-chunk-index",
   "x-s2-access-token",
+  "electric-handle",
+  "electric-offset",
+  "electric-cursor",
+  "electric-schema",
+  "electric-shape-id",
+  "electric-chunk-last-offset",
+  "electric-up-to-date",
 ];
 
 /** `{ problems, used }`: what is wrong, in sentences, and the names of the deliberate differences that were met. */
 export function compare(fixture, answer, world) {
   const { response } = fixture;
-  const recorded = { status: response.status, ...bodyOf(fixture, response), ...headersOf(response.headers) };
-  const given = normalised(answer, world);
-  const came = { status: answer.status, ...bodyOf(fixture, given), ...headersOf(given.headers) };
+  const told = (status, answer, asked) => ({
+    status,
+    ...bodyOf(fixture, answer),
+    ...headersOf(isFeed(fixture) ? placed(answer, asked) : answer.headers, status),
+  });
+  const recorded = told(response.status, response, fixture.request.path);
+  const came = told(answer.status, normalised(answer, world), answer.asked);
   if (answer.ended !== "complete") came.ended = answer.ended;
 
   const used = [];
@@ -42,13 +55,14 @@ export function compare(fixture, answer, world) {
 
 function bodyOf(fixture, { headers, body }) {
   if (isStream(fixture) && headers["content-type"]?.startsWith("text/event-stream")) return { events: essence(body) };
-  return { body: headers["content-type"]?.includes("json") && body ? JSON.parse(body) : body };
+  return { body: headers["content-type"]?.includes("json") && body ? JSON.parse(body, essential) : body };
 }
 
-function headersOf(headers) {
+function headersOf(headers, status) {
   const names = Object.keys(headers).filter((name) => compared.includes(name) || name.startsWith("access-control-"));
   const picked = Object.fromEntries(names.map((name) => [name, headers[name]]));
   if (picked["content-type"]) picked["content-type"] = picked["content-type"].toLowerCase().replaceAll(" ", "");
+  if (status === 405) picked.allow = headers.allow;
   return { ...picked, "varies by origin": /\borigin\b/i.test(headers.vary ?? "") };
 }
 

@@ -1,15 +1,18 @@
 // Makes the state that a fixture presupposes, sends its request, and gives the answer.
 import { randomBytes } from "node:crypto";
 import { readEvents, recordsOf } from "./events.mjs";
+import { replayRuns, showsRuns } from "./runs.mjs";
 
 /** Fixtures whose request was made before. */
 const madeBefore = new Set(["trigger-idempotent-again", "trigger-jwt-otu", "trigger-jwt-otu-again"]);
 /** Stands for a run where only its id matters. */
 const someRun = `run_cm${"0".repeat(23)}`;
+const someBatch = `batch_cm${"0".repeat(23)}`;
 const ingested = { method: "POST", headers: { "x-client-id": "c1" }, body: '"one"\n"two"\n{"three":3}\n' };
 
 export async function replay(world, fixture) {
   const { name, given = {}, request } = fixture;
+  if (showsRuns(fixture)) return replayRuns(world, fixture, (asked, fill) => concrete(world, asked, "", fill));
   const run = given.run && given.run !== "unknown" ? await world.start(given) : someRun;
   const stream = isStream(fixture) ? await prepareStream(world, fixture, run) : undefined;
   if (name === "stream-head-v1") {
@@ -23,8 +26,9 @@ export async function replay(world, fixture) {
 }
 
 /** The request with what only described it filled in. */
-function concrete(world, { method, path, headers, body }, run) {
-  const fill = (text) => text.replaceAll("{run}", run).replaceAll("{env}", world.environment);
+function concrete(world, { method, path, headers, body }, run, fillMore = (text) => text) {
+  const fill = (text) =>
+    fillMore(text).replaceAll("{run}", run).replaceAll("{batch}", someBatch).replaceAll("{env}", world.environment);
   const { authorization, ...rest } = headers;
   const credentials = world.authorization(fill(authorization));
   const text =

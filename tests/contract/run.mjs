@@ -30,7 +30,7 @@ async function load() {
 }
 
 async function judge(world, fixture) {
-  const skipped = skipReason(fixture, options);
+  const skipped = skipReason(fixture, { ...options, hasWorker: world.hasWorker });
   if (skipped) return { verdict: "skip", notes: [skipped] };
   try {
     const { problems, used } = compare(fixture, await replay(world, fixture), world);

@@ -7,7 +7,8 @@ const cargo = ["cargo", "run", "--quiet", "--package", "tidegate-dev-server", "-
 /** Resolves to `{ url, stop }` when the server listens. */
 export function startServer(key) {
   const [program, ...before] = process.env.TIDEGATE_DEV ? [process.env.TIDEGATE_DEV] : cargo;
-  const child = spawn(program, [...before, "--port", "0"], {
+  // Two seconds are long for a change to come and short for one that does not.
+  const child = spawn(program, [...before, "--port", "0", "--faults", "--hold-ms", "2000"], {
     cwd: root,
     env: { ...process.env, TIDEGATE_SECRET_KEY: key },
     stdio: ["ignore", "pipe", "inherit"],

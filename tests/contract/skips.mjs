@@ -1,10 +1,13 @@
 // Recorded exchanges that cannot be asked of a server without v1 streams or a log service of its own.
 import { readEvents, recordsOf } from "./events.mjs";
 import { isStream } from "./replay.mjs";
+import { needsWorker } from "./runs.mjs";
 
 /** Why a fixture is not replayed; undefined when it is. */
-export function skipReason(fixture, { slow }) {
+export function skipReason(fixture, { slow, hasWorker }) {
   const { name, given, response } = fixture;
+  if (!hasWorker && needsWorker(fixture))
+    return "needs a run that a worker has; tidegate-dev --faults lets it be played";
   if (given?.streams === "v1" && (isStream(fixture) || name === "stream-create-v1")) {
     return "streams of v1 runs are not served; every run is v2";
   }

@@ -24,6 +24,8 @@ export async function connect(base, key) {
   const { status, body } = await world.backend("POST", "/api/v1/auth/jwt/claims", "{}");
   if (status !== 200) throw new Error(`${base} answers ${status} to the secret key: ${body}`);
   world.environment = JSON.parse(body).sub;
+  const unknown = await world.backend("PUT", "/dev/runs/unknown", "{}");
+  world.hasWorker = unknown.headers["content-type"]?.includes("json");
   return world;
 }
 
@@ -49,9 +51,14 @@ class World {
     return answer;
   }
 
-  async trigger(task, options = {}) {
-    const { body } = await this.must("POST", `/api/v1/tasks/${task}/trigger`, JSON.stringify({ payload: {}, options }));
+  async trigger(task, options = {}, payload = {}) {
+    const { body } = await this.must("POST", `/api/v1/tasks/${task}/trigger`, JSON.stringify({ payload, options }));
     return JSON.parse(body).id;
+  }
+
+  /** Says of a run what its worker would. */
+  report(run, said) {
+    return this.must("PUT", `/dev/runs/${run}`, JSON.stringify(said));
   }
 
   /** A run in the state that a fixture is `given`, except that it is still under way: `end` comes last. */

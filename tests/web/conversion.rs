@@ -14,7 +14,7 @@ use crate::told::{Event, Told};
 /// Names and types; a question mark for those that may be absent.
 type Fields = &'static [(&'static str, &'static str)];
 
-const EVENTS: [(&str, Fields); 4] = [
+const EVENTS: [(&str, Fields); 7] = [
     ("token-needed", &[("type", "string"), ("principal", "number")]),
     (
         "send-changed",
@@ -39,6 +39,20 @@ const EVENTS: [(&str, Fields); 4] = [
             ("error", "object?"),
         ],
     ),
+    (
+        "feed-changed",
+        &[
+            ("type", "string"),
+            ("feed", "number"),
+            ("status", "string"),
+            ("attempt", "number"),
+            ("retryInMs", "number?"),
+            ("endReason", "string?"),
+            ("error", "object?"),
+        ],
+    ),
+    ("call-answered", &[("type", "string"), ("call", "number"), ("text", "string"), ("token", "string?")]),
+    ("call-failed", &[("type", "string"), ("call", "number"), ("unknown", "boolean"), ("error", "object")]),
     ("record-unreadable", &[("type", "string"), ("subscription", "number"), ("id", "string"), ("reason", "string")]),
 ];
 
@@ -47,6 +61,7 @@ const PROBLEM: Fields = &[
     ("retryable", "boolean"),
     ("status", "number?"),
     ("serverMessage", "string?"),
+    ("subject", "string?"),
     ("missingScope", "string?"),
     ("limitBytes", "number?"),
     ("actualBytes", "number?"),
@@ -108,7 +123,13 @@ async fn every_field_has_its_declared_type() {
         let junk = "event: batch\ndata: {\"records\":[{\"seq_num\":0,\"body\":\"junk\"}]}\n\n";
         let sse = [("content-type", "text/event-stream"), ("x-stream-version", "v2")];
         let url = request.url();
-        if url.ends_with("/busy") {
+        if url.ends_with("/trigger") {
+            Some(network::answer(200, &[("x-trigger-jwt", "eyJ")], "{}"))
+        } else if url.ends_with("/complete") {
+            Some(network::answer(200, &[], "{}"))
+        } else if url.ends_with("/missing") {
+            Some(network::answer(404, &[], "{}"))
+        } else if url.ends_with("/busy") || url.contains("/busy?") {
             Some(busy())
         } else if url.ends_with("/junk") {
             Some(network::answer(200, &sse, junk))
@@ -137,6 +158,17 @@ async fn every_field_has_its_declared_type() {
     while !matches!(page.next("the junk").await, Told::Event(Event::RecordUnreadable { subscription, .. }) if subscription == junk)
     {
     }
+    let secret = page.open_with("tr_dev_any");
+    let feed = page.engine.follow(secret, 0, "busy", "", false);
+    page.feed_status(feed, "reconnecting").await;
+    let feed = page.engine.follow(principal, 0, "run_of_others", "", false);
+    page.feed_status(feed, "failed").await;
+    for what in [0, 1] {
+        let call = page.engine.call(secret, what, "any", "{}");
+        page.answer(call).await.expect("it is answered");
+    }
+    let call = page.engine.call(secret, 4, "missing", "");
+    page.answer(call).await.expect_err("it is not there");
     drop(network);
 
     let mut seen = Seen::default();

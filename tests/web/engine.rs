@@ -60,6 +60,21 @@ extern "C" {
     pub(crate) fn unsubscribe(this: &Engine, subscription: u32);
 
     #[wasm_bindgen(method)]
+    pub(crate) fn follow(this: &Engine, principal: u32, kind: u32, name: &str, query: &str, endless: bool) -> u32;
+
+    #[wasm_bindgen(method)]
+    pub(crate) fn unfollow(this: &Engine, feed: u32);
+
+    #[wasm_bindgen(method)]
+    pub(crate) fn call(this: &Engine, principal: u32, what: u32, name: &str, body: &str) -> u32;
+
+    #[wasm_bindgen(method, js_name = cancelCall)]
+    pub(crate) fn cancel_call(this: &Engine, call: u32);
+
+    #[wasm_bindgen(method, js_name = setVisible)]
+    pub(crate) fn set_visible(this: &Engine, visible: bool);
+
+    #[wasm_bindgen(method)]
     pub(crate) fn wake(this: &Engine);
 
     #[wasm_bindgen(method, js_name = setOnline)]

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::failure::on_failure;
 use crate::log::{Log, before_deadline};
 use crate::server::{self, Run};
-use crate::told::{Event, Parts, SendChanged, StreamChanged, Told};
+use crate::told::{Event, FeedChanged, Parts, Problem, Rows, SendChanged, StreamChanged, Told};
 
 /// What a sink's method comes to: an error is thrown.
 pub(crate) type Answer = Result<(), JsValue>;
@@ -116,6 +116,36 @@ impl Listener {
         self.find("parts", batch).await
     }
 
+    /// The next messages of a feed, whatever is told until then.
+    pub(crate) async fn rows(&self, feed: u32) -> Rows {
+        let rows = |told| match told {
+            Told::Rows(rows) => (rows.feed == feed).then_some(rows),
+            _ => None,
+        };
+        self.find("messages of a feed", rows).await
+    }
+
+    /// Waits until a feed has this status, whatever is told until then.
+    pub(crate) async fn feed_status(&self, feed: u32, status: &str) -> FeedChanged {
+        let change = |told| match told {
+            Told::Event(Event::FeedChanged(change)) => {
+                (change.feed == feed && change.status == status).then_some(change)
+            }
+            _ => None,
+        };
+        self.find(status, change).await
+    }
+
+    /// What comes of a call, whatever is told until then: text and token, or whether it is unknown, and why.
+    pub(crate) async fn answer(&self, id: u32) -> Result<(String, Option<String>), (bool, Problem)> {
+        let answer = |told| match told {
+            Told::Event(Event::CallAnswered { call, text, token }) => (call == id).then_some(Ok((text, token))),
+            Told::Event(Event::CallFailed { call, unknown, error }) => (call == id).then_some(Err((unknown, error))),
+            _ => None,
+        };
+        self.find("the answer to a call", answer).await
+    }
+
     async fn find<T>(&self, what: &str, pick: impl Fn(Told) -> Option<T>) -> T {
         let search = async {
             loop {
@@ -171,6 +201,7 @@ fn sink(hear: &Rc<impl Fn(Told) -> Answer + 'static>, raw: &Rc<Log<JsValue>>) ->
     let sink = Object::new();
     let set = |name: &str, method: JsValue| Reflect::set(&sink, &name.into(), &method).expect("an object takes it");
     let (hear_event, hear_parts, hear_crash) = (Rc::clone(hear), Rc::clone(hear), Rc::clone(hear));
+    let hear_rows = Rc::clone(hear);
     let raw = Rc::clone(raw);
     let event = move |event: JsValue| {
         raw.push(event.clone());
@@ -179,6 +210,9 @@ fn sink(hear: &Rc<impl Fn(Told) -> Answer + 'static>, raw: &Rc<Log<JsValue>>) ->
     let parts = move |subscription, text, last_event_id, form| {
         hear_parts(Told::Parts(Parts { subscription, text, last_event_id, form }))
     };
+    let rows =
+        move |feed, text, schema, fresh, complete| hear_rows(Told::Rows(Rows { feed, text, schema, fresh, complete }));
+    set("rows", Closure::<dyn Fn(u32, String, Option<String>, bool, bool) -> Answer>::new(rows).into_js_value());
     set("event", Closure::<dyn Fn(JsValue) -> Answer>::new(event).into_js_value());
     set("parts", Closure::<dyn Fn(u32, String, String, u32) -> Answer>::new(parts).into_js_value());
     set(

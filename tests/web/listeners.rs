@@ -115,6 +115,7 @@ async fn a_listener_that_throws_harms_nobody_else() {
     let run = trigger("chat", "null").await;
     let page = Listener::answering(|_, told| match told {
         Told::Event(_) => Err(js_sys::Error::new("from event").into()),
+        Told::Rows(_) => Err(js_sys::Error::new("from rows").into()),
         Told::Parts(_) => Err(js_sys::Error::new("from parts").into()),
         Told::Crashed(_) | Told::Wrong(_) => Ok(()),
     });

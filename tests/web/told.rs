@@ -7,6 +7,7 @@ use wasm_bindgen::JsValue;
 pub(crate) enum Told {
     Event(Event),
     Parts(Parts),
+    Rows(Rows),
     Crashed(String),
     /// Not what the types say.
     Wrong(String),
@@ -19,6 +20,9 @@ pub(crate) enum Event {
     SendChanged(SendChanged),
     StreamChanged(StreamChanged),
     RecordUnreadable { subscription: u32, id: String, reason: String },
+    FeedChanged(FeedChanged),
+    CallAnswered { call: u32, text: String, token: Option<String> },
+    CallFailed { call: u32, unknown: bool, error: Problem },
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -42,6 +46,17 @@ pub(crate) struct StreamChanged {
     pub(crate) error: Option<Problem>,
 }
 
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FeedChanged {
+    pub(crate) feed: u32,
+    pub(crate) status: String,
+    pub(crate) attempt: u32,
+    pub(crate) retry_in_ms: Option<f64>,
+    pub(crate) end_reason: Option<String>,
+    pub(crate) error: Option<Problem>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Problem {
@@ -49,6 +64,7 @@ pub(crate) struct Problem {
     pub(crate) retryable: bool,
     pub(crate) status: Option<u16>,
     pub(crate) server_message: Option<String>,
+    pub(crate) subject: Option<String>,
     pub(crate) missing_scope: Option<String>,
     pub(crate) limit_bytes: Option<u32>,
     pub(crate) actual_bytes: Option<u32>,
@@ -61,6 +77,15 @@ pub(crate) struct Parts {
     pub(crate) text: String,
     pub(crate) last_event_id: String,
     pub(crate) form: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rows {
+    pub(crate) feed: u32,
+    pub(crate) text: String,
+    pub(crate) schema: Option<String>,
+    pub(crate) fresh: bool,
+    pub(crate) complete: bool,
 }
 
 impl Told {

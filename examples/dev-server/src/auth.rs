@@ -2,6 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use serde_json::Value;
 use tidegate::proto::token::Scope;
 
 use crate::clock::now_seconds;
@@ -41,21 +42,36 @@ impl Caller {
 
     /// Whether any of these (action, resource, id) is granted.
     pub(crate) fn must(&self, any_of: &[(&str, &str, &str)]) -> Result<(), Refusal> {
+        let any_of: Vec<_> = any_of.iter().map(|(action, resource, id)| (*action, *resource, Some(*id))).collect();
+        self.must_any(&any_of)
+    }
+
+    /// As [`Caller::must`], where a missing id stands for the collection.
+    pub(crate) fn must_any(&self, any_of: &[(&str, &str, Option<&str>)]) -> Result<(), Refusal> {
         let granted = match self {
             Self::Backend => true,
             Self::Frontend { claims, .. } => claims.scopes.iter().any(|scope| {
                 let scope = Scope::parse(scope);
-                any_of.iter().any(|(action, resource, id)| scope.grants(action, resource, Some(id)))
+                any_of.iter().any(|(action, resource, id)| scope.grants(action, resource, *id))
             }),
         };
         if granted { Ok(()) } else { Err(Refusal::MissingScope) }
     }
 
-    /// Reading a run, or any of its streams: by its id, its task, or one of its tags.
+    /// Reading a run, or any of its streams: by its id, its task, its batch, or one of its tags.
     pub(crate) fn must_read(&self, run: &Run) -> Result<(), Refusal> {
         let mut any_of = vec![("read", "runs", run.id.as_str()), ("read", "tasks", run.task.as_str())];
         any_of.extend(run.tags.iter().map(|tag| ("read", "tags", tag.as_str())));
+        any_of.extend(run.batch.iter().map(|batch| ("read", "batch", batch.as_str())));
         self.must(&any_of)
+    }
+
+    /// What the token says of feeds.
+    pub(crate) fn realtime_claim(&self) -> Option<&Value> {
+        match self {
+            Self::Backend => None,
+            Self::Frontend { claims, .. } => claims.realtime.as_ref(),
+        }
     }
 }
 

@@ -26,6 +26,11 @@ pub(crate) fn waitpoint() -> String {
     format!("waitpoint_cm{}", random(23, LOWER))
 }
 
+/// The end of a feed's handle: a number and 8 hexadecimal digits.
+pub(crate) fn handle() -> String {
+    format!("{}_{}", fastrand::u16(..), random(8, HEX))
+}
+
 fn random(length: usize, alphabet: &[u8]) -> String {
     repeat_with(|| char::from(alphabet[fastrand::usize(..alphabet.len())])).take(length).collect()
 }

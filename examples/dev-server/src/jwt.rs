@@ -93,6 +93,16 @@ pub(crate) fn fingerprint(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
+/// A text that only this secret makes of this text.
+pub(crate) fn authenticator(text: &str, secret: &str) -> String {
+    encode(&mac(text, secret).finalize().into_bytes())
+}
+
+/// Whether it is the one that this secret makes.
+pub(crate) fn is_authenticator(given: &str, text: &str, secret: &str) -> bool {
+    Base64UrlUnpadded::decode_vec(given).is_ok_and(|given| mac(text, secret).verify_slice(&given).is_ok())
+}
+
 fn mac(text: &str, secret: &str) -> Hmac<Sha256> {
     let mut mac = match Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
         Ok(mac) => mac,

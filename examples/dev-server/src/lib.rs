@@ -1,8 +1,24 @@
 //! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with nothing behind it.
 //!
-//! It answers the requests that a page and its backend make (trigger, mint a token, send input, read streams, look at a run, cancel
-//! it) with the paths, statuses, bodies and headers that were recorded from a real Trigger.dev 4.5.12, and runs three demo tasks of
-//! its own: `approval`, `story` and `chat`. Streams are in the v2 form. Everything is kept in memory.
+//! It answers the requests that a page and its backend make (trigger, mint a token, send input, read streams, follow runs, change their
+//! metadata, look at them, cancel them) with the paths, statuses, bodies and headers that were recorded from a real Trigger.dev
+//! 4.5.12, and runs four demo tasks of its own: `approval`, `story`, `chat` and `progress`. Streams are in the v2 form. Everything is
+//! kept in memory.
+//!
+//! # Feeds of runs
+//!
+//! `/realtime/v1/runs/:run`, `/realtime/v1/runs?tags=` and `/realtime/v1/batches/:batch` send rows of the table of runs. The original has
+//! had two backends for them, and [`Config::feeds`] chooses whose dialect is spoken: [`FeedDialect::Native`], as recorded, or
+//! [`FeedDialect::Electric`], with changed columns only, `delete`, `electric-up-to-date`, Postgres's own way with booleans, times and
+//! arrays, and handles that end with a 409. A change wakes the readers of the runs that it touches, and an offset is all that the server
+//! knows of a reader. With [`Config::faults`], `PUT /dev/runs/:run` says what a worker elsewhere would say of a run:
+//!
+//! ```json
+//! { "status": "COMPLETED_SUCCESSFULLY", "output": "{\"json\":1}", "usageDurationMs": 20 }
+//! ```
+//!
+//! `status` is the database's name, and the times follow from it; besides there are `outputType`, `metadata` and `metadataType`, `error`
+//! (as on the wire), `tags`, `streams` and `batch`.
 //!
 //! # Where it does more than the original
 //!
@@ -12,12 +28,19 @@
 //!   ignores the key, and a repeated send is a second record.
 //! - **An append is idempotent** on `X-Part-Id`, within its stream.
 //! - A wait is woken by compare-and-delete, and looks at the log after it registered: no send is missed.
+//! - A page may cancel a run that its token may write: `/api/v2/runs/:run/cancel` has CORS headers.
+//! - A change of a run reaches its readers at once, not after up to 250 ms.
+//! - Operations on the metadata of a parent or root run are carried out at once and in order; the original gathers them for a second, puts
+//!   every `set` last, and loses them when it stops.
+//! - A run without a time to live never expires; the original's development environment gives each ten minutes.
+//! - What is too large for a row lies on this server, at signed addresses under `/objects/` that never expire.
 //! - The 401 of a request to `/api` without credentials has CORS headers, and `x-should-retry` is exposed where it is set.
 //! - An ingest counts lines, as its writer does; the original counts reads, and a writer that resumes may repeat or lose lines.
 //!
 //! # Layers
 //!
-//! `store` keeps, `sse` and `tasks` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the routes together.
+//! `store` keeps, `sse`, `feed`, `metadata` and `tasks` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the
+//! routes together.
 //! [`app`] takes everything from an [`AppState`], so a test calls it without a port; [`serve`] gives it one. With
 //! [`Config::faults`] anything can be made to go wrong: see [`faults`].
 
@@ -25,8 +48,11 @@ mod auth;
 mod clock;
 mod cors;
 pub mod faults;
+mod feed;
 mod id;
 mod jwt;
+mod metadata;
+mod packet;
 mod respond;
 mod routes;
 mod span;
@@ -43,22 +69,33 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, LOCATION, ORIGIN};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use std::io;
 use tokio::net::TcpListener;
 
+pub use feed::FeedDialect;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 
 use respond::Refusal;
-use routes::{dev, input, read, runs, tokens, trigger, write};
+use routes::{dev, feeds, input, metadata as run_metadata, packets, read, runs, tokens, trigger, write};
 
 /// The whole server. Demo tasks run on the tokio runtime in which requests are answered.
 pub fn app(state: AppState) -> Router {
     let send_or_tail = get(read::input).post(input::send).put(input::send).patch(input::send).delete(input::send);
+    let not_put = run_metadata::wrong_method;
+    let metadata_of_a_run =
+        get(run_metadata::read).put(run_metadata::write).post(not_put).patch(not_put).delete(not_put);
+    let an_object = get(packets::get).put(packets::put).options(packets::preflight);
     let for_browsers = Router::new()
         .route("/api/v1/tasks/{task}/trigger", action(trigger::trigger))
         .route("/api/v3/runs/{run}", get(runs::retrieve))
+        .route("/api/v2/runs/{run}/cancel", action(runs::cancel))
+        .route("/api/v1/runs", get(runs::list))
+        .route("/api/v1/packets/{*path}", get(packets::download))
+        .route("/realtime/v1/runs", get(feeds::tagged))
+        .route("/realtime/v1/runs/{run}", get(feeds::run))
+        .route("/realtime/v1/batches/{batch}", get(feeds::batch))
         .route("/realtime/v1/streams/{run}/{key}", get(read::output))
         .route("/realtime/v1/streams/{run}/input/{stream}", send_or_tail)
         .route_layer(from_fn(cors::answer));
@@ -66,7 +103,12 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/auth/public-tokens", action(tokens::mint))
         .route("/api/v1/auth/jwt", action(tokens::mint_legacy))
         .route("/api/v1/auth/jwt/claims", action(tokens::claims))
-        .route("/api/v2/runs/{run}/cancel", action(runs::cancel))
+        .route("/api/v1/runs/{run}/tags", action(runs::add_tags))
+        .route("/api/v1/runs/{run}/result", get(runs::result))
+        .route("/api/v1/runs/{run}/reschedule", action(runs::reschedule))
+        .route("/api/v1/runs/{run}/metadata", metadata_of_a_run)
+        .route("/api/v2/packets/{*path}", put(packets::upload))
+        .route("/objects/{signature}/{*path}", an_object)
         .route(
             "/realtime/v1/streams/{run}/{target}/{key}",
             get(write::head_only).head(write::last_line).put(write::create).post(write::ingest),
@@ -82,7 +124,8 @@ pub fn app(state: AppState) -> Router {
     }
     let switches = Router::new()
         .route("/dev/faults", get(dev::faults).put(dev::set_faults).delete(dev::clear_faults))
-        .route("/dev/requests", get(dev::requests));
+        .route("/dev/requests", get(dev::requests))
+        .route("/dev/runs/{run}", put(dev::report));
     wire.layer(from_fn_with_state(state.clone(), faults::inject)).merge(switches).with_state(state)
 }
 

@@ -4,22 +4,29 @@ use std::env;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, serve};
+use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, FeedDialect, serve};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
 tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
-Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--faults] [--no-idempotence]
+Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--feeds DIALECT] [--hold-ms N]
+                    [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
   --secret-key KEY  default tr_dev_tidegate; or the environment variable TIDEGATE_SECRET_KEY,
                     which does not show in the list of processes
-  --faults          what goes wrong is chosen by requests to /dev/faults
+  --feeds DIALECT   how feeds of runs are written: native (default), as Trigger.dev's own server does, or
+                    electric, as Electric does: changed columns, deletes, handles that expire
+  --hold-ms N       how long such a feed holds a request while nothing changes, give or take 15 %;
+                    default 20000
+  --faults          what goes wrong is chosen by requests to /dev/faults, and what becomes of a run
+                    that no task here executes by requests to /dev/runs
   --no-idempotence  a repeated send is a second record, as it is on Trigger.dev
 
 It keeps everything in memory, prints its address and serves until it is stopped.";
@@ -70,6 +77,8 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
             Long("port") => port = parser.value()?.parse()?,
             Long("host") => host = parser.value()?.parse()?,
             Long("secret-key") => config.secret_key = parser.value()?.parse()?,
+            Long("feeds") => config.feeds = dialect(&parser.value()?.string()?)?,
+            Long("hold-ms") => config.hold = Duration::from_millis(parser.value()?.parse()?),
             Long("faults") => config.faults = true,
             Long("no-idempotence") => config.idempotent_sends = false,
             Long("help") | Short('h') => return Ok(None),
@@ -83,6 +92,14 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
         return Err("a secret key begins with tr_, as in tr_dev_something".into());
     }
     Ok(Some(Arguments { address: SocketAddr::new(host, port), config }))
+}
+
+fn dialect(name: &str) -> Result<FeedDialect, String> {
+    match name {
+        "native" => Ok(FeedDialect::Native),
+        "electric" => Ok(FeedDialect::Electric),
+        other => Err(format!("there are no {other:?} feeds: say native or electric")),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the address is what this program has to say")]

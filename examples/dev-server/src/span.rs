@@ -30,9 +30,33 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     Some(if ago || minus { -whole } else { whole })
 }
 
+/// Seconds of a span such as `10m` or `1w2d3h4m5s`, as delays and look-backs are written. `None` for anything else.
+pub(crate) fn joined_seconds(text: &str) -> Option<u64> {
+    let (mut rest, mut sum) = (text, 0_u64);
+    let mut units: &[(char, u64)] = &[('w', 604_800), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, unit) = (rest[..digits].parse::<u64>().ok()?, rest[digits..].chars().next()?);
+        let at = units.iter().position(|(name, _)| *name == unit)?;
+        sum = sum.saturating_add(number.saturating_mul(units[at].1));
+        units = &units[at + 1..];
+        rest = &rest[digits + unit.len_utf8()..];
+    }
+    (!text.is_empty()).then_some(sum)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::seconds;
+    use super::{joined_seconds, seconds};
+
+    #[test]
+    fn reads_joined_spans() {
+        let read = ["10s", "1h", "1w2d3h4m5s", "1d12h", "0s"].map(joined_seconds);
+        assert_eq!(read, [10, 3600, 788_645, 129_600, 0].map(Some));
+        for text in ["", "1", "m", "5s1m", "1x", "1h ", "-1h", "1h1h"] {
+            assert_eq!(joined_seconds(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn reads_spans() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::faults::Faults;
+use crate::feed::FeedDialect;
+use crate::id;
 use crate::store::Store;
 
 /// What an owner of the server may choose.
@@ -27,7 +30,11 @@ pub struct Config {
     pub token_pace_ms: RangeInclusive<u64>,
     /// Whether a repeated send is dropped, and clients are told so. Default: yes. The original does neither.
     pub idempotent_sends: bool,
-    /// Whether there are fault switches and a log of requests under `/dev/`. Default: no.
+    /// How long a feed of runs holds a live request when nothing changes, give or take 15 %. Default 20 s.
+    pub hold: Duration,
+    /// Whose feeds of runs to send. Default: the original's own.
+    pub feeds: FeedDialect,
+    /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
     pub faults: bool,
 }
 
@@ -43,6 +50,8 @@ impl Default for Config {
             idle_after: Duration::from_secs(60),
             token_pace_ms: 25..=40,
             idempotent_sends: true,
+            hold: Duration::from_secs(20),
+            feeds: FeedDialect::Native,
             faults: false,
         }
     }
@@ -56,6 +65,7 @@ pub struct AppState {
     pub(crate) waits: Arc<Waits>,
     pub(crate) running: Arc<Running>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) handles: Arc<Handles>,
 }
 
 impl AppState {
@@ -67,6 +77,7 @@ impl AppState {
             waits: Arc::default(),
             running: Arc::default(),
             faults: Arc::default(),
+            handles: Arc::default(),
         }
     }
 }
@@ -109,5 +120,36 @@ impl Running {
 
     pub(crate) fn remove(&self, run: &str) -> Option<AbortHandle> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(run)
+    }
+}
+
+/// The handles of feeds in Electric's dialect, by what the feeds show, and the cursors of both dialects.
+#[derive(Default)]
+pub(crate) struct Handles {
+    current: Mutex<HashMap<String, String>>,
+    cursor: AtomicU64,
+}
+
+impl Handles {
+    /// Another at each call, so that no cache takes the next live request for the one before.
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn of(&self, definition: &str) -> String {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.entry(definition.to_owned()).or_insert_with(Self::fresh).clone()
+    }
+
+    /// Another handle: the one before is no good from now on.
+    pub(crate) fn renew(&self, definition: &str) -> String {
+        let handle = Self::fresh();
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.insert(definition.to_owned(), handle.clone());
+        handle
+    }
+
+    fn fresh() -> String {
+        id::handle().replace('_', "-")
     }
 }

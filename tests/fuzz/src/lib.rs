@@ -7,6 +7,7 @@
 pub mod json;
 pub mod members;
 pub mod records;
+pub mod shape;
 pub mod sse;
 pub mod token;
 

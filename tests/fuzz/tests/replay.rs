@@ -21,6 +21,11 @@ fn records() {
 }
 
 #[test]
+fn shape() {
+    replay("shape", tidegate_fuzz::shape::check);
+}
+
+#[test]
 fn token() {
     replay("token", tidegate_fuzz::token::check);
 }

@@ -61,6 +61,10 @@ impl Fixture {
         body.as_str().map(str::to_owned)
     }
 
+    pub(super) fn response_header(&self, name: &str) -> Option<&str> {
+        self.response["headers"][name].as_str()
+    }
+
     pub(super) fn head(&self) -> ResponseHead {
         let version = match self.response["headers"]["x-stream-version"].as_str() {
             Some("v2") => StreamVersion::V2,
@@ -90,7 +94,7 @@ impl Fixture {
         let (kind, claims) = described.split_once(' ').unwrap_or((described, ""));
         match kind {
             "none" => None,
-            "secret" => Some("tr_dev_recorded".into()),
+            "secret" | "secret-unknown" => Some("tr_dev_recorded".into()),
             // No one but the server can tell a forged signature.
             "jwt" | "jwt-forged" => Some(token(&serde_json::from_str(claims).expect("claims are an object"))),
             "Bearer" => Some(claims.to_owned()),

@@ -19,6 +19,10 @@ use crate::routes::REQUEST_KEY;
 use crate::state::AppState;
 use crate::wire::Plug;
 
+/// Found on a request to a feed that is to end with a 409.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MustRefetch;
+
 pub(crate) async fn inject(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().as_str(), request.uri().path());
     let key = request.headers().get(REQUEST_KEY).and_then(|value| value.to_str().ok());
@@ -32,7 +36,7 @@ pub(crate) async fn inject(State(app): State<AppState>, request: Request, next: 
 }
 
 /// The answer, and whether the client will see any of it.
-async fn apply(fault: Fault, request: Request, next: Next) -> (Response, bool) {
+async fn apply(fault: Fault, mut request: Request, next: Next) -> (Response, bool) {
     let response = match fault {
         Fault::Pass => next.run(request).await,
         Fault::Answer(answer) => give(&answer, request).await,
@@ -53,6 +57,10 @@ async fn apply(fault: Fault, request: Request, next: Next) -> (Response, bool) {
             settle(request, next, committed).await;
             plug.pull();
             return (Response::default(), false);
+        }
+        Fault::MustRefetch => {
+            request.extensions_mut().insert(MustRefetch);
+            next.run(request).await
         }
         Fault::Cut { bytes } => next.run(request).await.map(|body| tamper::end(body, bytes, tamper::End::Broken)),
         Fault::Stall { bytes } => next.run(request).await.map(|body| tamper::end(body, bytes, tamper::End::Silent)),

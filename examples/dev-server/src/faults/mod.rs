@@ -23,6 +23,9 @@
 //! | `stall` | the answer says no more after so many bytes of its body, and stays open | `bytes` (0) |
 //! | `split` | chunks end inside characters | |
 //! | `duplicate` | every batch of an event stream comes twice | |
+//! | `must-refetch` | a feed of runs answers 409 with a new handle: its reader must begin anew | |
+//!
+//! Beside the faults there is `PUT /dev/runs/:run`, which says of a run what a worker elsewhere would: see the crate page.
 
 mod inject;
 mod requests;
@@ -31,7 +34,7 @@ mod tamper;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) use inject::inject;
+pub(crate) use inject::{MustRefetch, inject};
 pub(crate) use requests::Requests;
 pub(crate) use rules::{Fault, Rule};
 

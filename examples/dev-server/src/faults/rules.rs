@@ -55,6 +55,7 @@ pub(crate) enum Fault {
     },
     Split,
     Duplicate,
+    MustRefetch,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

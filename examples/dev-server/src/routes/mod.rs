@@ -1,13 +1,17 @@
 //! The routes, by what they are about.
 
 pub(crate) mod dev;
+pub(crate) mod feeds;
 pub(crate) mod input;
+pub(crate) mod metadata;
 mod options;
+pub(crate) mod packets;
 pub(crate) mod read;
 pub(crate) mod runs;
 pub(crate) mod tokens;
 pub(crate) mod trigger;
 mod validate;
+mod view;
 pub(crate) mod write;
 
 pub(crate) use options::REQUEST_KEY;

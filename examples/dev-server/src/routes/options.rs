@@ -4,10 +4,10 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::validate::{kind, mismatch};
-use crate::clock::now_ms;
+use crate::clock::{from_iso, now_ms};
 use crate::respond::Refusal;
 use crate::span;
-use crate::store::Replay;
+use crate::store::{Packet, Replay};
 
 const REQUEST_REPLAY_SECONDS: i64 = 24 * 3600;
 const KEY_REPLAY_SECONDS: i64 = 30 * 24 * 3600;
@@ -18,7 +18,11 @@ pub(crate) const REQUEST_KEY: &str = "x-trigger-request-idempotency-key";
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) tags: Vec<String>,
-    pub(super) ttl: Option<Value>,
+    pub(super) ttl: Option<String>,
+    /// When the run may start, in ms.
+    pub(super) delay_until: Option<u64>,
+    pub(super) metadata: Option<Packet>,
+    pub(super) parent: Option<String>,
     pub(super) is_test: bool,
     pub(super) idempotency_key: Option<String>,
     idempotency_seconds: Option<i64>,
@@ -38,7 +42,10 @@ impl Options {
         };
         let read = Self {
             tags: tags(options)?,
-            ttl: options.get("ttl").filter(|ttl| ttl.is_string() || ttl.is_number()).cloned(),
+            ttl: ttl(options)?,
+            delay_until: text("delay")?.map(|delay| delay_until(&delay)).transpose()?,
+            metadata: metadata(options)?,
+            parent: text("parentRunId")?,
             is_test: options["test"] == true,
             idempotency_key: text("idempotencyKey")?,
             idempotency_seconds: text("idempotencyKeyTTL")?.as_deref().and_then(span::seconds),
@@ -90,4 +97,39 @@ fn tags(options: &Value) -> Result<Vec<String>, Refusal> {
             Err(Refusal::Error(StatusCode::BAD_REQUEST, format!("Validation error: {message}")))
         }
     }
+}
+
+/// A span as a text, or whole seconds.
+fn ttl(options: &Value) -> Result<Option<String>, Refusal> {
+    match options.get("ttl") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(span)) => Ok(Some(span.clone())),
+        Some(Value::Number(seconds)) => Ok(Some(format!("{seconds}s"))),
+        Some(other) => Err(mismatch("string", other, "options.ttl")),
+    }
+}
+
+/// A span from now, or a time, in milliseconds since the epoch.
+pub(super) fn delay_until(delay: &str) -> Result<u64, Refusal> {
+    let span = span::joined_seconds(delay).map(|seconds| now_ms().saturating_add(seconds.saturating_mul(1000)));
+    span.or_else(|| from_iso(delay)).ok_or_else(|| {
+        let message = format!(
+            "Invalid delay {delay:?}: give a span such as 30s or 1h30m, or a time such as 2026-01-31T12:00:00Z"
+        );
+        Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message)
+    })
+}
+
+/// A text is taken as it is, with its type; anything else is written down.
+fn metadata(options: &Value) -> Result<Option<Packet>, Refusal> {
+    let text = match options.get("metadata") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    };
+    if text.len() > crate::metadata::LIMIT {
+        return Err(super::metadata::too_large());
+    }
+    let kind = options["metadataType"].as_str().unwrap_or(Packet::JSON).to_owned();
+    Ok(Some(Packet::new(text, kind)))
 }

@@ -1,17 +1,28 @@
-//! Looking at a run, and cancelling it.
+//! Looking at runs, and what is done to one from outside.
 
-use axum::extract::{Path, State};
+use std::collections::HashMap;
+
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Serialize;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};
 
+use super::options::delay_until;
+use super::trigger::MOST_TAGS;
+use super::view::{Line, View};
 use crate::auth::Caller;
-use crate::clock::iso;
+use crate::clock::{from_iso, now_ms};
 use crate::respond::{self, Refusal};
+use crate::span;
 use crate::state::AppState;
-use crate::store::{Run, Status};
+use crate::store::Run;
 use crate::tasks;
+use crate::upload::Upload;
+
+const BODY_LIMIT: usize = 1_048_576;
+const PAGE: usize = 25;
+const LARGEST_PAGE: usize = 100;
 
 /// `GET /api/v3/runs/:run`
 pub(crate) async fn retrieve(
@@ -22,7 +33,7 @@ pub(crate) async fn retrieve(
     let caller = Caller::of(&headers, &app.config)?;
     let run = app.store.run(&run).ok_or(Refusal::NotFound { retry: true })?;
     caller.must_read(&run)?;
-    Ok(respond::json(StatusCode::OK, &View::of(&run)))
+    Ok(respond::json(StatusCode::OK, &View::of(&run, &app, &headers)))
 }
 
 /// `POST /api/v2/runs/:run/cancel`. Cancelling a run that has ended changes nothing and succeeds.
@@ -40,82 +51,149 @@ pub(crate) async fn cancel(
     Ok(respond::json(StatusCode::OK, &json!({ "id": run.id })))
 }
 
-/// A run as the retrieve route shows it, in the original's order. Times are ISO texts.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct View<'a> {
-    id: &'a str,
-    task_identifier: &'a str,
-    status: Status,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    idempotency_key: Option<&'a str>,
-    created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    started_at: Option<String>,
-    updated_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finished_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttl: Option<&'a Value>,
-    cost_in_cents: u8,
-    base_cost_in_cents: u8,
-    duration_ms: u64,
-    is_test: bool,
-    depth: u8,
-    tags: &'a [String],
-    is_queued: bool,
-    is_executing: bool,
-    is_completed: bool,
-    is_failed: bool,
-    is_success: bool,
-    is_cancelled: bool,
-    is_waiting: bool,
-    trigger_function: &'static str,
-    payload: &'a Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Value>,
-    attempt_count: u8,
-    attempts: [(); 0],
-    related_runs: Value,
-}
-
-impl<'a> View<'a> {
-    fn of(run: &'a Run) -> Self {
-        let is = |status| run.status == status;
-        let lasted = |start: u64| run.finished_at.map_or(0, |end| end.saturating_sub(start));
-        Self {
-            id: &run.id,
-            task_identifier: &run.task,
-            status: run.status,
-            idempotency_key: run.idempotency_key.as_deref(),
-            created_at: iso(run.created_at),
-            started_at: run.started_at.map(iso),
-            updated_at: iso(run.updated_at),
-            finished_at: run.finished_at.map(iso),
-            ttl: run.ttl.as_ref(),
-            cost_in_cents: 0,
-            base_cost_in_cents: 0,
-            duration_ms: run.started_at.map_or(0, lasted),
-            is_test: run.is_test,
-            depth: 0,
-            tags: &run.tags,
-            is_queued: is(Status::Queued),
-            is_executing: is(Status::Executing),
-            // "Completed" means succeeded or failed here; a cancelled run is not.
-            is_completed: is(Status::Completed) || is(Status::Failed),
-            is_failed: is(Status::Failed),
-            is_success: is(Status::Completed),
-            is_cancelled: is(Status::Canceled),
-            is_waiting: false,
-            trigger_function: "trigger",
-            payload: &run.payload,
-            output: run.output.as_ref(),
-            error: run.error.as_ref().map(|message| json!({ "name": "Error", "message": message })),
-            attempt_count: u8::from(run.started_at.is_some()),
-            attempts: [],
-            related_runs: json!({ "children": [] }),
+/// `POST /api/v1/runs/:run/tags` `{"tags": string | string[]}`. Secret key only.
+pub(crate) async fn add_tags(
+    State(app): State<AppState>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+    upload: Upload,
+) -> Result<Response, Refusal> {
+    Caller::backend(&headers, &app.config)?;
+    let body: Value = serde_json::from_slice(&upload.within(BODY_LIMIT)?).unwrap_or_default();
+    let tags: Option<Vec<String>> = match &body["tags"] {
+        Value::String(tag) => Some(vec![tag.clone()]),
+        Value::Array(tags) => tags.iter().map(|tag| tag.as_str().map(str::to_owned)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    };
+    let error = |status, message: &str| Refusal::Error(status, message.to_owned());
+    let tags = tags.ok_or_else(|| error(StatusCode::BAD_REQUEST, "Invalid request body"))?;
+    match app.store.tag_run(&run, &tags, MOST_TAGS) {
+        None => Err(error(StatusCode::NOT_FOUND, "Run not found")),
+        Some(Err(many)) => {
+            let message = format!("Runs can only have {MOST_TAGS} tags, you're trying to set {many}.");
+            Err(error(StatusCode::UNPROCESSABLE_ENTITY, &message))
+        }
+        Some(Ok(0)) => Ok(respond::json(StatusCode::OK, &json!({ "message": "No new tags to add" }))),
+        Some(Ok(new)) => {
+            let message = format!("Successfully set {new} new tags.");
+            Ok(respond::json(StatusCode::OK, &json!({ "message": message })))
         }
     }
+}
+
+/// `POST /api/v1/runs/:run/reschedule` `{"delay": span or time}`: puts a delayed run off. Secret key only.
+pub(crate) async fn reschedule(
+    State(app): State<AppState>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+    upload: Upload,
+) -> Result<Response, Refusal> {
+    Caller::backend(&headers, &app.config)?;
+    let error = |status, message: &str| Refusal::Error(status, message.to_owned());
+    let body: Value = serde_json::from_slice(&upload.within(BODY_LIMIT)?)
+        .map_err(|_| error(StatusCode::BAD_REQUEST, "Invalid request body"))?;
+    let delay = body["delay"].as_str().ok_or_else(|| error(StatusCode::BAD_REQUEST, "Invalid request body"))?;
+    let until = delay_until(delay)?;
+    if app.store.run(&run).is_none() {
+        return Err(error(StatusCode::NOT_FOUND, "Run not found"));
+    }
+    if !app.store.delay_run(&run, until) {
+        return Err(error(StatusCode::UNPROCESSABLE_ENTITY, "Cannot reschedule a run that is not delayed"));
+    }
+    let run = app.store.run(&run).ok_or(Refusal::NoResource)?;
+    Ok(respond::json(StatusCode::OK, &View::of(&run, &app, &headers)))
+}
+
+/// `GET /api/v1/runs/:run/result`. The original keeps results for the runs of its older engine only, so that it answers this for every
+/// run that can be triggered today, a finished one included.
+pub(crate) async fn result(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, Refusal> {
+    Caller::backend(&headers, &app.config)?;
+    Err(Refusal::Error(StatusCode::NOT_FOUND, "Run either doesn't exist or is not finished".to_owned()))
+}
+
+/// `GET /api/v1/runs`: newest first, page by page. Filters `taskIdentifier`, `status`, `tag`, `batch`, `isTest` and
+/// `createdAt` (`from`, `to`, `period`), each as `filter[…]`; `page[size]`, `page[after]`, `page[before]`.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let caller = Caller::of(&headers, &app.config)?;
+    let query: HashMap<String, String> =
+        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    let get = |name: &str| query.get(name).map(String::as_str);
+    let filter = Filter::read(get);
+    let tasks: Vec<_> = filter.tasks.iter().map(|task| ("read", "tasks", Some(*task))).collect();
+    caller.must_any(&[&[("read", "runs", None), ("read", "tasks", None)], tasks.as_slice()].concat())?;
+
+    let size = get("page[size]").and_then(|size| size.parse().ok()).unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let found = app.store.newest_runs(|run| filter.wants(run));
+    let place = |cursor: &str| found.iter().position(|run| run.internal_id() == cursor);
+    let start = match (get("page[after]").and_then(read_cursor), get("page[before]").and_then(read_cursor)) {
+        (Some(after), _) => place(&after).map_or(found.len(), |at| at + 1),
+        (None, Some(before)) => place(&before).map_or(0, |at| at.saturating_sub(size)),
+        (None, None) => 0,
+    };
+    let page = &found[start..found.len().min(start + size)];
+    let mut pagination = json!({});
+    if let Some(last) = page.last().filter(|_| start + size < found.len()) {
+        pagination["next"] = cursor(last).into();
+    }
+    if let Some(first) = page.first().filter(|_| start > 0) {
+        pagination["previous"] = cursor(first).into();
+    }
+    let lines: Vec<Line<'_>> = page.iter().map(|run| Line::of(run, &app)).collect();
+    Ok(respond::json(StatusCode::OK, &json!({ "data": lines, "pagination": pagination })))
+}
+
+/// What a list shall show. An absent condition is fulfilled.
+struct Filter<'a> {
+    tasks: Vec<&'a str>,
+    statuses: Vec<&'a str>,
+    tags: Vec<&'a str>,
+    batch: Option<&'a str>,
+    is_test: Option<bool>,
+    from: Option<u64>,
+    to: Option<u64>,
+}
+
+impl<'a> Filter<'a> {
+    fn read(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let all = |name: &str| get(name).map(|value| value.split(',').collect()).unwrap_or_default();
+        let time = |name: &str| get(name).and_then(|text| text.parse().ok().or_else(|| from_iso(text)));
+        let period = get("filter[createdAt][period]").and_then(span::joined_seconds);
+        let since = period.map(|seconds| now_ms().saturating_sub(seconds.saturating_mul(1000)));
+        Self {
+            tasks: all("filter[taskIdentifier]"),
+            statuses: all("filter[status]"),
+            tags: all("filter[tag]"),
+            batch: get("filter[batch]"),
+            is_test: get("filter[isTest]").and_then(|value| value.parse().ok()),
+            from: time("filter[createdAt][from]").or(since),
+            to: time("filter[createdAt][to]"),
+        }
+    }
+
+    fn wants(&self, run: &Run) -> bool {
+        let is_among = |names: &[&str], name: &str| names.is_empty() || names.contains(&name);
+        is_among(&self.tasks, &run.task)
+            && is_among(&self.statuses, run.status.public())
+            && (self.tags.is_empty() || run.tags.iter().any(|tag| self.tags.contains(&tag.as_str())))
+            && self.batch.is_none_or(|batch| run.batch.as_deref() == Some(batch))
+            && self.is_test.is_none_or(|is_test| run.is_test == is_test)
+            && self.from.is_none_or(|from| run.created_at >= from)
+            && self.to.is_none_or(|to| run.created_at <= to)
+    }
+}
+
+/// A place in a list, as the original writes it: when the run was created, in microseconds, and its id.
+fn cursor(run: &Run) -> String {
+    Base64UrlUnpadded::encode_string(
+        json!({ "c": run.created_at * 1000, "r": run.internal_id() }).to_string().as_bytes(),
+    )
+}
+
+fn read_cursor(text: &str) -> Option<String> {
+    let json: Value = serde_json::from_slice(&Base64UrlUnpadded::decode_vec(text).ok()?).ok()?;
+    Some(json["r"].as_str()?.to_owned())
 }

@@ -13,12 +13,12 @@ use crate::clock::{now_ms, now_seconds};
 use crate::jwt::{self, Claims};
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
-use crate::store::{Created, Replay, Run, Status};
+use crate::store::{Created, Packet, Replay, Run};
 use crate::upload::Upload;
-use crate::{id, tasks};
+use crate::{id, packet, tasks};
 
 const BODY_LIMIT: usize = 3_145_728;
-const MOST_TAGS: usize = 10;
+pub(super) const MOST_TAGS: usize = 10;
 const RUN_TOKEN_SECONDS: i64 = 3600;
 
 const TOKEN: HeaderName = HeaderName::from_static("x-trigger-jwt");
@@ -41,7 +41,7 @@ pub(crate) async fn trigger(
     }
 
     let replays = options.replays(&task, &headers);
-    let run = new_run(&task, decode_payload(&body)?, options);
+    let run = new_run(&app, &task, payload_packet(&body)?, options);
     let (run_id, is_cached) = match app.store.create_run(run.clone(), replays, one_time_token(&caller)) {
         Created::Now => {
             tasks::start(&app, &run);
@@ -93,25 +93,26 @@ fn answer(app: &AppState, caller: &Caller, run_id: &str, is_cached: bool) -> Res
     response
 }
 
-fn new_run(task: &str, payload: Value, options: Options) -> Run {
+fn new_run(app: &AppState, task: &str, payload: Packet, options: Options) -> Run {
     let now = now_ms();
-    Run {
-        id: id::run(),
-        task: task.to_owned(),
-        status: Status::Queued,
-        created_at: now,
-        updated_at: now,
-        started_at: None,
-        finished_at: None,
-        tags: options.tags,
-        ttl: options.ttl,
-        is_test: options.is_test,
-        idempotency_key: options.idempotency_key,
-        payload,
-        output: None,
-        error: None,
-        streams: Vec::new(),
+    let mut run = Run::new(id::run(), task, now);
+    run.payload = packet::shelve(payload, &run.id, "payload", &app.store);
+    run.tags = options.tags;
+    run.ttl = options.ttl;
+    run.is_test = options.is_test;
+    run.idempotency_key = options.idempotency_key;
+    if let Some(metadata) = options.metadata {
+        (run.metadata, run.metadata_version) = (metadata, 1);
     }
+    if let Some(parent) = options.parent.and_then(|parent| app.store.run(&parent)) {
+        run.depth = parent.depth + 1;
+        run.root = Some(parent.root.unwrap_or_else(|| parent.id.clone()));
+        run.parent = Some(parent.id);
+    }
+    if let Some(until) = options.delay_until.filter(|until| *until > now) {
+        run.delay(until);
+    }
+    run
 }
 
 fn one_time_token(caller: &Caller) -> Option<[u8; 32]> {
@@ -122,7 +123,7 @@ fn one_time_token(caller: &Caller) -> Option<[u8; 32]> {
 }
 
 /// A body of JSON that is truthy in JavaScript, and an object.
-fn read_body(bytes: &[u8]) -> Result<Value, Refusal> {
+pub(super) fn read_body(bytes: &[u8]) -> Result<Value, Refusal> {
     let bad = |message: String| Refusal::Error(StatusCode::BAD_REQUEST, message);
     if bytes.is_empty() {
         return Err(bad("Request body is empty".to_owned()));
@@ -139,20 +140,30 @@ fn read_body(bytes: &[u8]) -> Result<Value, Refusal> {
     }
 }
 
-/// The value that the task gets: super-JSON and text arrive as strings, everything else as it is.
-fn decode_payload(body: &Value) -> Result<Value, Refusal> {
-    let payload = &body["payload"];
-    match (payload, body["options"]["payloadType"].as_str()) {
-        (Value::String(packet), Some("application/super+json")) => {
-            let mut packet: Value = serde_json::from_str(packet).map_err(|_| {
-                let message = "The payload says application/super+json and is not JSON".to_owned();
-                Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message)
-            })?;
-            Ok(packet["json"].take())
+/// The payload as it is kept: with a type other than JSON it is a text already.
+fn payload_packet(body: &Value) -> Result<Packet, Refusal> {
+    let refuse = |message: &str| Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message.to_owned());
+    let kind = body["options"]["payloadType"].as_str().unwrap_or(Packet::JSON);
+    match (body.get("payload"), kind) {
+        (None, _) => Ok(Packet { kind: kind.to_owned().into(), ..Packet::EMPTY }),
+        (Some(Value::String(text)), Packet::SUPER_JSON) => {
+            let packet: Option<Value> = serde_json::from_str(text).ok();
+            if packet.is_none_or(|packet| !packet.is_object()) {
+                return Err(refuse("The payload says application/super+json and is not JSON"));
+            }
+            Ok(Packet::new(text.as_str(), Packet::SUPER_JSON))
         }
-        (Value::String(packet), Some("application/json")) => {
-            Ok(serde_json::from_str(packet).unwrap_or_else(|_| payload.clone()))
+        (Some(Value::String(path)), Packet::STORE) if path.is_empty() => {
+            Err(refuse("The payload says application/store and names no path"))
         }
-        _ => Ok(payload.clone()),
+        // Some clients say the default and send what they wrote down.
+        (Some(Value::String(text)), Packet::JSON)
+            if body["options"]["payloadType"].is_string() && serde_json::from_str::<Value>(text).is_ok() =>
+        {
+            Ok(Packet::new(text.as_str(), Packet::JSON))
+        }
+        (Some(payload), Packet::JSON) => Ok(Packet::new(payload.to_string(), Packet::JSON)),
+        (Some(Value::String(text)), _) => Ok(Packet::new(text.as_str(), kind.to_owned())),
+        (Some(payload), _) => Ok(Packet::new(payload.to_string(), Packet::JSON)),
     }
 }

@@ -1,21 +1,30 @@
 //! Everything that is kept: runs, logs, waits, and what makes a repeat harmless.
 //!
 //! In memory for now. Every method is one transaction that takes and gives owned values, so that a database can take the place of
-//! the tables without a caller noticing. The one thing that is not data is [`Store::watch`]: it wakes readers of this process.
+//! the tables without a caller noticing. What is not data are [`Store::watch`] and [`Store::watch_runs`]: they wake readers of this
+//! process.
 
+mod columns;
 mod log;
+mod objects;
+mod run_table;
 mod runs;
+mod shapes;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+pub(crate) use columns::{COLUMNS, Cell, cells};
 pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
-pub(crate) use runs::{Created, Outcome, Replay, Run, Status};
+pub(crate) use objects::Object;
+pub(crate) use runs::{Created, Outcome, Packet, Replay, Report, Run, Status};
+pub(crate) use shapes::{Change, Move, Reading, Shape};
 
 use crate::clock::now_ms;
 use log::Log;
+use run_table::RunTable;
 
 /// One append-only log of a run. Inputs and outputs are apart: an output key cannot name an input.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +50,8 @@ pub(crate) struct Store {
 
 #[derive(Default)]
 struct Tables {
-    runs: BTreeMap<String, Run>,
+    runs: RunTable,
+    objects: HashMap<String, Object>,
     logs: HashMap<StreamKey, Log>,
     waits: HashMap<StreamKey, String>,
     replays: HashMap<Replay, (String, u64)>,
@@ -79,27 +89,127 @@ impl Store {
         for (replay, until) in replays {
             tables.replays.insert(replay, (run.id.clone(), until));
         }
-        tables.runs.insert(run.id.clone(), run);
+        tables.runs.insert(run);
         Created::Now
+    }
+
+    /// Changes a run at the time that the change gets. `None` when there is no such run.
+    fn change_run<T>(&self, id: &str, change: impl FnOnce(&mut Run, u64) -> T) -> Option<T> {
+        let now = now_ms();
+        self.tables().runs.change(id, now, |run| change(run, now))
     }
 
     /// Notes that the run executes.
     pub(crate) fn start_run(&self, id: &str) {
-        if let Some(run) = self.tables().runs.get_mut(id) {
-            run.start(now_ms());
-        }
+        self.change_run(id, Run::start);
+    }
+
+    /// Notes that a delayed run may start. `false` when it is not delayed any more.
+    pub(crate) fn queue_run(&self, id: &str) -> bool {
+        self.change_run(id, Run::queue).unwrap_or(false)
+    }
+
+    /// Puts the start of a delayed run off to another time (ms). `false` when it is not delayed.
+    pub(crate) fn delay_run(&self, id: &str, until: u64) -> bool {
+        let delay = |run: &mut Run, _| {
+            let is_delayed = run.status == Status::Delayed;
+            if is_delayed {
+                run.delay(until);
+            }
+            is_delayed
+        };
+        self.change_run(id, delay).unwrap_or(false)
+    }
+
+    /// Ends a run that nothing has started. `false` when that came first.
+    pub(crate) fn expire_run(&self, id: &str) -> bool {
+        let expire = |run: &mut Run, now| run.status == Status::Pending && run.finish(Outcome::Expired, now);
+        self.change_run(id, expire).unwrap_or(false)
     }
 
     /// Ends a run. The first end stays: `false` when the run had ended before, or is unknown.
     pub(crate) fn finish_run(&self, id: &str, outcome: Outcome) -> bool {
-        self.tables().runs.get_mut(id).is_some_and(|run| run.finish(outcome, now_ms()))
+        self.change_run(id, |run, now| run.finish(outcome, now)).unwrap_or(false)
+    }
+
+    /// Notes what a worker elsewhere says of a run. `false` when it is unknown.
+    pub(crate) fn report_run(&self, id: &str, report: Report) -> bool {
+        self.change_run(id, |run, now| run.report(report, now)).is_some()
     }
 
     /// Adds a stream to the ones the run declares.
     pub(crate) fn declare_stream(&self, run: &str, stream: &str) {
-        if let Some(run) = self.tables().runs.get_mut(run) {
-            run.declare(stream, now_ms());
+        // Asked for every part that is written.
+        let is_declared = |run: &Run| run.streams.iter().any(|declared| declared == stream);
+        if !self.tables().runs.get(run).is_some_and(is_declared) {
+            self.change_run(run, |run, _| run.declare(stream));
         }
+    }
+
+    /// Adds the tags that a run lacks, as long as it then has no more than `most`: gives how many it lacked, `Err` with how many it would
+    /// have when they are too many, `None` when it is unknown.
+    pub(crate) fn tag_run(&self, id: &str, tags: &[String], most: usize) -> Option<Result<usize, usize>> {
+        self.change_run(id, |run, _| {
+            let mut all = run.tags.clone();
+            for tag in tags {
+                if !all.contains(tag) {
+                    all.push(tag.clone());
+                }
+            }
+            let added = all.len() - run.tags.len();
+            if all.len() > most {
+                return Err(all.len());
+            }
+            run.tags = all;
+            Ok(added)
+        })
+    }
+
+    /// Puts another document in the place of a run's metadata, unless it is not the one with this version any more: then `false`.
+    pub(crate) fn replace_metadata(&self, id: &str, version: u64, document: &str) -> bool {
+        let replace = |run: &mut Run, _| {
+            let is_same = run.metadata_version == version;
+            if is_same {
+                run.metadata = Packet::new(document, Packet::JSON);
+                run.metadata_version += 1;
+            }
+            is_same
+        };
+        self.change_run(id, replace).unwrap_or(false)
+    }
+
+    /// The newest runs of a shape, oldest first, and the place in the history of changes.
+    pub(crate) fn snapshot(&self, shape: &Shape, most: usize) -> Reading<Run> {
+        self.tables().runs.snapshot(shape, most)
+    }
+
+    /// What has become of a shape's runs since a place in the history of changes.
+    pub(crate) fn changes(&self, shape: &Shape, seen: u64) -> Reading<Change> {
+        self.tables().runs.changes(shape, seen)
+    }
+
+    /// Changes whenever a run that may belong to the shape does.
+    pub(crate) fn watch_runs(&self, shape: &Shape) -> watch::Receiver<u64> {
+        self.tables().runs.watch(shape)
+    }
+
+    /// Whether any run belongs to this batch.
+    pub(crate) fn has_batch(&self, batch: &str) -> bool {
+        self.tables().runs.any(|run| run.batch.as_deref() == Some(batch))
+    }
+
+    /// Runs that are wanted, newest first.
+    pub(crate) fn newest_runs(&self, wanted: impl Fn(&Run) -> bool) -> Vec<Run> {
+        self.tables().runs.newest(wanted)
+    }
+
+    /// Keeps a large packet under its path, in the place of what was there.
+    pub(crate) fn put_object(&self, path: &str, object: Object) {
+        self.tables().objects.insert(path.to_owned(), object);
+    }
+
+    pub(crate) fn object(&self, path: &str) -> Option<Object> {
+        self.tables().objects.get(path).cloned()
     }
 
     pub(crate) fn append(&self, key: &StreamKey, append: Append<'_>) -> Appended {
@@ -158,6 +268,36 @@ mod tests {
         assert_eq!(store.waiting(&key).as_deref(), Some("second"));
         assert!(store.remove_wait(&key, "second"));
         assert_eq!(store.waiting(&key), None);
+    }
+
+    #[test]
+    fn metadata_is_written_only_over_what_was_read() {
+        let store = Store::default();
+        let run = Run::new("run_1".to_owned(), "t", 1);
+        store.create_run(run, Vec::new(), None);
+        assert!(store.replace_metadata("run_1", 0, "{}"));
+        assert!(!store.replace_metadata("run_1", 0, r#"{"late":true}"#));
+        assert!(store.replace_metadata("run_1", 1, r#"{"n":1}"#));
+        assert_eq!(store.run("run_1").unwrap().metadata.data.as_deref(), Some(r#"{"n":1}"#));
+        assert!(!store.replace_metadata("run_2", 0, "{}"));
+    }
+
+    #[test]
+    fn what_makes_no_difference_is_no_change() {
+        let store = Store::default();
+        let mut run = Run::new("run_1".to_owned(), "t", 1);
+        run.tags.push("a".to_owned());
+        store.create_run(run, Vec::new(), None);
+        let shape = Shape::Tagged { tags: vec!["a".to_owned()], created_from: 0 };
+        let (seen, listener) = (store.snapshot(&shape, 10).sequence, store.watch_runs(&shape));
+        assert_eq!(store.tag_run("run_1", &["a".to_owned()], 10), Some(Ok(0)));
+        store.declare_stream("run_2", "x");
+        assert!(!listener.has_changed().unwrap());
+        assert!(store.changes(&shape, seen).items.is_empty());
+        assert_eq!(store.run("run_1").unwrap().updated_at, 1);
+        store.declare_stream("run_1", "x");
+        assert!(listener.has_changed().unwrap());
+        assert_eq!(store.changes(&shape, seen).items.len(), 1);
     }
 
     #[test]

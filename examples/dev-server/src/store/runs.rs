@@ -1,56 +1,243 @@
 //! Runs and how they change.
 
-use serde::Serialize;
-use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
 
-/// A run's status, by its public name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// A run's status, by the database's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Status {
-    Queued,
+    Delayed,
+    WaitingForDeploy,
+    PendingVersion,
+    Pending,
+    Dequeued,
     Executing,
-    Completed,
-    Failed,
+    RetryingAfterFailure,
+    Paused,
+    WaitingToResume,
+    CompletedSuccessfully,
+    CompletedWithErrors,
+    Interrupted,
     Canceled,
+    Crashed,
+    SystemFailure,
+    Expired,
+    TimedOut,
+}
+
+impl Status {
+    /// The name in the feeds of runs.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Delayed => "DELAYED",
+            Self::WaitingForDeploy => "WAITING_FOR_DEPLOY",
+            Self::PendingVersion => "PENDING_VERSION",
+            Self::Pending => "PENDING",
+            Self::Dequeued => "DEQUEUED",
+            Self::Executing => "EXECUTING",
+            Self::RetryingAfterFailure => "RETRYING_AFTER_FAILURE",
+            Self::Paused => "PAUSED",
+            Self::WaitingToResume => "WAITING_TO_RESUME",
+            Self::CompletedSuccessfully => "COMPLETED_SUCCESSFULLY",
+            Self::CompletedWithErrors => "COMPLETED_WITH_ERRORS",
+            Self::Interrupted => "INTERRUPTED",
+            Self::Canceled => "CANCELED",
+            Self::Crashed => "CRASHED",
+            Self::SystemFailure => "SYSTEM_FAILURE",
+            Self::Expired => "EXPIRED",
+            Self::TimedOut => "TIMED_OUT",
+        }
+    }
+
+    /// The name in the API.
+    pub(crate) const fn public(self) -> &'static str {
+        match self {
+            Self::WaitingForDeploy | Self::PendingVersion => "PENDING_VERSION",
+            Self::Pending => "QUEUED",
+            Self::Executing | Self::RetryingAfterFailure => "EXECUTING",
+            Self::Paused | Self::WaitingToResume => "WAITING",
+            Self::CompletedSuccessfully => "COMPLETED",
+            Self::CompletedWithErrors | Self::Interrupted => "FAILED",
+            Self::Delayed
+            | Self::Dequeued
+            | Self::Canceled
+            | Self::Crashed
+            | Self::SystemFailure
+            | Self::Expired
+            | Self::TimedOut => self.name(),
+        }
+    }
+
+    const fn is_over(self) -> bool {
+        match self {
+            Self::Delayed
+            | Self::WaitingForDeploy
+            | Self::PendingVersion
+            | Self::Pending
+            | Self::Dequeued
+            | Self::Executing
+            | Self::RetryingAfterFailure
+            | Self::Paused
+            | Self::WaitingToResume => false,
+            Self::CompletedSuccessfully
+            | Self::CompletedWithErrors
+            | Self::Interrupted
+            | Self::Canceled
+            | Self::Crashed
+            | Self::SystemFailure
+            | Self::Expired
+            | Self::TimedOut => true,
+        }
+    }
+
+    const fn has_started(self) -> bool {
+        matches!(self, Self::Dequeued | Self::Executing | Self::RetryingAfterFailure | Self::WaitingToResume)
+            || (self.is_over() && !matches!(self, Self::Canceled | Self::Expired))
+    }
+}
+
+/// A text and how to read it. Without a text it is undefined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) data: Option<Arc<str>>,
+    pub(crate) kind: Cow<'static, str>,
+}
+
+impl Packet {
+    pub(crate) const JSON: &'static str = "application/json";
+    pub(crate) const SUPER_JSON: &'static str = "application/super+json";
+    pub(crate) const TEXT: &'static str = "text/plain";
+    pub(crate) const STORE: &'static str = "application/store";
+
+    pub(crate) const EMPTY: Self = Self { data: None, kind: Cow::Borrowed(Self::JSON) };
+
+    pub(crate) fn new(data: impl Into<Arc<str>>, kind: impl Into<Cow<'static, str>>) -> Self {
+        Self { data: Some(data.into()), kind: kind.into() }
+    }
 }
 
 /// One run of a task. Times are milliseconds since the epoch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) id: String,
     pub(crate) task: String,
     pub(crate) status: Status,
     pub(crate) created_at: u64,
     pub(crate) updated_at: u64,
+    pub(crate) delay_until: Option<u64>,
+    pub(crate) queued_at: Option<u64>,
     pub(crate) started_at: Option<u64>,
+    pub(crate) expired_at: Option<u64>,
     pub(crate) finished_at: Option<u64>,
     pub(crate) tags: Vec<String>,
-    pub(crate) ttl: Option<Value>,
+    /// A span, as in `10m`.
+    pub(crate) ttl: Option<String>,
     pub(crate) is_test: bool,
     pub(crate) idempotency_key: Option<String>,
-    pub(crate) payload: Value,
-    pub(crate) output: Option<Value>,
-    pub(crate) error: Option<String>,
+    pub(crate) payload: Packet,
+    pub(crate) output: Packet,
+    pub(crate) metadata: Packet,
+    /// Counts the documents that `metadata` has been.
+    pub(crate) metadata_version: u64,
+    /// As on the wire: an object with a `type`.
+    pub(crate) error: Option<Value>,
     pub(crate) streams: Vec<String>,
+    pub(crate) usage_ms: u64,
+    /// The batch it was triggered in.
+    pub(crate) batch: Option<String>,
+    /// The run that triggered it, and the first of that chain.
+    pub(crate) parent: Option<String>,
+    pub(crate) root: Option<String>,
+    pub(crate) depth: u32,
 }
 
 /// How a run ends.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
-    Completed(Value),
+    Completed(Packet),
     Failed(String),
     Canceled,
+    Expired,
+}
+
+/// What a worker elsewhere would report. What is missing stays as it is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Report {
+    pub(crate) status: Option<Status>,
+    pub(crate) output: Option<String>,
+    pub(crate) output_type: Option<String>,
+    pub(crate) metadata: Option<String>,
+    pub(crate) metadata_type: Option<String>,
+    pub(crate) error: Option<Value>,
+    pub(crate) tags: Option<Vec<String>>,
+    pub(crate) streams: Option<Vec<String>>,
+    pub(crate) usage_duration_ms: Option<u64>,
+    pub(crate) batch: Option<String>,
 }
 
 impl Run {
+    /// A run that waits for a worker.
+    pub(crate) fn new(id: String, task: &str, now: u64) -> Self {
+        Self {
+            id,
+            task: task.to_owned(),
+            status: Status::Pending,
+            created_at: now,
+            updated_at: now,
+            delay_until: None,
+            queued_at: Some(now),
+            started_at: None,
+            expired_at: None,
+            finished_at: None,
+            tags: Vec::new(),
+            ttl: None,
+            is_test: false,
+            idempotency_key: None,
+            payload: Packet::EMPTY,
+            output: Packet::EMPTY,
+            metadata: Packet::EMPTY,
+            metadata_version: 0,
+            error: None,
+            streams: Vec::new(),
+            usage_ms: 0,
+            batch: None,
+            parent: None,
+            root: None,
+            depth: 0,
+        }
+    }
+
+    /// Puts the start off.
+    pub(crate) const fn delay(&mut self, until: u64) {
+        (self.status, self.delay_until, self.queued_at) = (Status::Delayed, Some(until), None);
+    }
+
+    /// The id without `run_`.
+    pub(crate) fn internal_id(&self) -> &str {
+        self.id.strip_prefix("run_").unwrap_or(&self.id)
+    }
+
     /// Whether it has ended, however it did: from then on it takes no input and no output.
     pub(crate) const fn is_over(&self) -> bool {
         self.finished_at.is_some()
     }
 
+    pub(super) fn queue(&mut self, now: u64) -> bool {
+        let was_delayed = self.status == Status::Delayed;
+        if was_delayed {
+            (self.status, self.queued_at) = (Status::Pending, Some(now));
+        }
+        was_delayed
+    }
+
     pub(super) fn start(&mut self, now: u64) {
         if !self.is_over() {
-            (self.status, self.started_at, self.updated_at) = (Status::Executing, Some(now), now);
+            (self.status, self.started_at) = (Status::Executing, Some(now));
         }
     }
 
@@ -58,20 +245,68 @@ impl Run {
         if self.is_over() {
             return false;
         }
-        (self.finished_at, self.updated_at) = (Some(now), now);
+        self.finished_at = Some(now);
         match outcome {
-            Outcome::Completed(output) => (self.status, self.output) = (Status::Completed, Some(output)),
-            Outcome::Failed(message) => (self.status, self.error) = (Status::Failed, Some(message)),
-            Outcome::Canceled => self.status = Status::Canceled,
+            Outcome::Completed(output) => {
+                (self.status, self.output) = (Status::CompletedSuccessfully, output);
+                self.usage_ms = self.started_at.map_or(0, |start| now.saturating_sub(start));
+            }
+            Outcome::Failed(message) => {
+                let stack = format!("Error: {message}");
+                self.status = Status::CompletedWithErrors;
+                self.error =
+                    Some(json!({ "type": "BUILT_IN_ERROR", "name": "Error", "message": message, "stackTrace": stack }));
+                self.usage_ms = self.started_at.map_or(0, |start| now.saturating_sub(start));
+            }
+            Outcome::Canceled => {
+                self.status = Status::Canceled;
+                self.error = Some(json!({ "type": "STRING_ERROR", "raw": "Canceled by user" }));
+            }
+            Outcome::Expired => {
+                (self.status, self.expired_at) = (Status::Expired, Some(now));
+                let ttl = self.ttl.as_deref().unwrap_or_default();
+                let raw = format!("Run expired because the TTL ({ttl}) was reached");
+                self.error = Some(json!({ "type": "STRING_ERROR", "raw": raw }));
+            }
         }
         true
     }
 
-    pub(super) fn declare(&mut self, stream: &str, now: u64) {
+    pub(super) fn declare(&mut self, stream: &str) {
         if !self.streams.iter().any(|declared| declared == stream) {
             self.streams.push(stream.to_owned());
-            self.updated_at = now;
         }
+    }
+
+    /// Takes what a worker says. The times follow from the status.
+    pub(super) fn report(&mut self, report: Report, now: u64) {
+        if let Some(status) = report.status {
+            self.status = status;
+            if status != Status::Delayed {
+                self.queued_at.get_or_insert(now);
+            }
+            if status.has_started() {
+                self.started_at.get_or_insert(now);
+            }
+            if status == Status::Expired {
+                self.expired_at.get_or_insert(now);
+            }
+            self.finished_at = status.is_over().then(|| self.finished_at.unwrap_or(now));
+        }
+        if let Some(output) = report.output {
+            self.output = Packet::new(output, report.output_type.unwrap_or_else(|| Packet::SUPER_JSON.to_owned()));
+        }
+        if let Some(metadata) = report.metadata {
+            self.metadata = Packet::new(metadata, report.metadata_type.unwrap_or_else(|| Packet::JSON.to_owned()));
+            self.metadata_version += 1;
+        }
+        if report.error.is_some() {
+            self.error = report.error;
+        }
+        self.tags = report.tags.unwrap_or_else(|| std::mem::take(&mut self.tags));
+        self.streams = report.streams.unwrap_or_else(|| std::mem::take(&mut self.streams));
+        self.usage_ms = report.usage_duration_ms.unwrap_or(self.usage_ms);
+        self.batch = report.batch.or_else(|| self.batch.take());
     }
 }
 

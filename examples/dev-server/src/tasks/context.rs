@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::id;
+use crate::metadata::{self, Operation};
 use crate::state::AppState;
 use crate::store::{Append, Appended, StreamKey};
 
@@ -47,6 +48,12 @@ impl TaskContext {
     pub(super) async fn pace(&self) {
         let pace = fastrand::u64(self.app.config.token_pace_ms.clone());
         tokio::time::sleep(Duration::from_millis(pace)).await;
+    }
+
+    /// Carries operations on the run's metadata out, together and in order.
+    pub(super) fn metadata(&self, operations: &[Operation]) -> Result<(), String> {
+        let written = metadata::update(&self.app.store, &self.run, operations);
+        written.map(drop).map_err(|reason| format!("The metadata could not be written: {reason:?}"))
     }
 
     /// An input stream, from its first record on.

@@ -3,39 +3,82 @@
 mod approval;
 mod chat;
 mod context;
+mod progress;
 mod story;
 
-use serde_json::Value;
+use std::time::Duration;
 
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+use crate::clock::now_ms;
 use crate::state::AppState;
-use crate::store::{Outcome, Run};
+use crate::store::{Outcome, Run, Shape, Status};
+use crate::{packet, span};
 use context::TaskContext;
 
 /// What a task ends with: its output, or a sentence that says why it failed.
 type TaskResult = Result<Value, String>;
 
-/// Starts the task of a run. A run of a task that is not known stays queued, as it does on the original until a worker has it.
+/// Starts the task of a run, at once or when its delay is over. A run of a task that is not known stays queued, as it does on the
+/// original until a worker has it, and expires when it has a time to live.
 pub(crate) fn start(app: &AppState, run: &Run) {
+    if run.status != Status::Delayed {
+        return start_now(app, run);
+    }
+    let (app, id) = (app.clone(), run.id.clone());
+    tokio::spawn(async move {
+        if let Some(run) = delayed(&app, &id).await {
+            start_now(&app, &run);
+        }
+    });
+}
+
+fn start_now(app: &AppState, run: &Run) {
     let context = TaskContext::new(app, &run.id);
-    let payload = run.payload.clone();
+    let payload = packet::decode(&run.payload, &app.store).unwrap_or_default();
     let task = match run.task.as_str() {
         "approval" => tokio::spawn(approval::run(context, payload)),
         "story" => tokio::spawn(story::run(context)),
         "chat" => tokio::spawn(chat::run(context)),
-        _ => return,
+        "progress" => tokio::spawn(progress::run(context, payload)),
+        _ => return expire_later(app, run),
     };
     app.store.start_run(&run.id);
     app.running.add(&run.id, task.abort_handle());
     let (app, run) = (app.clone(), run.id.clone());
     tokio::spawn(async move {
         let outcome = match task.await {
-            Ok(Ok(output)) => Outcome::Completed(output),
+            Ok(Ok(output)) => Outcome::Completed(packet::shelve(packet::encode(&output), &run, "output", &app.store)),
             Ok(Err(reason)) => Outcome::Failed(reason),
             Err(ended) if ended.is_panic() => Outcome::Failed("The task panicked".to_owned()),
             Err(_) => Outcome::Canceled,
         };
         app.store.finish_run(&run, outcome);
         app.running.remove(&run);
+    });
+}
+
+/// The run once its delay is over, which may be changed meanwhile. `None` when it was cancelled first.
+async fn delayed(app: &AppState, id: &str) -> Option<Run> {
+    let mut changed = app.store.watch_runs(&Shape::Run(id.to_owned()));
+    loop {
+        let run = app.store.run(id).filter(|run| run.status == Status::Delayed)?;
+        let left = run.delay_until.unwrap_or(0).saturating_sub(now_ms());
+        if left == 0 {
+            return app.store.queue_run(id).then(|| app.store.run(id)).flatten();
+        }
+        // Whatever ends the wait, the run is looked at anew.
+        let _ = timeout(Duration::from_millis(left), changed.changed()).await;
+    }
+}
+
+fn expire_later(app: &AppState, run: &Run) {
+    let Some(seconds) = run.ttl.as_deref().and_then(span::joined_seconds) else { return };
+    let (app, id) = (app.clone(), run.id.clone());
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(seconds)).await;
+        app.store.expire_run(&id);
     });
 }
 

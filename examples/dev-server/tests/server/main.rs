@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod faults;
+mod feeds;
+mod metadata;
+mod packets;
 mod read;
+mod runs;
 mod send;
 mod support;
 mod tasks;
