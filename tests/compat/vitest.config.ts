@@ -1,3 +1,29 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import Report from "./report.js";
 
-export default defineConfig({ test: { include: ["differential/*.test.ts"], testTimeout: 60_000 } });
+const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));
+
+/** React is there once, as in an application, though our package could find another one. */
+const react = ["react", "react-dom"].map((name) => ({ find: new RegExp(`^${name}(?=/|$)`), replacement: path(`node_modules/${name}`) }));
+
+/** All that an application changes. */
+const tidegate = { find: "@trigger.dev/react-hooks", replacement: path("../../pkg/dist/react.js") };
+
+const hooks = (side: "original" | "tidegate") => ({
+  resolve: { alias: side === "tidegate" ? [...react, tidegate] : react },
+  test: { name: side, include: ["hooks/*.test.tsx"], environment: "jsdom", provide: { side }, testTimeout: 30_000 },
+});
+
+export default defineConfig({
+  test: {
+    globalSetup: "support/server.ts",
+    reporters: [new Report()],
+    projects: [
+      { test: { name: "differential", include: ["differential/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "client", include: ["client/*.test.ts"], testTimeout: 30_000, provide: { side: "original" } } },
+      hooks("original"),
+      hooks("tidegate"),
+    ],
+  },
+});

@@ -1,0 +1,47 @@
+import type { Reporter, SerializedError, TestModule, TestRunEndReason } from "vitest/node";
+import { DefaultReporter } from "vitest/node";
+import { differences } from "./differences.js";
+
+const prefix = "differs: ";
+
+/** Closes with the differences that the run has shown on both sides, and with the count that the other parts print. */
+export default class Report extends DefaultReporter implements Reporter {
+  #counts = { passed: 0, failed: 0 };
+  #shown = new Map<string, Set<string>>();
+
+  override onTestRunEnd(
+    modules: readonly TestModule[],
+    errors: readonly SerializedError[],
+    reason: TestRunEndReason,
+  ): void {
+    this.#counts = { passed: 0, failed: errors.length };
+    this.#shown.clear();
+    for (const module of modules) {
+      this.#counts.failed += module.errors().length;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === "passed" || state === "failed") this.#counts[state] += 1;
+        if (state !== "passed" || !test.name.startsWith(prefix)) continue;
+        const name = test.name.slice(prefix.length);
+        this.#shown.set(name, (this.#shown.get(name) ?? new Set()).add(test.project.name));
+      }
+    }
+    super.onTestRunEnd(modules, errors, reason);
+  }
+
+  /** In the place of Vitest's own lines. */
+  override reportTestSummary(): void {
+    const isWhole = !this.ctx.config.filters?.length;
+    this.log("Where it differs from @trigger.dev/react-hooks 4.8.3:\n");
+    for (const [name, { original, tidegate }] of Object.entries(differences)) {
+      const sides = this.#shown.get(name);
+      const isShown = sides?.has("original") && sides.has("tidegate");
+      if (!isShown && isWhole) {
+        this.#counts.failed += 1;
+        process.exitCode = 1;
+      }
+      this.log(`  ${name}${isShown ? "" : " (NOT SHOWN)"}\n    original: ${original}\n    tidegate: ${tidegate}`);
+    }
+    this.log(`\ncompat: ${this.#counts.passed} passed, ${this.#counts.failed} failed`);
+  }
+}

@@ -1,0 +1,75 @@
+// The application's own server, and the worker: what the tests do with the secret key.
+import { inject } from "vitest";
+
+export const secretKey = "tr_dev_tidegate";
+
+export interface Triggered {
+  id: string;
+  token: string;
+}
+
+/** What a worker says of a run. Statuses are those of the database; texts are JSON. */
+export interface WorkerReport {
+  status?: string;
+  output?: unknown;
+  metadata?: unknown;
+  error?: object;
+  tags?: string[];
+  streams?: string[];
+}
+
+let count = 0;
+/** A name that no other test uses. */
+export const unique = (name: string) => `${name}-${inject("side")}-${process.pid}-${++count}`;
+
+export class Backend {
+  constructor(readonly baseURL: string) {}
+
+  async ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+    const response = await fetch(this.baseURL + path, {
+      method,
+      headers: { authorization: `Bearer ${secretKey}`, "content-type": "application/json", ...headers },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response;
+  }
+
+  /** A run that no worker of the server executes: the test is the worker. */
+  async trigger(payload: unknown = {}, options: object = {}, task = "desk"): Promise<Triggered> {
+    const response = await this.ask("POST", `/api/v1/tasks/${task}/trigger`, { payload, options });
+    const { id } = await response.json();
+    return { id, token: response.headers.get("x-trigger-jwt") as string };
+  }
+
+  async report(run: string, { output, metadata, ...report }: WorkerReport): Promise<void> {
+    await this.ask("PUT", `/dev/runs/${run}`, {
+      ...report,
+      ...(output === undefined ? {} : { output: JSON.stringify(output), outputType: "application/json" }),
+      ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata), metadataType: "application/json" }),
+    });
+  }
+
+  /** A token for a page. */
+  async token(...scopes: string[]): Promise<string> {
+    const response = await this.ask("POST", "/api/v1/auth/public-tokens", { scopes });
+    return (await response.json()).token;
+  }
+
+  /** Writes parts of an output stream. */
+  async write(run: string, key: string, ...parts: unknown[]): Promise<void> {
+    const lines = parts.map((part) => `${JSON.stringify(part)}\n`).join("");
+    await this.ask("POST", `/realtime/v1/streams/${run}/self/${key}`, lines, { "x-client-id": unique("writer") });
+  }
+
+  /** What has been asked of a path. */
+  async requests(path: string): Promise<{ method: string; path: string; status: number }[]> {
+    return (await (await this.ask("GET", `/dev/requests?path=${path}`)).json()).requests;
+  }
+
+  async faults(...rules: object[]): Promise<void> {
+    await this.ask("PUT", "/dev/faults", rules);
+  }
+}
+
+export const backend = new Backend(inject("native"));

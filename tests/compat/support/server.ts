@@ -1,0 +1,41 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import type { TestProject } from "vitest/node";
+import { cargoTarget } from "../../../.ci/processes.mjs";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** Addresses of the development server, by the dialect in which it writes feeds of runs. */
+    native: string;
+    electric: string;
+    /** Which package the components import. */
+    side: "original" | "tidegate";
+  }
+}
+
+/** Starts the development server once for all projects: the binary that TIDEGATE_DEV names, else the one that cargo has built. */
+export default async function startServers({ provide }: TestProject) {
+  const program = process.env.TIDEGATE_DEV ?? `${cargoTarget}/debug/tidegate-dev`;
+  if (!existsSync(program)) throw new Error(`There is no ${program}. Run: node .ci/parts.mjs compat`);
+  const servers = await Promise.all([startServer(program), startServer(program, "--feeds", "electric")]);
+  const [native, electric] = servers.map(({ url }) => url) as [string, string];
+  provide("native", native);
+  provide("electric", electric);
+  return () => servers.forEach(({ stop }) => void stop());
+}
+
+function startServer(program: string, ...flags: string[]): Promise<{ url: string; stop(): void }> {
+  const child = spawn(program, ["--port", "0", "--faults", "--hold-ms", "2000", ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return new Promise((settle, reject) => {
+    let printed = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      printed += text;
+      const url = /http:\/\/[\w.]+:\d+(?=\s)/.exec(printed)?.[0];
+      if (url) settle({ url, stop: () => child.kill() });
+    });
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`${program} ended with code ${code} before it listened`)));
+  });
+}
