@@ -1,4 +1,4 @@
-//! Tidegate's core: sends into running tasks and reads what comes back, for browsers, as WebAssembly.
+//! Tidegate's core: sends into running tasks, reads what comes back and follows runs, for browsers, as WebAssembly.
 //!
 //! This page is the map of the project. The wire it speaks is Trigger.dev's.
 //!
@@ -72,9 +72,19 @@
 //! all readers of the run. Once it has, one more window brings what is left: its end, seen at the tail of the log or by a
 //! second of silence, is the end of the stream.
 //!
-//! **Turns.** Over HTTP/1.1 a browser has six connections to a server. There four readers are connected at most; when others wait, the
-//! one that has had its connection for longest, and for two seconds, makes room. Whose [turn](proto::turns) it is, the root asks
-//! before it lets a reader connect.
+//! **A feed of runs.** A [shape](proto::shape) asks for what there is, then for what is new, which the server holds back until there is
+//! something. Rows are not made here. The text is [looked through](proto::shape::scan) for what steers the reading: that this is all
+//! for now, that the log is over, that the run has finished. Then it crosses as it came and is parsed once, where the objects are
+//! wanted; `js/src/client/runs` merges rows and makes runs of them. An answer that is cut, of another log or of an earlier place is not
+//! taken, so what is shown is always something the server has had. A feed of a run that finishes tells the readers of that run.
+//!
+//! **A call.** One [request with an answer](proto::call): trigger, complete a wait token, retrieve, cancel, find a packet. All are safe
+//! to repeat, so a lost answer is asked for again, under the same key. Where no later answer settles what an attempt came to, it is
+//! unknown.
+//!
+//! **Turns.** Over HTTP/1.1 a browser has six connections to a server. There four readers and feeds are connected at most; when others
+//! wait, the one that has had its connection for longest, and for two seconds, makes room. Whose [turn](proto::turns) it is, the root
+//! asks before it lets one connect. Sends and calls wait for nobody.
 //!
 //! # Laws
 //!
@@ -89,7 +99,7 @@
 //!
 //! It never repeats a send that may have been stored, unless the server has said that it drops repeats
 //! ([`drops_repeats`](proto::channel::Principal::drops_repeats)) or its log shows that it was not. It never calls a send failed that may have arrived. It never
-//! invents data for a record it cannot read. It never puts a token into a URL, an error, a log or storage. It never builds a tree
+//! invents data for a record it cannot read. It never asks in a loop. It never puts a token into a URL, an error, a log or storage. It never builds a tree
 //! from a payload: text goes in and out.
 //!
 //! [`Command::Send`]: proto::input::Command::Send

@@ -16,8 +16,9 @@ pub(super) fn deliver(host: &Host, event: &Event) {
     match event {
         Event::TokenNeeded(principal) => host.tell_token_needed(principal.number()),
         Event::Send(change) => deliver_send(host, change),
-        Event::Stream(subscription, status) => deliver_status(host, false, subscription.number(), status),
-        Event::Feed(feed, status) => deliver_status(host, true, feed.number(), status),
+        Event::Stream(id, status) | Event::Feed(id, status) => {
+            deliver_status(host, matches!(event, Event::Feed(..)), id.number(), status);
+        }
         Event::Rows(feed, Rows { text, schema, fresh, complete }) => {
             host.tell_rows(feed.number(), text, schema.as_deref(), *fresh, *complete);
         }

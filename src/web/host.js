@@ -92,9 +92,9 @@ export class Host {
   }
 
   get(id, url, token, branch, isFeed) {
-    const headers = isFeed
-      ? { "x-trigger-electric-version": "1.0.0-beta.1", "x-trigger-api-version": "2025-07-16" }
-      : {};
+    // Without it a run that is dequeued is told to be executing.
+    const headers = { "x-trigger-api-version": "2025-07-16" };
+    if (isFeed) headers["x-trigger-electric-version"] = "1.0.0-beta.1";
     this.#perform(id, url, token, branch, headers, {}, true);
   }
 

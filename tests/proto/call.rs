@@ -31,13 +31,13 @@ fn answer(world: &mut World, request: RequestId, head: ResponseHead, body: &str,
 
 /// What it has been told to have come to: `ok`, or `unknown:…` and `failed:…` with the code.
 fn outcomes(world: &World, call: ChannelId) -> Vec<String> {
-    let of_it = |event: &Event| match event {
-        Event::Call(id, outcome) if *id == call => Some(match outcome {
+    let of_it = |event: &Event| {
+        let Event::Call(id, outcome) = event else { return None };
+        (*id == call).then(|| match outcome {
             CallOutcome::Answered { text, token } => format!("ok:{text}:{token}"),
             CallOutcome::Failed { unknown: true, problem } => format!("unknown:{}", problem.code.as_str()),
             CallOutcome::Failed { unknown: false, problem } => format!("failed:{}", problem.code.as_str()),
-        }),
-        _ => None,
+        })
     };
     world.events.iter().filter_map(of_it).collect()
 }
@@ -302,9 +302,9 @@ fn a_scope_is_missed_before_anything_is_asked() {
         let id = call(&mut world, principal, *kind, "x");
         let asked = world.requests.len() + world.run_requests.len();
         assert_eq!(asked, usize::from(missing.is_none()), "{kind:?} with {scope}");
-        let found = world.events.iter().find_map(|event| match event {
-            Event::Call(_, CallOutcome::Failed { unknown: false, problem }) => problem.missing_scope.clone(),
-            _ => None,
+        let found = world.events.iter().find_map(|event| {
+            let Event::Call(_, CallOutcome::Failed { unknown: false, problem }) = event else { return None };
+            problem.missing_scope.clone()
         });
         assert_eq!(found.as_deref(), *missing, "{kind:?} with {scope}");
         assert_eq!(outcomes(&world, id).len(), usize::from(missing.is_some()));

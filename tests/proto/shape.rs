@@ -1,5 +1,8 @@
 //! A feed of runs: what it asks, what it hands on, how it comes back, and when it ends.
 
+use std::rc::Rc;
+
+use tidegate::proto::error::Problem;
 use tidegate::proto::http::{FeedKind, OutgoingRequest, RequestKind, ResponseHead, Told};
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
@@ -44,11 +47,19 @@ fn refuse(world: &mut World, request: RequestId, head: ResponseHead, told: Told<
 }
 
 fn rows(world: &World, feed: ChannelId) -> Vec<Rows> {
-    let of_it = |event: &Event| match event {
-        Event::Rows(id, rows) if *id == feed => Some(rows.clone()),
-        _ => None,
+    let of_it = |event: &Event| {
+        let Event::Rows(id, rows) = event else { return None };
+        (*id == feed).then(|| rows.clone())
     };
     world.events.iter().filter_map(of_it).collect()
+}
+
+/// Why a feed has failed.
+fn refusal(world: &World) -> Option<Rc<Problem>> {
+    world.events.iter().find_map(|event| {
+        let Event::Feed(_, StreamStatus::Failed(problem)) = event else { return None };
+        Some(Rc::clone(problem))
+    })
 }
 
 /// A feed of a run that has read its snapshot and polls.
@@ -220,11 +231,7 @@ fn a_header_that_cannot_be_read_is_named() {
         let request = world.next_request();
         answer(&mut world, request.id, UP_TO_DATE, reply);
         assert_eq!(world.statuses(feed).pop().as_deref(), Some("failed:protocol"));
-        let subject = world.events.iter().find_map(|event| match event {
-            Event::Feed(_, StreamStatus::Failed(problem)) => problem.subject,
-            _ => None,
-        });
-        assert_eq!(subject, Some(name));
+        assert_eq!(refusal(&world).and_then(|problem| problem.subject), Some(name));
         assert_eq!(world.due_in_ms(), None);
     }
     // Behind the beginning of a log it is known, and a cursor does no more than keep caches apart.
@@ -514,10 +521,7 @@ fn a_scope_is_missed_before_anything_is_asked() {
         let principal = world.open_principal(false);
         world.command(Command::SetToken(principal, &public_token(scopes, EPOCH_MS, 900)));
         follow(&mut world, principal, *kind, name);
-        let found = world.events.iter().find_map(|event| match event {
-            Event::Feed(_, StreamStatus::Failed(problem)) => problem.missing_scope.clone(),
-            _ => None,
-        });
+        let found = refusal(&world).and_then(|problem| problem.missing_scope.clone());
         assert_eq!((found.as_deref(), world.requests.len()), (*missing, usize::from(missing.is_none())), "{scopes:?}");
     }
 }

@@ -1,15 +1,16 @@
 //! Everything at once, under random schedules: principals, runs, queues that ask, readers that take turns, are held and see their
-//! runs end, against one server whose store has a clock of its own and whose answers take their time.
+//! runs end, feeds of those runs, and calls, against one server whose store has a clock of its own and whose answers take their time.
 
 use std::collections::BTreeMap;
 
-use tidegate::proto::http::{OutgoingRequest, RequestKind, ResponseHead, StreamVersion};
+use tidegate::proto::http::{CallKind, FeedKind, OutgoingRequest, RequestKind, ResponseHead, StreamVersion, Told};
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
 
 use super::harness::{Entry, World, batch, cursor_of, input_log, is_read, public_token, secret_key, seeds, status};
+use super::sim_feed::Follower;
 
 const NEAR: &str = "http://near";
 const FAR: &str = "https://far";
@@ -34,6 +35,8 @@ enum Reply {
     Answer(ResponseHead, String),
     Fail,
     Open(usize),
+    /// What a feed is told at that time, behind that offset.
+    Feed(Option<u64>),
     Chunk(String),
     End,
 }
@@ -43,6 +46,13 @@ struct Reader {
     url: String,
     run: usize,
     held: bool,
+    closed: bool,
+}
+
+struct Feed {
+    id: ChannelId,
+    owner: usize,
+    follower: Follower,
     closed: bool,
 }
 
@@ -66,6 +76,11 @@ struct Simulation {
     principals: Vec<PrincipalId>,
     readers: Vec<Reader>,
     sends: Vec<Sent>,
+    /// One of each principal, of the run with its number.
+    feeds: Vec<Feed>,
+    /// Who made each.
+    calls: Vec<(ChannelId, usize)>,
+    events: usize,
     /// When each run finishes.
     finishes_ms: [u64; RUNS],
     /// When each part of an output stream is written.
@@ -100,6 +115,9 @@ impl Simulation {
             principals,
             readers: Vec::new(),
             sends: Vec::new(),
+            feeds: Vec::new(),
+            calls: Vec::new(),
+            events: 0,
             finishes_ms,
             written: BTreeMap::new(),
             stored: BTreeMap::new(),
@@ -118,6 +136,10 @@ impl Simulation {
             for run in 0..RUNS {
                 simulation.subscribe(owner, run);
             }
+            let (feed, principal) = (simulation.world.client.next_subscription(), simulation.principals[owner]);
+            let (kind, name, query, endless) = (FeedKind::Run, &*format!("run_{owner}"), "", false);
+            simulation.world.command(Command::Follow { feed, principal, kind, name, query, endless });
+            simulation.feeds.push(Feed { id: feed, owner, follower: Follower::default(), closed: false });
         }
         simulation
     }
@@ -161,12 +183,18 @@ impl Simulation {
                     self.readers[at].closed = true;
                     self.world.command(Command::Unsubscribe(self.readers[at].id));
                 }
+                11 | 12 => self.call(),
+                13 if self.dice.below(4) == 0 => {
+                    let visible = self.dice.below(2) == 0;
+                    self.world.input(Input::Visible(visible));
+                }
                 10 if self.closed.is_none() && self.dice.below(20) == 0 => self.close_one(),
                 _ => {}
             }
             self.step();
         }
         self.set_online(true);
+        self.world.input(Input::Visible(true));
         (0..self.readers.len()).for_each(|at| self.hold(at, false));
         for round in 0.. {
             assert!(round < 20_000, "seed {}: it never comes to rest: {}", self.seed, self.describe());
@@ -192,7 +220,9 @@ impl Simulation {
         let ended = |reader: &Reader| {
             reader.closed || self.world.statuses(reader.id).last().is_some_and(|last| last == "ended")
         };
-        self.sends.iter().all(settled) && self.readers.iter().all(ended)
+        let followed =
+            |feed: &Feed| feed.closed || self.world.statuses(feed.id).last().is_some_and(|last| last == "ended");
+        self.sends.iter().all(settled) && self.readers.iter().all(ended) && self.feeds.iter().all(followed)
     }
 
     fn send(&mut self) {
@@ -209,6 +239,67 @@ impl Simulation {
         self.world.command(Command::Send { send: id, principal, run: &run, stream: &stream, json: &json });
         let url = format!("{}/realtime/v1/streams/{run}/input/{stream}", if owner == 2 { FAR } else { NEAR });
         self.sends.push(Sent { id, url, number });
+    }
+
+    fn call(&mut self) {
+        let owner = self.dice.below(3) as usize;
+        if self.closed == Some(self.principals[owner]) {
+            return;
+        }
+        let (call, principal) = (self.world.client.next_subscription(), self.principals[owner]);
+        let kind = [CallKind::Trigger, CallKind::Complete][self.dice.below(2) as usize];
+        let (name, body) = (&*format!("any-{}", self.calls.len()), "{\"data\":1}");
+        self.world.command(Command::Call { call, principal, kind, name, body });
+        self.calls.push((call, owner));
+    }
+
+    /// How far the row of a run has come: it changes now and then, with its end, and once more behind that.
+    fn place(&self, run: usize, at_ms: u64) -> u64 {
+        let end = self.finishes_ms[run];
+        at_ms.min(end + 2_000) / 7_000 + u64::from(at_ms >= end) + u64::from(at_ms >= end + 2_000)
+    }
+
+    /// Tells a feed how its run stands.
+    fn tell_feed(&mut self, id: RequestId, url: &str, behind: Option<u64>) {
+        let run: usize = url.split("run_").nth(1).and_then(|rest| rest[..1].parse().ok()).expect("a run");
+        let now_ms = self.world.now_ms();
+        let place = self.place(run, now_ms);
+        let completed = if now_ms >= self.finishes_ms[run] { "\"then\"" } else { "null" };
+        let row = format!(
+            "{{\"key\":\"1\",\"value\":{{\"place\":{place},\"completedAt\":{completed}}},\"headers\":{{\"operation\":\"update\"}}}},"
+        );
+        let row = if behind == Some(place) { String::new() } else { row };
+        let body = format!("[{row}{{\"headers\":{{\"control\":\"up-to-date\"}}}}]");
+        let (offset, schema) = (format!("{place}_0"), if behind.is_none() { "{}" } else { "" });
+        let told = Told { handle: "h", offset: &offset, schema, ..Told::default() };
+        self.world.input(Input::News(id, News::Head(status(200))));
+        self.world.input(Input::News(id, News::Body(&body, told)));
+    }
+
+    fn take_feed(&mut self, request: &OutgoingRequest) {
+        let polls = request.url.contains("live=true");
+        let offset = request.url.split("&offset=").nth(1).or_else(|| request.url.split("?offset=").nth(1));
+        let behind = offset.and_then(|text| text.split('_').next()).and_then(|text| text.parse().ok());
+        match self.dice.below(16) {
+            0 => self.refuse(request.id, 503),
+            1 if self.dice.below(6) == 0 => self.refuse(request.id, 401),
+            2 => self.refuse(request.id, 409),
+            3 => self.soon(request.id, 2_000, Reply::Fail),
+            // Nobody answers.
+            4 if self.dice.below(4) == 0 => {}
+            _ => self.soon(request.id, if polls { 20_000 } else { 1_000 }, Reply::Feed(behind)),
+        }
+    }
+
+    /// Shows what the feeds are told.
+    fn show(&mut self) {
+        for at in self.events..self.world.events.len() {
+            if let Event::Rows(id, rows) = &self.world.events[at] {
+                let feed = self.feeds.iter_mut().find(|feed| feed.id == *id).expect("it is a feed of ours");
+                feed.follower.take(rows);
+            }
+        }
+        self.events = self.world.events.len();
     }
 
     fn cancel_one(&mut self) {
@@ -234,6 +325,7 @@ impl Simulation {
         for at in owner * RUNS..(owner + 1) * RUNS {
             self.readers[at].closed = true;
         }
+        self.feeds[owner].closed = true;
         self.closed = Some(self.principals[owner]);
         self.world.command(Command::ClosePrincipal(self.principals[owner]));
     }
@@ -271,6 +363,12 @@ impl Simulation {
                 self.world.command(Command::SetToken(self.principals[reader / RUNS], &secret_key()));
             }
         }
+        for at in 0..self.feeds.len() {
+            let Feed { id, owner, closed, .. } = self.feeds[at];
+            if !closed && self.world.statuses(id).last().is_some_and(|last| last.starts_with("failed")) {
+                self.world.command(Command::SetToken(self.principals[owner], &secret_key()));
+            }
+        }
     }
 
     fn give_tokens(&mut self) {
@@ -293,7 +391,11 @@ impl Simulation {
                 1 => {}
                 _ => {
                     let lifetime = 60 + self.dice.below(900);
-                    let token = public_token(&["read:runs", "write:inputStreams"], self.world.wall_ms(), lifetime);
+                    let token = public_token(
+                        &["read:runs", "write:inputStreams", "trigger:tasks", "write:waitpoints"],
+                        self.world.wall_ms(),
+                        lifetime,
+                    );
                     self.world.command(Command::SetToken(principal, &token));
                 }
             }
@@ -326,8 +428,11 @@ impl Simulation {
         if !self.online && self.dice.below(2) == 0 {
             return self.soon(request.id, 100, Reply::Fail);
         }
-        if !is_read(request) {
-            return self.take_send(request);
+        match request.kind {
+            RequestKind::Feed => return self.take_feed(request),
+            RequestKind::Call { .. } => return self.take_call(request),
+            RequestKind::Send { .. } => return self.take_send(request),
+            RequestKind::Stream { .. } | RequestKind::Run => {}
         }
         match self.dice.below(12) {
             0 => self.refuse(request.id, 503),
@@ -340,6 +445,18 @@ impl Simulation {
                 let within_ms = [300, 3_000][self.dice.below(2) as usize];
                 self.soon(request.id, within_ms, Reply::Open(next));
             }
+        }
+    }
+
+    fn take_call(&mut self, request: &OutgoingRequest) {
+        match self.dice.below(10) {
+            0 => self.refuse(request.id, 500),
+            1 => self.refuse(request.id, 429),
+            2 => self.soon(request.id, 500, Reply::Fail),
+            3 => self.refuse(request.id, 404),
+            4 => {}
+            5 if self.dice.below(6) == 0 => self.refuse(request.id, 401),
+            _ => self.soon(request.id, 1_000, Reply::Answer(status(200), "{\"id\":1}".into())),
         }
     }
 
@@ -438,6 +555,7 @@ impl Simulation {
             Reply::Fail => self.world.fail(id),
             Reply::Chunk(text) => self.world.chunk(id, &text),
             Reply::End => self.world.end(id),
+            Reply::Feed(behind) => self.tell_feed(id, &url, behind),
             Reply::Open(next) => {
                 let head = ResponseHead { version: StreamVersion::V2, ..status(200) };
                 self.world.input(Input::News(id, News::Head(head)));
@@ -458,6 +576,7 @@ impl Simulation {
 
     /// Goes through what has been asked and given up since it last did, in order.
     fn follow(&mut self) {
+        self.show();
         let seed = self.seed;
         for (at_ms, entry) in core::mem::take(&mut self.world.journal) {
             let request = match entry {
@@ -472,8 +591,10 @@ impl Simulation {
             // A run may be watched for two principals.
             let alike = self.under_way.values().filter(|other| other.url == url).count();
             assert!(alike < if request.kind == RequestKind::Run { 2 } else { 1 }, "seed {seed}: two requests to {url}");
-            let is_window = |request: &OutgoingRequest| is_read(request) && !request.url.contains("/input/");
-            if is_window(&request) {
+            let is_window = |request: &OutgoingRequest| {
+                (is_read(request) && !request.url.contains("/input/")) || request.kind == RequestKind::Feed
+            };
+            if is_window(&request) && is_read(&request) {
                 let last = self.last_connect.insert(url.clone(), at_ms);
                 assert!(last.is_none_or(|last| at_ms - last >= 250), "seed {seed}: {url} at {last:?} and {at_ms}");
             }
@@ -495,6 +616,19 @@ impl Simulation {
             } else {
                 assert_eq!(parts, log, "seed {seed}, {}, whose run finished at {of_run}", reader.url);
             }
+        }
+        for feed in self.feeds.iter().filter(|feed| !feed.closed) {
+            let row = feed.follower.shown.values().next().expect("the run is shown");
+            let place = row["place"].as_u64().expect("a number");
+            let ended = self.place(feed.owner, self.finishes_ms[feed.owner]);
+            assert!(place >= ended, "seed {seed}: the feed of run {} is at {place} of {ended}", feed.owner);
+            assert_eq!(row["completedAt"], "then", "seed {seed}");
+        }
+        for (call, owner) in &self.calls {
+            let outcomes =
+                world.events.iter().filter(|event| matches!(event, Event::Call(id, _) if id == call)).count();
+            let closed = self.feeds[*owner].closed;
+            assert!(outcomes == 1 || closed && outcomes == 0, "seed {seed}: {outcomes} outcomes of {call:?}");
         }
         for (url, log) in &self.stored {
             let ours: Vec<_> = log.iter().map(|(number, _)| *number).filter(|number| *number < 1_000).collect();

@@ -572,7 +572,14 @@ impl Simulation {
                 Event::Feed(_, StreamStatus::Ended) => {
                     assert_eq!(self.ended_ms.replace(self.world.now_ms()), None, "{about}: it ends once");
                 }
-                _ => {}
+                Event::TokenNeeded(_)
+                | Event::Send(_)
+                | Event::Stream(..)
+                | Event::Parts(..)
+                | Event::Unreadable { .. }
+                | Event::Feed(..)
+                | Event::Rows(..)
+                | Event::Call(..) => {}
             }
         }
         self.events = self.world.events.len();

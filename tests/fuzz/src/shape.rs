@@ -20,8 +20,9 @@ pub fn read(body: &str, of_run: bool) -> Option<Seen> {
     for message in messages {
         let parts = members(message.get());
         let of = |name: &'static str| parts.iter().filter(move |part| part.0 == name).flat_map(|part| members(part.1));
-        let control = of("headers").filter(|(name, _)| *name == "control").map(|(_, value)| value).last();
-        let completed = of("value").filter(|(name, _)| of_run && *name == "completedAt").map(|(_, value)| value).last();
+        let control = of("headers").filter(|(name, _)| *name == "control").map(|(_, value)| value).next_back();
+        let completed =
+            of("value").filter(|(name, _)| of_run && *name == "completedAt").map(|(_, value)| value).next_back();
         seen.finished = completed.map(|value| value != "null").or(seen.finished);
         match control {
             None => (seen.changes, seen.complete) = (true, false),

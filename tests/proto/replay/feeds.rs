@@ -245,13 +245,15 @@ fn every_recorded_call_means_what_it_says() {
             world.answer(request.id, status(fixture.head().status), fixture.body());
             world.jump();
         }
-        let outcome = world.events.iter().find_map(|event| match event {
-            Event::Call(_, CallOutcome::Answered { text, .. }) => {
-                assert_eq!(text, fixture.body());
-                Some("ok")
-            }
-            Event::Call(_, CallOutcome::Failed { problem, .. }) => Some(problem.code.as_str()),
-            _ => None,
+        let outcome = world.events.iter().find_map(|event| {
+            let Event::Call(_, outcome) = event else { return None };
+            Some(match outcome {
+                CallOutcome::Answered { text, .. } => {
+                    assert_eq!(text, fixture.body());
+                    "ok"
+                }
+                CallOutcome::Failed { problem, .. } => problem.code.as_str(),
+            })
         });
         assert_eq!(outcome, Some(*expected), "{name}");
     }
