@@ -1,10 +1,11 @@
 // A recorded answer against the one that came.
 import { isDeepStrictEqual } from "node:util";
+import { alike, budget } from "./alike.mjs";
 import { differences } from "./differences.mjs";
 import { essence } from "./events.mjs";
 import { essential, placed } from "./feeds.mjs";
 import { isStream } from "./replay.mjs";
-import { isFeed } from "./runs.mjs";
+import { isFeed, placeholder } from "./runs.mjs";
 import { verify } from "./world.mjs";
 
 const compared = [
@@ -29,14 +30,13 @@ const compared = [
 
 /** `{ problems, used }`: what is wrong, in sentences, and the names of the deliberate differences that were met. */
 export function compare(fixture, answer, world) {
-  const { response } = fixture;
-  const told = (status, answer, asked) => ({
-    status,
-    ...bodyOf(fixture, answer),
-    ...headersOf(isFeed(fixture) ? placed(answer, asked) : answer.headers, status),
-  });
-  const recorded = told(response.status, response, fixture.request.path);
-  const came = told(answer.status, normalised(answer, world), answer.asked);
+  const told = ({ status, ...answer }, asked) => {
+    const { headers, body } = alike(answer);
+    const shown = isFeed(fixture) ? placed({ headers, body }, asked) : headers;
+    return { status, ...bodyOf(fixture, { headers, body }), ...headersOf(shown, status, budget(fixture)) };
+  };
+  const recorded = told(fixture.response, fixture.request.path);
+  const came = told(normalised(answer, world), answer.asked);
   if (answer.ended !== "complete") came.ended = answer.ended;
 
   const used = [];
@@ -58,21 +58,35 @@ function bodyOf(fixture, { headers, body }) {
   return { body: headers["content-type"]?.includes("json") && body ? JSON.parse(body, essential) : body };
 }
 
-function headersOf(headers, status) {
-  const names = Object.keys(headers).filter((name) => compared.includes(name) || name.startsWith("access-control-"));
+function headersOf(headers, status, besides) {
+  const all = [...compared, ...besides];
+  const names = Object.keys(headers).filter((name) => all.includes(name) || name.startsWith("access-control-"));
   const picked = Object.fromEntries(names.map((name) => [name, headers[name]]));
   if (picked["content-type"]) picked["content-type"] = picked["content-type"].toLowerCase().replaceAll(" ", "");
   if (status === 405) picked.allow = headers.allow;
   return { ...picked, "varies by origin": /\borigin\b/i.test(headers.vary ?? "") };
 }
 
-/** The answer as fixtures are written: `{run}`, `{env}`, and tokens by what they say. */
-function normalised({ headers, body }, world) {
+/** The answer as fixtures are written: ids as `{run}`, `{env}` and the like, and tokens by what they say. */
+function normalised({ status, headers, body, key }, world) {
   const describe = (token) => {
     const { exp, iat, ...claims } = verify(token, world.key);
     return `jwt ${JSON.stringify({ ...claims, exp: exp - iat })}`;
   };
-  const scrub = (text) => text.replace(/run_[a-z0-9]{25}\b/g, "{run}").replaceAll(world.environment, "{env}");
+  const ids = { run: [], batch: [], waitpoint: [] };
+  const known = (id, kind) => {
+    if (!ids[kind].includes(id)) ids[kind].push(id);
+    return placeholder(kind, ids[kind].indexOf(id));
+  };
+  const scrub = (text) =>
+    text
+      .replace(/\b(run|batch|waitpoint)_[a-z0-9]{25}\b/g, known)
+      .replaceAll(world.environment, "{env}")
+      .replaceAll(key, "{key}")
+      .replace(/(?<="url":")https?:\/\/[^/"]+/g, "{origin}")
+      .replace(/(?<=\/callback\/)[0-9a-f]{64}\b/g, "{hash}")
+      .replace(/(?<="(next|previous)":")[a-z0-9]{25}\b/g, "{wid}")
+      .replace(/(?<="idempotencyKey":")[\w-]{24}(?=")/g, "{made-key}");
   const token = /(?<="token":")eyJ[\w-]+\.[\w-]+\.[\w-]+/;
   const scrubbed = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
@@ -80,5 +94,9 @@ function normalised({ headers, body }, world) {
       scrub(name === "x-trigger-jwt" ? describe(value) : String(value)),
     ]),
   );
-  return { headers: scrubbed, body: scrub(body.replace(token, (text) => JSON.stringify(describe(text)).slice(1, -1))) };
+  return {
+    status,
+    headers: scrubbed,
+    body: scrub(body.replace(token, (text) => JSON.stringify(describe(text)).slice(1, -1))),
+  };
 }

@@ -1,6 +1,7 @@
 // Asks a server what was recorded from a real one, and compares the answers.
 //   node tests/contract/run.mjs [--url http://…] [--key tr_dev_…] [--slow] [NAME…]
 // Without --url (or TIDEGATE_URL) it starts tidegate-dev itself: the binary named by TIDEGATE_DEV, else the one cargo builds.
+// A tidegate-dev that is given by --url refuses as recorded when it was started with --rate-limits trigger-dev.
 // --slow adds what takes a minute. NAME picks fixtures by a part of their name.
 import { readdir, readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";

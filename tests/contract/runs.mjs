@@ -1,5 +1,6 @@
 // Fixtures whose answers show runs: makes the runs they are given, and what happens to them while a live poll is held.
 import { randomBytes } from "node:crypto";
+import { makeBatch } from "./given.mjs";
 
 const random = (length) => randomBytes(length).toString("hex").slice(0, length);
 
@@ -13,7 +14,7 @@ export const showsRuns = (fixture) => fixture.given?.runs !== undefined || isLis
 
 /** Whether something must be said that only the worker of a run says. */
 export const needsWorker = ({ given = {} }) =>
-  Boolean(given.batch) || [...(given.runs ?? []), given.change ?? {}].some((run) => worker(run) !== undefined);
+  [...(given.runs ?? []), given.change ?? {}].some((run) => worker(run) !== undefined);
 
 /**
  * Makes the runs, asks, and gives the answer in the fixture's own names. `concrete` fills in what a request only describes, with what
@@ -23,9 +24,11 @@ export async function replayRuns(world, fixture, concrete) {
   const { given = {} } = fixture;
   const names = isList(fixture) ? aliases(fixture) : new Map();
   const rename = (text) => replaceAll(text, names);
-  const batch = `batch_cm${random(23)}`;
-  const runs = [];
-  for (const run of given.runs ?? []) runs.push(await make(world, named(run, names), given.batch ? batch : undefined));
+  const wanted = (given.runs ?? []).map((run) => named(run, names));
+  const { batch = `batch_cm${random(23)}`, runs } = given.batch
+    ? await together(world, wanted)
+    : await apart(world, wanted);
+  for (const [at, run] of wanted.entries()) if (worker(run)) await world.report(runs[at], worker(run));
 
   const fill = (text) =>
     runs.reduceRight((filled, run, at) => fillRun(filled, run, at), text.replaceAll("{batch}", batch));
@@ -66,25 +69,32 @@ function unname(text, names) {
   return [...names].reduce((replaced, [name, own]) => replaced.replaceAll(own, name), text);
 }
 
-const place = (name, at) => `{${name}${at === 0 ? "" : at + 1}}`;
+/** What stands for an id in a fixture: `{run}` for the first, `{run2}` for the second. */
+export const placeholder = (name, at) => `{${name}${at === 0 ? "" : at + 1}}`;
 
 function fillRun(text, run, at) {
-  return text.replaceAll(place("run", at), run).replaceAll(place("id", at), run.slice("run_".length));
+  return text.replaceAll(placeholder("run", at), run).replaceAll(placeholder("id", at), run.slice("run_".length));
 }
 
 function scrubRuns(text, runs) {
   return runs.reduce(
     (scrubbed, run, at) =>
-      scrubbed.replaceAll(run, place("run", at)).replaceAll(run.slice("run_".length), place("id", at)),
+      scrubbed.replaceAll(run, placeholder("run", at)).replaceAll(run.slice("run_".length), placeholder("id", at)),
     text,
   );
 }
 
-async function make(world, run, batch) {
-  const id = await world.trigger(run.task, triggerOptions(run), payload(run));
-  const report = { ...worker(run), ...(batch && { batch }) };
-  if (Object.keys(report).length > 0) await world.report(id, report);
-  return id;
+async function apart(world, wanted) {
+  const runs = [];
+  for (const run of wanted) runs.push(await world.trigger(run.task, triggerOptions(run), payload(run)));
+  return { runs };
+}
+
+async function together(world, wanted) {
+  const item = (run) => ({ task: run.task, payload: payload(run), options: triggerOptions(run) });
+  const batch = await makeBatch(world, wanted.map(item));
+  const { runs } = JSON.parse((await world.must("GET", `/api/v2/batches/${batch}`)).body);
+  return { batch, runs };
 }
 
 function triggerOptions({ tags, ttl, delay, payloadType }) {

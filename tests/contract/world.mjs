@@ -39,10 +39,13 @@ class World {
     return ask(this.base, request, onText);
   }
 
-  /** A request with the secret key. */
-  backend(method, path, body, headers = {}) {
+  /** A request with the secret key, made again when the key's budget is spent and has been refilled. */
+  async backend(method, path, body, headers = {}) {
     const own = { authorization: `Bearer ${this.key}`, "content-type": "application/json", ...headers };
-    return this.ask({ method, path, body, headers: own });
+    const answer = await this.ask({ method, path, body, headers: own });
+    if (answer.status !== 429) return answer;
+    await delay(JSON.parse(answer.body).secondsUntilReset * 1000);
+    return this.backend(method, path, body, headers);
   }
 
   async must(method, path, body, headers) {

@@ -46,24 +46,41 @@ impl Caller {
         self.must_any(&any_of)
     }
 
-    /// As [`Caller::must`], where a missing id stands for the collection.
+    /// As [`Caller::must`], where a missing id stands for every one of its kind.
     pub(crate) fn must_any(&self, any_of: &[(&str, &str, Option<&str>)]) -> Result<(), Refusal> {
-        let granted = match self {
-            Self::Backend => true,
-            Self::Frontend { claims, .. } => claims.scopes.iter().any(|scope| {
-                let scope = Scope::parse(scope);
-                any_of.iter().any(|(action, resource, id)| scope.grants(action, resource, *id))
-            }),
-        };
+        let granted = any_of.iter().any(|(action, resource, id)| self.may(action, resource, *id));
         if granted { Ok(()) } else { Err(Refusal::MissingScope) }
     }
 
-    /// Reading a run, or any of its streams: by its id, its task, its batch, or one of its tags.
+    /// Whether one thing is granted; without an id, for every one of its kind.
+    pub(crate) fn may(&self, action: &str, resource: &str, id: Option<&str>) -> bool {
+        match self {
+            Self::Backend => true,
+            Self::Frontend { claims, .. } => {
+                claims.scopes.iter().any(|scope| Scope::parse(scope).grants(action, resource, id))
+            }
+        }
+    }
+
+    /// The fingerprint of the token, when it serves only once.
+    pub(crate) fn one_time_token(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Frontend { claims, token, .. } if claims.one_time == Some(true) => Some(jwt::fingerprint(token)),
+            Self::Frontend { .. } | Self::Backend => None,
+        }
+    }
+
+    /// Reading a run, or any of its streams: by its id, its task, one of its tags, or its batch.
     pub(crate) fn must_read(&self, run: &Run) -> Result<(), Refusal> {
         let mut any_of = vec![("read", "runs", run.id.as_str()), ("read", "tasks", run.task.as_str())];
         any_of.extend(run.tags.iter().map(|tag| ("read", "tags", tag.as_str())));
         any_of.extend(run.batch.iter().map(|batch| ("read", "batch", batch.as_str())));
         self.must(&any_of)
+    }
+
+    /// Looking at a batch, or following its runs: by its id, or with every run.
+    pub(crate) fn must_read_batch(&self, batch: &str) -> Result<(), Refusal> {
+        self.must_any(&[("read", "batch", Some(batch)), ("read", "runs", None)])
     }
 
     /// What the token says of feeds.

@@ -22,31 +22,6 @@ pub(crate) fn iso(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// Reads what [`iso`] writes, and the same without milliseconds. Milliseconds since the epoch; `None` before it and for anything else.
-pub(crate) fn from_iso(text: &str) -> Option<u64> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let (clock, millis) = time.split_once('.').unwrap_or((time, "0"));
-    let fields = |text: &str, separator| -> Option<[u64; 3]> {
-        let read: Option<Vec<u64>> = text.split(separator).map(|field| field.parse().ok()).collect();
-        read?.try_into().ok()
-    };
-    let ([year, month, day], [hour, minute, second]) = (fields(date, '-')?, fields(clock, ':')?);
-    let days = (1970..10_000).contains(&year).then(|| days_before(year, month, day))?;
-    let is_real = civil_date(days) == (year, month, day) && hour < 24 && minute < 60 && second < 60;
-    let millis: u64 = format!("{millis:0<3}").get(..3)?.parse().ok()?;
-    is_real.then(|| (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + millis)
-}
-
-/// The inverse of [`civil_date`].
-const fn days_before(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let march_month = if month > 2 { month.saturating_sub(3) } else { month + 9 };
-    let day_of_year = (153 * march_month + 2) / 5 + day.saturating_sub(1);
-    let (era, year_of_era) = (year / 400, year % 400);
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    (era * 146_097 + day_of_era).saturating_sub(719_468)
-}
-
 /// Days since 1970-01-01 to the proleptic Gregorian calendar. Counting years from March puts the leap day last.
 const fn civil_date(days: u64) -> (u64, u64, u64) {
     let day = days + 719_468;
@@ -60,25 +35,80 @@ const fn civil_date(days: u64) -> (u64, u64, u64) {
     (year, month, day_of_month)
 }
 
+/// Milliseconds since the epoch for a date as ISO 8601 writes it: `2026-11-21`, or with a time, `2026-11-21T22:56:05.269Z`, whose
+/// fraction may be missing and whose zone may be an offset. `None` for everything else, and for what lies before the epoch.
+pub(crate) fn from_iso(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00Z"));
+    let [year, month, day] = numbers(date, '-')?;
+    let days = days_from_civil(year, month, day);
+    let is_real = u64::try_from(days).is_ok_and(|days| civil_date(days) == (year as u64, month as u64, day as u64));
+    if !is_real || date.len() != 10 {
+        return None;
+    }
+    let zone = time.find(['Z', '+', '-'])?;
+    let (time, zone) = time.split_at(zone);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let [hour, minute, second] = numbers(&format!("{time}{}", if time.len() == 5 { ":00" } else { "" }), ':')?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let millis: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - offset(zone)?;
+    u64::try_from(seconds * 1000 + millis).ok()
+}
+
+/// The seconds by which a zone is ahead.
+fn offset(zone: &str) -> Option<i64> {
+    let ahead = match zone.split_at_checked(1)? {
+        ("Z", "") => return Some(0),
+        ("+", ahead) => (1, ahead),
+        ("-", behind) => (-1, behind),
+        _ => return None,
+    };
+    let (sign, [hours, minutes]) = (ahead.0, numbers(ahead.1, ':')?);
+    Some(sign * (hours * 60 + minutes) * 60)
+}
+
+fn numbers<const N: usize>(text: &str, between: char) -> Option<[i64; N]> {
+    let number = |part: &str| Some(i64::from(part.parse::<u32>().ok().filter(|_| !part.starts_with('+'))?));
+    let parts: Vec<i64> = text.split(between).map(number).collect::<Option<_>>()?;
+    parts.try_into().ok()
+}
+
+/// The other way round than [`civil_date`].
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 #[cfg(test)]
 mod tests {
     use super::{from_iso, iso};
 
     #[test]
-    fn reads_what_it_writes() {
+    fn reads_the_dates_that_it_writes() {
         for ms in [0, 951_782_400_000, 951_868_799_999, 1_795_301_765_269, 4_107_542_399_999] {
             assert_eq!(from_iso(&iso(ms)), Some(ms));
         }
         assert_eq!(from_iso("2026-11-21T22:56:05Z"), Some(1_795_301_765_000));
-        assert_eq!(from_iso("2026-11-21T22:56:05.2Z"), Some(1_795_301_765_200));
+        assert_eq!(from_iso("2026-11-21"), from_iso("2026-11-21T00:00:00.000Z"));
+        assert_eq!(from_iso("2026-11-21T23:56+01:00"), from_iso("2026-11-21T22:56:00Z"));
+        assert_eq!(from_iso("2026-11-21T20:26:05.2-02:30"), from_iso("2026-11-21T22:56:05.200Z"));
         for text in [
             "",
-            "2026-11-21",
-            "2026-02-30T00:00:00Z",
-            "2026-13-01T00:00:00Z",
-            "2026-11-21T24:00:00Z",
+            "soon",
             "1h",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-02-30T00:00:00Z",
+            "2026-+1-21",
+            "2026-11-21T24:00:00Z",
             "2026-11-21T22:56:05",
+            "2026-1-1",
+            "1969-12-31",
+            "2026-11-21Tx:00:00Z",
         ] {
             assert_eq!(from_iso(text), None, "{text}");
         }

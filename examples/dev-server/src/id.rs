@@ -21,9 +21,18 @@ pub(crate) fn part() -> String {
     random(7, URL_SAFE)
 }
 
-/// The id of a wait for input.
+/// The id of a wait: for input, or for a wait token to be completed.
 pub(crate) fn waitpoint() -> String {
     format!("waitpoint_cm{}", random(23, LOWER))
+}
+
+pub(crate) fn batch() -> String {
+    format!("batch_cm{}", random(23, LOWER))
+}
+
+/// The key of a wait token that was given none.
+pub(crate) fn idempotency_key() -> String {
+    random(24, URL_SAFE)
 }
 
 /// The end of a feed's handle: a number and 8 hexadecimal digits.

@@ -88,9 +88,9 @@ pub(crate) fn is_signed_with(token: &str, secret: &str) -> bool {
     right_algorithm && mac(signed, secret).verify_slice(&signature).is_ok()
 }
 
-/// The fingerprint by which a used one-time token is remembered.
-pub(crate) fn fingerprint(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
+/// The fingerprint by which a token is remembered, or anything else that one sends in its place.
+pub(crate) fn fingerprint(token: impl AsRef<[u8]>) -> [u8; 32] {
+    Sha256::digest(token).into()
 }
 
 /// A text that only this secret makes of this text.
@@ -103,7 +103,7 @@ pub(crate) fn is_authenticator(given: &str, text: &str, secret: &str) -> bool {
     Base64UrlUnpadded::decode_vec(given).is_ok_and(|given| mac(text, secret).verify_slice(&given).is_ok())
 }
 
-fn mac(text: &str, secret: &str) -> Hmac<Sha256> {
+pub(crate) fn mac(text: &str, secret: &str) -> Hmac<Sha256> {
     let mut mac = match Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
         Ok(mac) => mac,
         Err(_) => unreachable!("an HMAC takes a key of any length"),

@@ -1,9 +1,9 @@
 //! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with nothing behind it.
 //!
-//! It answers the requests that a page and its backend make (trigger, mint a token, send input, read streams, follow runs, change their
-//! metadata, look at them, cancel them) with the paths, statuses, bodies and headers that were recorded from a real Trigger.dev
-//! 4.5.12, and runs four demo tasks of its own: `approval`, `story`, `chat` and `progress`. Streams are in the v2 form. Everything is
-//! kept in memory.
+//! It answers the requests that a page and its backend make (trigger one run or a batch, mint a token, send input, read streams, follow
+//! runs, change their metadata, make and complete wait tokens, look at runs, cancel them) with the paths, statuses, bodies and headers
+//! that were recorded from a real Trigger.dev 4.5.12, and runs demo tasks of its own: `approval`, `story`, `chat`, `gate` and `progress`.
+//! Streams are in the v2 form. Everything is kept in memory.
 //!
 //! # Feeds of runs
 //!
@@ -18,7 +18,7 @@
 //! ```
 //!
 //! `status` is the database's name, and the times follow from it; besides there are `outputType`, `metadata` and `metadataType`, `error`
-//! (as on the wire), `tags`, `streams` and `batch`.
+//! (as on the wire), `tags` and `streams`.
 //!
 //! # Where it does more than the original
 //!
@@ -33,8 +33,15 @@
 //! - Operations on the metadata of a parent or root run are carried out at once and in order; the original gathers them for a second, puts
 //!   every `set` last, and loses them when it stops.
 //! - A run without a time to live never expires; the original's development environment gives each ten minutes.
+//! - A time to live that is no span is refused, with a sentence that says how to write one.
 //! - What is too large for a row lies on this server, at signed addresses under `/objects/` that never expire.
 //! - The 401 of a request to `/api` without credentials has CORS headers, and `x-should-retry` is exposed where it is set.
+//! - **Nothing is refused for asking too often**, though what is left is counted and announced, and exposed to pages. The limits of the
+//!   original are a matter of [`Config::rate_limits`], with and without CORS headers on the refusal.
+//! - The repeat of a trigger or of a batch with the same `x-trigger-request-idempotency-key` by the same one-time token gets the first
+//!   answer again, and another one-time token with that key makes a call of its own. `POST /api/v3/batches` heeds the header too.
+//! - The items of a batch have CORS headers, and an upload of items is taken whole or not at all.
+//! - A wait token that is not known is a 404. The original answers 500, which clients take for something that may pass.
 //! - An ingest counts lines, as its writer does; the original counts reads, and a writer that resumes may repeat or lose lines.
 //!
 //! # Layers
@@ -45,14 +52,18 @@
 //! [`Config::faults`] anything can be made to go wrong: see [`faults`].
 
 mod auth;
+mod callback;
 mod clock;
 mod cors;
+mod door;
 pub mod faults;
 mod feed;
 mod id;
 mod jwt;
 mod metadata;
+mod origin;
 mod packet;
+mod rate_limit;
 mod respond;
 mod routes;
 mod span;
@@ -65,8 +76,8 @@ mod wire;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, LOCATION, ORIGIN};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -75,10 +86,13 @@ use std::io;
 use tokio::net::TcpListener;
 
 pub use feed::FeedDialect;
+pub use rate_limit::RateLimits;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 
 use respond::Refusal;
-use routes::{dev, feeds, input, metadata as run_metadata, packets, read, runs, tokens, trigger, write};
+use routes::{
+    batches, dev, feeds, input, metadata as run_metadata, packets, read, runs, tokens, trigger, waitpoints, write,
+};
 
 /// The whole server. Demo tasks run on the tokio runtime in which requests are answered.
 pub fn app(state: AppState) -> Router {
@@ -89,6 +103,11 @@ pub fn app(state: AppState) -> Router {
     let an_object = get(packets::get).put(packets::put).options(packets::preflight);
     let for_browsers = Router::new()
         .route("/api/v1/tasks/{task}/trigger", action(trigger::trigger))
+        .route("/api/v1/waitpoints/tokens/{waitpoint}/complete", action(waitpoints::complete))
+        .route("/api/v2/batches/{batch}", get(batches::retrieve))
+        .route("/api/v2/tasks/batch", action(batches::trigger))
+        .route("/api/v3/batches", action(batches::create))
+        .route("/api/v3/batches/{batch}/items", action(batches::add).get(batches::read_only))
         .route("/api/v3/runs/{run}", get(runs::retrieve))
         .route("/api/v2/runs/{run}/cancel", action(runs::cancel))
         .route("/api/v1/runs", get(runs::list))
@@ -103,6 +122,9 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/auth/public-tokens", action(tokens::mint))
         .route("/api/v1/auth/jwt", action(tokens::mint_legacy))
         .route("/api/v1/auth/jwt/claims", action(tokens::claims))
+        .route("/api/v1/waitpoints/tokens", action(waitpoints::create).get(waitpoints::list))
+        .route("/api/v1/waitpoints/tokens/{waitpoint}", get(waitpoints::retrieve))
+        .route("/api/v1/waitpoints/tokens/{waitpoint}/callback/{hash}", action(waitpoints::call_back))
         .route("/api/v1/runs/{run}/tags", action(runs::add_tags))
         .route("/api/v1/runs/{run}/result", get(runs::result))
         .route("/api/v1/runs/{run}/reschedule", action(runs::reschedule))
@@ -117,7 +139,7 @@ pub fn app(state: AppState) -> Router {
     let wire = for_browsers
         .merge(for_backends)
         .fallback(not_found)
-        .layer(from_fn(require_credentials))
+        .layer(from_fn_with_state(state.clone(), door::guard))
         .layer(from_fn(redirect_trailing_slash));
     if !state.config.faults {
         return wire.with_state(state);
@@ -134,6 +156,8 @@ pub fn app(state: AppState) -> Router {
 /// # Errors
 /// Those of the listener.
 pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
+    // A second listener of the same server leaves the first one's address in callbacks that no request made.
+    let _ = state.origin.set(origin::listening(listener.local_addr()?));
     let service = app(state).into_make_service_with_connect_info::<wire::Plug>();
     axum::serve(wire::Wires(listener), service).await
 }
@@ -146,24 +170,6 @@ where
 {
     let wrong_method = async || Refusal::WrongMethod;
     post(handler).put(wrong_method).patch(wrong_method).delete(wrong_method)
-}
-
-/// What stands before `/api` in the original turns away requests without credentials, in words of its own.
-async fn require_credentials(request: Request, next: Next) -> Response {
-    let is_guarded = request.uri().path().starts_with("/api/") && request.uri().path() != "/api/v1/auth/jwt/claims";
-    if !is_guarded || request.method() == Method::OPTIONS || request.headers().contains_key(AUTHORIZATION) {
-        return next.run(request).await;
-    }
-    let problem = r#"{
-  "title": "Unauthorized",
-  "status": 401,
-  "type": "https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/401",
-  "detail": "No authorization header provided",
-  "error": "No authorization header provided"
-}"#;
-    let mut response = respond::with_type(StatusCode::UNAUTHORIZED, "application/problem+json; charset=utf-8", problem);
-    cors::dress(response.headers_mut(), request.headers().get(ORIGIN).cloned());
-    response
 }
 
 async fn redirect_trailing_slash(request: Request, next: Next) -> Response {

@@ -8,19 +8,23 @@ use std::time::Duration;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, FeedDialect, serve};
+use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, serve};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
 tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
-Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--feeds DIALECT] [--hold-ms N]
-                    [--faults] [--no-idempotence]
+Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND]
+                    [--feeds DIALECT] [--hold-ms N] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
   --secret-key KEY  default tr_dev_tidegate; or the environment variable TIDEGATE_SECRET_KEY,
                     which does not show in the list of processes
+  --rate-limits KIND
+                    announced: requests to /api are counted and answers tell what is left (default);
+                    refused: what is over the limit gets 429;
+                    trigger-dev: the same, and pages on another origin cannot read it, as on Trigger.dev
   --feeds DIALECT   how feeds of runs are written: native (default), as Trigger.dev's own server does, or
                     electric, as Electric does: changed columns, deletes, handles that expire
   --hold-ms N       how long such a feed holds a request while nothing changes, give or take 15 %;
@@ -77,7 +81,8 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
             Long("port") => port = parser.value()?.parse()?,
             Long("host") => host = parser.value()?.parse()?,
             Long("secret-key") => config.secret_key = parser.value()?.parse()?,
-            Long("feeds") => config.feeds = dialect(&parser.value()?.string()?)?,
+            Long("rate-limits") => config.rate_limits = parser.value()?.parse()?,
+            Long("feeds") => config.feeds = parser.value()?.parse()?,
             Long("hold-ms") => config.hold = Duration::from_millis(parser.value()?.parse()?),
             Long("faults") => config.faults = true,
             Long("no-idempotence") => config.idempotent_sends = false,
@@ -92,14 +97,6 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
         return Err("a secret key begins with tr_, as in tr_dev_something".into());
     }
     Ok(Some(Arguments { address: SocketAddr::new(host, port), config }))
-}
-
-fn dialect(name: &str) -> Result<FeedDialect, String> {
-    match name {
-        "native" => Ok(FeedDialect::Native),
-        "electric" => Ok(FeedDialect::Electric),
-        other => Err(format!("there are no {other:?} feeds: say native or electric")),
-    }
 }
 
 #[expect(clippy::print_stdout, reason = "the address is what this program has to say")]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::store::{Object, Packet, Store};
 
-/// From this size on a payload or an output is kept aside, in bytes.
+/// From this size on a payload or an output, of a run or of a wait token, is kept aside, in bytes.
 const LARGE: usize = 524_288;
 
 /// The packet that a task's value becomes.
@@ -36,13 +36,13 @@ fn read(data: &str, kind: &str) -> Option<Value> {
     }
 }
 
-/// The packet itself, or the path under which a large one is now kept.
-pub(crate) fn shelve(packet: Packet, run: &str, name: &str, store: &Store) -> Packet {
+/// The packet itself, or the path under which a large one is now kept. `owner` is the id of a run or of a wait token.
+pub(crate) fn shelve(packet: Packet, owner: &str, name: &str, store: &Store) -> Packet {
     let Some(data) = packet.data.as_ref().filter(|data| data.len() >= LARGE && packet.kind != Packet::STORE) else {
         return packet;
     };
     let extension = if packet.kind == Packet::TEXT { "txt" } else { "json" };
-    let path = format!("{run}/{name}.{extension}");
+    let path = format!("{owner}/{name}.{extension}");
     store.put_object(&path, Object { bytes: Bytes::copy_from_slice(data.as_bytes()), kind: packet.kind.into_owned() });
     Packet::new(path, Packet::STORE)
 }

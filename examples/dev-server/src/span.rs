@@ -1,5 +1,7 @@
 //! Spans of time as texts: `15m`, `2 hours`, `1 day from now`, `-5m`.
 
+use crate::clock;
+
 const UNITS: [(&str, f64); 6] = [
     ("s sec secs second seconds", 1.0),
     ("m min mins minute minutes", 60.0),
@@ -30,31 +32,54 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     Some(if ago || minus { -whole } else { whole })
 }
 
-/// Seconds of a span such as `10m` or `1w2d3h4m5s`, as delays and look-backs are written. `None` for anything else.
-pub(crate) fn joined_seconds(text: &str) -> Option<u64> {
-    let (mut rest, mut sum) = (text, 0_u64);
-    let mut units: &[(char, u64)] = &[('w', 604_800), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (number, unit) = (rest[..digits].parse::<u64>().ok()?, rest[digits..].chars().next()?);
-        let at = units.iter().position(|(name, _)| *name == unit)?;
-        sum = sum.saturating_add(number.saturating_mul(units[at].1));
-        units = &units[at + 1..];
-        rest = &rest[digits + unit.len_utf8()..];
+/// When a time-out ends, in milliseconds since the epoch: after a duration such as `90s` or `1h30m`, or at an ISO date. `None` for a
+/// date that is past and for what is neither: the original takes these for no time-out at all.
+pub(crate) fn end(text: &str, now: u64) -> Option<u64> {
+    match clock::from_iso(text) {
+        Some(date) => (date > now).then_some(date),
+        None => after(text, now),
     }
-    (!text.is_empty()).then_some(sum)
+}
+
+/// The time so much later, for a span such as `10m` or `1w2d3h4m5s`. `None` for anything else.
+pub(crate) fn after(text: &str, now: u64) -> Option<u64> {
+    Some(now.saturating_add(joined_seconds(text)?.checked_mul(1000)?))
+}
+
+/// Seconds of a span such as `10m` or `1w2d3h4m5s`, as delays, times to live, time-outs and look-backs are written: each unit once, in
+/// any order. `None` for anything else.
+pub(crate) fn joined_seconds(text: &str) -> Option<u64> {
+    let mut units = vec![("w", 604_800), ("d", 86_400), ("hr", 3600), ("h", 3600), ("m", 60), ("s", 1)];
+    let (mut rest, mut total) = (text, 0_u64);
+    while !rest.is_empty() {
+        let (number, unit) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (name, length) = *units.iter().find(|(name, _)| unit.starts_with(name))?;
+        units.retain(|(_, used)| *used != length);
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(length)?)?;
+        rest = &unit[name.len()..];
+    }
+    (!text.is_empty()).then_some(total)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{joined_seconds, seconds};
+    use super::{end, joined_seconds, seconds};
 
     #[test]
     fn reads_joined_spans() {
-        let read = ["10s", "1h", "1w2d3h4m5s", "1d12h", "0s"].map(joined_seconds);
-        assert_eq!(read, [10, 3600, 788_645, 129_600, 0].map(Some));
-        for text in ["", "1", "m", "5s1m", "1x", "1h ", "-1h", "1h1h"] {
+        let read = ["10s", "1h", "1w2d3h4m5s", "1d12h", "5s1m", "2hr", "0s"].map(joined_seconds);
+        assert_eq!(read, [10, 3600, 788_645, 129_600, 65, 7200, 0].map(Some));
+        for text in ["", "1", "m", "1x", "1h ", "-1h", "1h1h", "1h1hr", "10 m", "1.5h", "99999999999999999999w"] {
             assert_eq!(joined_seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_out_ends_after_a_span_or_at_a_date() {
+        assert_eq!(["10m", "1h30m"].map(|text| end(text, 1000)), [601_000, 5_401_000].map(Some));
+        assert_eq!(end("1970-01-01T00:00:02Z", 1000), Some(2000));
+        for text in ["1970-01-01T00:00:00Z", "soon", ""] {
+            assert_eq!(end(text, 1000), None, "{text}");
         }
     }
 

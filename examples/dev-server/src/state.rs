@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use crate::faults::Faults;
 use crate::feed::FeedDialect;
 use crate::id;
+use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::store::Store;
 
 /// What an owner of the server may choose.
@@ -30,6 +31,8 @@ pub struct Config {
     pub token_pace_ms: RangeInclusive<u64>,
     /// Whether a repeated send is dropped, and clients are told so. Default: yes. The original does neither.
     pub idempotent_sends: bool,
+    /// What becomes of the limits on how often `/api` may be asked. Default: counted and announced, and nothing is refused.
+    pub rate_limits: RateLimits,
     /// How long a feed of runs holds a live request when nothing changes, give or take 15 %. Default 20 s.
     pub hold: Duration,
     /// Whose feeds of runs to send. Default: the original's own.
@@ -50,6 +53,7 @@ impl Default for Config {
             idle_after: Duration::from_secs(60),
             token_pace_ms: 25..=40,
             idempotent_sends: true,
+            rate_limits: RateLimits::default(),
             hold: Duration::from_secs(20),
             feeds: FeedDialect::Native,
             faults: false,
@@ -65,6 +69,9 @@ pub struct AppState {
     pub(crate) waits: Arc<Waits>,
     pub(crate) running: Arc<Running>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) limiter: Arc<RateLimiter>,
+    /// How this server is reached, once it listens: `http://host:port`.
+    pub(crate) origin: Arc<OnceLock<String>>,
     pub(crate) handles: Arc<Handles>,
 }
 
@@ -77,6 +84,8 @@ impl AppState {
             waits: Arc::default(),
             running: Arc::default(),
             faults: Arc::default(),
+            limiter: Arc::default(),
+            origin: Arc::default(),
             handles: Arc::default(),
         }
     }

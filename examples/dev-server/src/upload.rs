@@ -38,19 +38,35 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
         let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let mut chunks = request.into_body().into_data_stream();
-        let (mut bytes, mut read) = (Vec::new(), 0);
-        while let Some(chunk) = chunks.next().await {
-            let cut_off = |_| Refusal::Error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error".to_owned());
-            let chunk = chunk.map_err(cut_off)?;
-            read += chunk.len();
-            if read > READ {
-                return Err(Refusal::BodyTooLarge);
-            }
-            if read <= KEPT {
-                bytes.extend_from_slice(&chunk);
-            }
-        }
-        Ok(Self { declared, bytes })
+        Ok(Self { declared, bytes: read(request, KEPT).await? })
     }
+}
+
+/// A body that may be long, and whose length need not be announced.
+pub(crate) struct LongUpload(pub(crate) Vec<u8>);
+
+impl<S: Send + Sync> FromRequest<S> for LongUpload {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
+        read(request, READ).await.map(Self)
+    }
+}
+
+/// The body, of which what is beyond `kept` may be missing.
+async fn read(request: Request, kept: usize) -> Result<Vec<u8>, Refusal> {
+    let mut chunks = request.into_body().into_data_stream();
+    let (mut bytes, mut read) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let cut_off = |_| Refusal::Error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error".to_owned());
+        let chunk = chunk.map_err(cut_off)?;
+        read += chunk.len();
+        if read > READ {
+            return Err(Refusal::BodyTooLarge);
+        }
+        if read <= kept {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    Ok(bytes)
 }

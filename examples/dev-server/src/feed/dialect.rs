@@ -1,5 +1,7 @@
 //! How the two backends write a value as a text.
 
+use std::str::FromStr;
+
 use serde_json::Value;
 
 use crate::clock::iso;
@@ -13,6 +15,19 @@ pub enum FeedDialect {
     Native,
     /// Electric's, which stood before it: changed columns only, deletes, and handles that end with a 409.
     Electric,
+}
+
+/// By the name that the command line uses: `native`, `electric`.
+impl FromStr for FeedDialect {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "native" => Ok(Self::Native),
+            "electric" => Ok(Self::Electric),
+            other => Err(format!("there are no {other:?} feeds: say native or electric")),
+        }
+    }
 }
 
 impl FeedDialect {

@@ -76,10 +76,8 @@ pub(crate) async fn batch(
 ) -> Result<Response, Refusal> {
     let caller = Caller::of(&headers, &app.config)?;
     let query = Query::read(query.as_deref());
-    if !app.store.has_batch(&batch) {
-        return Err(Refusal::NotFound { retry: true });
-    }
-    caller.must_any(&[("read", "batch", Some(&batch)), ("read", "runs", None)])?;
+    let batch = app.store.batch(&batch).ok_or(Refusal::NotFound { retry: true })?.id;
+    caller.must_read_batch(&batch)?;
     let handle = format!("{batch}_{}", id::handle());
     Request::new(&app, &caller, query, &headers, refetch).answer(Shape::Batch(batch), handle).await
 }

@@ -6,8 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::trigger::read_body;
-use super::validate::kind;
+use super::validate::{kind, read_body};
 use crate::auth::Caller;
 use crate::clock::now_ms;
 use crate::metadata::{self, Operation, Unwritten};

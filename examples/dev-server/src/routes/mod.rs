@@ -1,7 +1,9 @@
 //! The routes, by what they are about.
 
+pub(crate) mod batches;
 pub(crate) mod dev;
 pub(crate) mod feeds;
+mod handout;
 pub(crate) mod input;
 pub(crate) mod metadata;
 mod options;
@@ -12,6 +14,7 @@ pub(crate) mod tokens;
 pub(crate) mod trigger;
 mod validate;
 mod view;
+pub(crate) mod waitpoints;
 pub(crate) mod write;
 
 pub(crate) use options::REQUEST_KEY;

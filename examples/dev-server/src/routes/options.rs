@@ -12,6 +12,10 @@ use crate::store::{Packet, Replay};
 const REQUEST_REPLAY_SECONDS: i64 = 24 * 3600;
 const KEY_REPLAY_SECONDS: i64 = 30 * 24 * 3600;
 
+pub(super) const MOST_TAGS: usize = 10;
+/// In UTF-16 units, as JavaScript counts.
+const LONGEST_TAG: usize = 128;
+
 /// The header by which a client marks the retries of one call.
 pub(crate) const REQUEST_KEY: &str = "x-trigger-request-idempotency-key";
 
@@ -41,7 +45,7 @@ impl Options {
             Some(other) => Err(mismatch("string", other, &format!("options.{name}"))),
         };
         let read = Self {
-            tags: tags(options)?,
+            tags: tags(options, "options.tags")?,
             ttl: ttl(options)?,
             delay_until: text("delay")?.map(|delay| delay_until(&delay)).transpose()?,
             metadata: metadata(options)?,
@@ -62,36 +66,46 @@ impl Options {
         self
     }
 
-    /// The keys under which this trigger counts as made, each with the time until which it does.
-    pub(super) fn replays(&self, task: &str, headers: &HeaderMap) -> Vec<(Replay, u64)> {
-        let until = |seconds: i64| now_ms().saturating_add(u64::try_from(seconds).unwrap_or(0).saturating_mul(1000));
-        let task = || task.to_owned();
-        let request = headers.get(REQUEST_KEY).and_then(|value| value.to_str().ok());
-        let by_request =
-            request.map(|key| (Replay::Request { task: task(), key: key.to_owned() }, until(REQUEST_REPLAY_SECONDS)));
-        let by_key = self.idempotency_key.as_ref().map(|key| {
-            let seconds = self.idempotency_seconds.unwrap_or(KEY_REPLAY_SECONDS);
-            (Replay::Key { task: task(), key: key.clone() }, until(seconds))
-        });
-        by_request.into_iter().chain(by_key).collect()
+    /// The keys under which this trigger counts as made, each with the time until which it does. `token` is the one-time token
+    /// that makes it, if one does.
+    pub(super) fn replays(&self, task: &str, headers: &HeaderMap, token: Option<[u8; 32]>) -> Vec<(Replay, u64)> {
+        by_request(task, headers, token).into_iter().chain(self.by_key(task)).collect()
+    }
+
+    /// The same, for a trigger that is not a request of its own.
+    pub(super) fn by_key(&self, task: &str) -> Option<(Replay, u64)> {
+        let key = self.idempotency_key.clone()?;
+        let seconds = self.idempotency_seconds.unwrap_or(KEY_REPLAY_SECONDS);
+        Some((Replay::Key { task: task.to_owned(), key }, until(seconds)))
     }
 }
 
-fn tags(options: &Value) -> Result<Vec<String>, Refusal> {
+/// How a retry of the same call is known for a day.
+pub(super) fn by_request(of: &str, headers: &HeaderMap, token: Option<[u8; 32]>) -> Option<(Replay, u64)> {
+    let key = headers.get(REQUEST_KEY)?.to_str().ok()?.to_owned();
+    Some((Replay::Request { of: of.to_owned(), key, token }, until(REQUEST_REPLAY_SECONDS)))
+}
+
+/// The time so many seconds from now, in milliseconds since the epoch.
+pub(super) fn until(seconds: i64) -> u64 {
+    now_ms().saturating_add(u64::try_from(seconds).unwrap_or(0).saturating_mul(1000))
+}
+
+pub(super) fn tags(options: &Value, path: &str) -> Result<Vec<String>, Refusal> {
     match options.get("tags") {
         None => Ok(Vec::new()),
-        Some(Value::String(tag)) => Ok(vec![tag.clone()]),
+        Some(Value::String(tag)) => Ok(vec![fitting(tag, path)?]),
         Some(Value::Array(tags)) => tags
             .iter()
             .enumerate()
             .map(|(index, tag)| match tag.as_str() {
-                Some(text) => Ok(text.to_owned()),
-                None => Err(mismatch("string", tag, &format!("options.tags[{index}]"))),
+                Some(text) => fitting(text, &format!("{path}[{index}]")),
+                None => Err(mismatch("string", tag, &format!("{path}[{index}]"))),
             })
             .collect(),
         Some(other) => {
             let received = kind(Some(other));
-            let at = "at \"options.tags\"";
+            let at = format!("at \"{path}\"");
             let message =
                 format!("Expected string, received {received} {at}, or Expected array, received {received} {at}");
             Err(Refusal::Error(StatusCode::BAD_REQUEST, format!("Validation error: {message}")))
@@ -99,20 +113,42 @@ fn tags(options: &Value) -> Result<Vec<String>, Refusal> {
     }
 }
 
+pub(super) fn fits(tag: &str) -> bool {
+    tag.encode_utf16().count() <= LONGEST_TAG
+}
+
+fn fitting(tag: &str, path: &str) -> Result<String, Refusal> {
+    if !fits(tag) {
+        let message = format!("Validation error: Tags must be less than {LONGEST_TAG} characters at \"{path}\"");
+        return Err(Refusal::Error(StatusCode::BAD_REQUEST, message));
+    }
+    Ok(tag.to_owned())
+}
+
+/// `of` is what carries the tags, `many` how many it would have.
+pub(super) fn too_many_tags(of: &str, many: usize) -> Refusal {
+    let message = format!("{of} can only have {MOST_TAGS} tags, you're trying to set {many}.");
+    Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message)
+}
+
 /// A span as a text, or whole seconds.
 fn ttl(options: &Value) -> Result<Option<String>, Refusal> {
-    match options.get("ttl") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(span)) => Ok(Some(span.clone())),
-        Some(Value::Number(seconds)) => Ok(Some(format!("{seconds}s"))),
-        Some(other) => Err(mismatch("string", other, "options.ttl")),
+    let ttl = match options.get("ttl") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(span)) => span.clone(),
+        Some(Value::Number(seconds)) => format!("{seconds}s"),
+        Some(other) => return Err(mismatch("string", other, "options.ttl")),
+    };
+    if span::joined_seconds(&ttl).is_none() {
+        let message = format!("Invalid ttl {ttl:?}: give a span such as 10m or 1h30m, or whole seconds");
+        return Err(Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message));
     }
+    Ok(Some(ttl))
 }
 
 /// A span from now, or a time, in milliseconds since the epoch.
 pub(super) fn delay_until(delay: &str) -> Result<u64, Refusal> {
-    let span = span::joined_seconds(delay).map(|seconds| now_ms().saturating_add(seconds.saturating_mul(1000)));
-    span.or_else(|| from_iso(delay)).ok_or_else(|| {
+    span::after(delay, now_ms()).or_else(|| from_iso(delay)).ok_or_else(|| {
         let message = format!(
             "Invalid delay {delay:?}: give a span such as 30s or 1h30m, or a time such as 2026-01-31T12:00:00Z"
         );

@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST,
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::auth::Caller;
 use crate::jwt;
+use crate::origin;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
 use crate::store::{Object, Packet};
@@ -95,11 +96,10 @@ pub(super) fn presigned_get(app: &AppState, headers: &HeaderMap, path: &str) -> 
 }
 
 fn presigned(app: &AppState, headers: &HeaderMap, method: &str, path: &str) -> String {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let scheme = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()).unwrap_or("http");
+    let origin = origin::of(app, Some(headers));
     let escaped: Vec<String> =
         path.split('/').map(|segment| form_urlencoded::byte_serialize(segment.as_bytes()).collect()).collect();
-    format!("{scheme}://{host}/objects/{}/{}", signature(app, method, path), escaped.join("/").replace('+', "%20"))
+    format!("{origin}/objects/{}/{}", signature(app, method, path), escaped.join("/").replace('+', "%20"))
 }
 
 fn signature(app: &AppState, method: &str, path: &str) -> String {

@@ -8,8 +8,7 @@ use axum::response::Response;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};
 
-use super::options::delay_until;
-use super::trigger::MOST_TAGS;
+use super::options::{MOST_TAGS, delay_until, fits, too_many_tags};
 use super::view::{Line, View};
 use crate::auth::Caller;
 use crate::clock::{from_iso, now_ms};
@@ -66,13 +65,12 @@ pub(crate) async fn add_tags(
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     };
     let error = |status, message: &str| Refusal::Error(status, message.to_owned());
-    let tags = tags.ok_or_else(|| error(StatusCode::BAD_REQUEST, "Invalid request body"))?;
+    let tags = tags
+        .filter(|tags| tags.iter().all(|tag| fits(tag)))
+        .ok_or_else(|| error(StatusCode::BAD_REQUEST, "Invalid request body"))?;
     match app.store.tag_run(&run, &tags, MOST_TAGS) {
         None => Err(error(StatusCode::NOT_FOUND, "Run not found")),
-        Some(Err(many)) => {
-            let message = format!("Runs can only have {MOST_TAGS} tags, you're trying to set {many}.");
-            Err(error(StatusCode::UNPROCESSABLE_ENTITY, &message))
-        }
+        Some(Err(many)) => Err(too_many_tags("Runs", many)),
         Some(Ok(0)) => Ok(respond::json(StatusCode::OK, &json!({ "message": "No new tags to add" }))),
         Some(Ok(new)) => {
             let message = format!("Successfully set {new} new tags.");

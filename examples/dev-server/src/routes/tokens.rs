@@ -26,8 +26,8 @@ pub(crate) async fn mint(State(app): State<AppState>, headers: HeaderMap, upload
     refuse_malformed(&scopes)?;
 
     let mut claims = Claims::new(&app.config.environment_id, scopes, now_seconds(), seconds);
-    claims.one_time = (body["oneTimeUse"] == true).then_some(true);
-    claims.realtime = body.get("realtime").filter(|realtime| realtime.is_object()).cloned();
+    claims.one_time = one_time(&body)?.then_some(true);
+    claims.realtime = realtime(&body)?;
     Ok(respond::json(StatusCode::OK, &json!({ "token": jwt::sign(&claims, &app.config.secret_key) })))
 }
 
@@ -59,14 +59,7 @@ pub(crate) async fn claims(State(app): State<AppState>, headers: HeaderMap) -> R
 
 fn scopes_of(body: &Value) -> Result<Vec<String>, Refusal> {
     let Some(scopes) = body["scopes"].as_array() else {
-        let received = kind(body.get("scopes"));
-        let message = if received == "undefined" {
-            "Required".to_owned()
-        } else {
-            format!("Expected array, received {received}")
-        };
-        let issue = json!({ "code": "invalid_type", "expected": "array", "received": received, "path": ["scopes"], "message": message });
-        return Err(invalid_body(Some(issue)));
+        return Err(wrong_type("array", body.get("scopes"), json!(["scopes"])));
     };
     if scopes.is_empty() {
         return Err(invalid_body(Some(json!({
@@ -74,16 +67,47 @@ fn scopes_of(body: &Value) -> Result<Vec<String>, Refusal> {
             "message": "Array must contain at least 1 element(s)", "path": ["scopes"],
         }))));
     }
-    let text = |(index, scope): (usize, &Value)| {
-        scope.as_str().map(str::to_owned).ok_or_else(|| {
-            let received = kind(Some(scope));
-            let message = format!("Expected string, received {received}");
-            invalid_body(Some(json!({
-                "code": "invalid_type", "expected": "string", "received": received, "path": ["scopes", index], "message": message,
-            })))
-        })
+    texts(scopes, &["scopes"])
+}
+
+fn one_time(body: &Value) -> Result<bool, Refusal> {
+    match body.get("oneTimeUse") {
+        None => Ok(false),
+        Some(Value::Bool(once)) => Ok(*once),
+        Some(other) => Err(wrong_type("boolean", Some(other), json!(["oneTimeUse"]))),
+    }
+}
+
+/// What run subscriptions with the token leave out: `{"skipColumns": [string]}`.
+fn realtime(body: &Value) -> Result<Option<Value>, Refusal> {
+    let Some(realtime) = body.get("realtime") else { return Ok(None) };
+    if !realtime.is_object() {
+        return Err(wrong_type("object", Some(realtime), json!(["realtime"])));
+    }
+    match realtime.get("skipColumns") {
+        None => Ok(Some(json!({}))),
+        Some(Value::Array(columns)) => {
+            Ok(Some(json!({ "skipColumns": texts(columns, &["realtime", "skipColumns"])? })))
+        }
+        Some(other) => Err(wrong_type("array", Some(other), json!(["realtime", "skipColumns"]))),
+    }
+}
+
+fn texts(items: &[Value], path: &[&str]) -> Result<Vec<String>, Refusal> {
+    let text = |(index, item): (usize, &Value)| {
+        let path = || path.iter().map(|part| json!(part)).chain([json!(index)]).collect();
+        item.as_str().map(str::to_owned).ok_or_else(|| wrong_type("string", Some(item), path()))
     };
-    scopes.iter().enumerate().map(text).collect()
+    items.iter().enumerate().map(text).collect()
+}
+
+fn wrong_type(expected: &str, value: Option<&Value>, path: Value) -> Refusal {
+    let received = kind(value);
+    let message =
+        if value.is_none() { "Required".to_owned() } else { format!("Expected {expected}, received {received}") };
+    invalid_body(Some(json!({
+        "code": "invalid_type", "expected": expected, "received": received, "path": path, "message": message,
+    })))
 }
 
 /// Seconds from now: a text is a span, a number is a time in seconds since the epoch.

@@ -1,16 +1,17 @@
 //! `POST /api/v1/tasks/:task/trigger`
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::options::Options;
-use super::validate::kind;
+use super::handout::{self, Told};
+use super::options::{MOST_TAGS, Options, too_many_tags};
+use super::validate::read_body;
 use crate::auth::Caller;
 use crate::clock::{now_ms, now_seconds};
-use crate::jwt::{self, Claims};
+use crate::jwt::Claims;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
 use crate::store::{Created, Packet, Replay, Run};
@@ -18,11 +19,7 @@ use crate::upload::Upload;
 use crate::{id, packet, tasks};
 
 const BODY_LIMIT: usize = 3_145_728;
-pub(super) const MOST_TAGS: usize = 10;
 const RUN_TOKEN_SECONDS: i64 = 3600;
-
-const TOKEN: HeaderName = HeaderName::from_static("x-trigger-jwt");
-const TOKEN_CLAIMS: HeaderName = HeaderName::from_static("x-trigger-jwt-claims");
 
 pub(crate) async fn trigger(
     State(app): State<AppState>,
@@ -35,26 +32,53 @@ pub(crate) async fn trigger(
     let options = Options::read(&body, &headers)?;
     // A token that may write a task may trigger it: recorded, though the documents ask for `trigger`.
     caller.must(&[("trigger", "tasks", &task), ("write", "tasks", &task)])?;
-    if options.tags.len() > MOST_TAGS {
-        let message = format!("Runs can only have {MOST_TAGS} tags, you're trying to set {}.", options.tags.len());
-        return Err(Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message));
-    }
-
-    let replays = options.replays(&task, &headers);
-    let run = new_run(&app, &task, payload_packet(&body)?, options);
-    let (run_id, is_cached) = match app.store.create_run(run.clone(), replays, one_time_token(&caller)) {
-        Created::Now => {
-            tasks::start(&app, &run);
-            (run.id, false)
-        }
-        Created::Before { id, by: Replay::Key { .. } } => (id, true),
-        Created::Before { id, by: Replay::Request { .. } } => (id, false),
-        Created::TokenUsed => {
+    let token = caller.one_time_token();
+    let replays = options.replays(&task, &headers, token);
+    let run = prepare(&app, &task, &body, options, None)?;
+    match begin(&app, run, replays, token) {
+        Begun::Run { id, is_cached } => Ok(answer(&app, &caller, &id, is_cached)),
+        Begun::TokenUsed => {
             let message = format!("Cannot trigger {task} with a one-time use token as it has already been used.");
-            return Err(Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message));
+            Err(Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message))
         }
-    };
-    Ok(answer(&app, &caller, &run_id, is_cached))
+    }
+}
+
+/// The run that a body asks for, of this batch if any. It does not exist until it is begun.
+pub(super) fn prepare(
+    app: &AppState,
+    task: &str,
+    body: &Value,
+    options: Options,
+    batch: Option<&str>,
+) -> Result<Run, Refusal> {
+    if options.tags.len() > MOST_TAGS {
+        return Err(too_many_tags("Runs", options.tags.len()));
+    }
+    let mut run = new_run(app, task, payload_packet(body)?, options);
+    run.batch = batch.map(str::to_owned);
+    Ok(run)
+}
+
+pub(super) enum Begun {
+    /// The new run, or the earlier one that this trigger repeats.
+    Run {
+        id: String,
+        is_cached: bool,
+    },
+    TokenUsed,
+}
+
+/// Keeps the run and starts its task, unless this is a repeat.
+pub(super) fn begin(app: &AppState, run: Run, replays: Vec<(Replay, u64)>, token: Option<[u8; 32]>) -> Begun {
+    match app.store.create_run(run.clone(), replays, token) {
+        Created::Now => {
+            tasks::start(app, &run);
+            Begun::Run { id: run.id, is_cached: false }
+        }
+        Created::Before { id, by } => Begun::Run { id, is_cached: matches!(by, Replay::Key { .. }) },
+        Created::TokenUsed => Begun::TokenUsed,
+    }
 }
 
 fn answer(app: &AppState, caller: &Caller, run_id: &str, is_cached: bool) -> Response {
@@ -64,33 +88,13 @@ fn answer(app: &AppState, caller: &Caller, run_id: &str, is_cached: bool) -> Res
         id: &'a str,
         is_cached: bool,
     }
-    #[derive(Serialize)]
-    struct PublicClaims<'a> {
-        sub: &'a str,
-        r#pub: bool,
-        scopes: &'a [String],
-        #[serde(skip_serializing_if = "Option::is_none")]
-        realtime: Option<&'a Value>,
-    }
     let scopes = vec![format!("read:runs:{run_id}"), format!("write:inputStreams:{run_id}")];
     let mut claims = Claims::new(&app.config.environment_id, scopes, now_seconds(), RUN_TOKEN_SECONDS);
     if let Caller::Frontend { claims: own, .. } = caller {
         claims.realtime.clone_from(&own.realtime);
     }
-    let public = PublicClaims {
-        sub: &app.config.environment_id,
-        r#pub: true,
-        scopes: &claims.scopes,
-        realtime: claims.realtime.as_ref(),
-    };
-    let public = serde_json::to_string(&public).unwrap_or_default();
-    let mut response = respond::json(StatusCode::OK, &Body { id: run_id, is_cached });
-    for (name, value) in [(TOKEN, jwt::sign(&claims, &app.config.secret_key)), (TOKEN_CLAIMS, public)] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
+    let response = respond::json(StatusCode::OK, &Body { id: run_id, is_cached });
+    handout::with_token(response, app, &claims, Told::Scopes)
 }
 
 fn new_run(app: &AppState, task: &str, payload: Packet, options: Options) -> Run {
@@ -113,31 +117,6 @@ fn new_run(app: &AppState, task: &str, payload: Packet, options: Options) -> Run
         run.delay(until);
     }
     run
-}
-
-fn one_time_token(caller: &Caller) -> Option<[u8; 32]> {
-    match caller {
-        Caller::Frontend { claims, token, .. } if claims.one_time == Some(true) => Some(jwt::fingerprint(token)),
-        Caller::Frontend { .. } | Caller::Backend => None,
-    }
-}
-
-/// A body of JSON that is truthy in JavaScript, and an object.
-pub(super) fn read_body(bytes: &[u8]) -> Result<Value, Refusal> {
-    let bad = |message: String| Refusal::Error(StatusCode::BAD_REQUEST, message);
-    if bytes.is_empty() {
-        return Err(bad("Request body is empty".to_owned()));
-    }
-    let body: Value = serde_json::from_slice(bytes).map_err(|_| bad("Invalid JSON".to_owned()))?;
-    let falsy = [Value::Null, Value::Bool(false), Value::from(0), Value::from("")];
-    if falsy.contains(&body) || body.as_f64() == Some(0.0) {
-        return Err(bad("Invalid JSON".to_owned()));
-    }
-    if body.is_object() {
-        Ok(body)
-    } else {
-        Err(bad(format!("Validation error: Expected object, received {}", kind(Some(&body)))))
-    }
 }
 
 /// The payload as it is kept: with a type other than JSON it is a text already.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::runs::{Packet, Run};
+use super::{Packet, Run};
 
 /// A column: its name, its type, and whether it is a list of that type.
 pub(crate) struct Column {

@@ -1,30 +1,37 @@
-//! Everything that is kept: runs, logs, waits, and what makes a repeat harmless.
+//! Everything that is kept: runs, batches, wait tokens, logs, waits, and what makes a repeat harmless.
 //!
 //! In memory for now. Every method is one transaction that takes and gives owned values, so that a database can take the place of
-//! the tables without a caller noticing. What is not data are [`Store::watch`] and [`Store::watch_runs`]: they wake readers of this
-//! process.
+//! the tables without a caller noticing. What is not data are [`Store::watch`], [`Store::watch_runs`] and [`Store::watch_waitpoint`]: they
+//! wake tasks and readers of this process.
 
+mod batches;
 mod columns;
 mod log;
-mod objects;
+mod packet;
 mod run_table;
 mod runs;
 mod shapes;
+mod waitpoints;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+pub(crate) use batches::{Batch, Failure, Item as BatchItem, Place as BatchPlace};
 pub(crate) use columns::{COLUMNS, Cell, cells};
 pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
-pub(crate) use objects::Object;
-pub(crate) use runs::{Created, Outcome, Packet, Replay, Report, Run, Status};
+pub(crate) use packet::{Object, Packet};
+pub(crate) use runs::{Created, Outcome, Replay, Report, Run, Status};
 pub(crate) use shapes::{Change, Move, Reading, Shape};
+pub(crate) use waitpoints::{
+    Key as WaitpointKey, Place as WaitpointPlace, Query as WaitpointQuery, State as WaitpointState, Waitpoint,
+};
 
 use crate::clock::now_ms;
 use log::Log;
 use run_table::RunTable;
+use waitpoints::Waitpoints;
 
 /// One append-only log of a run. Inputs and outputs are apart: an output key cannot name an input.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +63,25 @@ struct Tables {
     waits: HashMap<StreamKey, String>,
     replays: HashMap<Replay, (String, u64)>,
     used_tokens: HashSet<[u8; 32]>,
+    waitpoints: Waitpoints,
+    batches: HashMap<String, Batch>,
+}
+
+impl Tables {
+    /// Takes the keys and the one-time token of something new, all of them or none.
+    fn claim(&mut self, id: &str, replays: Vec<(Replay, u64)>, one_time_token: Option<[u8; 32]>) -> Created {
+        let now = now_ms();
+        for (replay, _) in &replays {
+            if let Some((earlier, _)) = self.replays.get(replay).filter(|(_, until)| *until > now) {
+                return Created::Before { id: earlier.clone(), by: replay.clone() };
+            }
+        }
+        if one_time_token.is_some_and(|token| !self.used_tokens.insert(token)) {
+            return Created::TokenUsed;
+        }
+        self.replays.extend(replays.into_iter().map(|(replay, until)| (replay, (id.to_owned(), until))));
+        Created::Now
+    }
 }
 
 impl Store {
@@ -76,21 +102,11 @@ impl Store {
         one_time_token: Option<[u8; 32]>,
     ) -> Created {
         let mut tables = self.tables();
-        let now = now_ms();
-        for (replay, _) in &replays {
-            let earlier = tables.replays.get(replay).filter(|(_, until)| *until > now).map(|(id, _)| id.clone());
-            if let Some(earlier) = earlier {
-                return Created::Before { id: earlier, by: replay.clone() };
-            }
+        let created = tables.claim(&run.id, replays, one_time_token);
+        if matches!(created, Created::Now) {
+            tables.runs.insert(run);
         }
-        if one_time_token.is_some_and(|token| !tables.used_tokens.insert(token)) {
-            return Created::TokenUsed;
-        }
-        for (replay, until) in replays {
-            tables.replays.insert(replay, (run.id.clone(), until));
-        }
-        tables.runs.insert(run);
-        Created::Now
+        created
     }
 
     /// Changes a run at the time that the change gets. `None` when there is no such run.
@@ -191,11 +207,6 @@ impl Store {
     /// Changes whenever a run that may belong to the shape does.
     pub(crate) fn watch_runs(&self, shape: &Shape) -> watch::Receiver<u64> {
         self.tables().runs.watch(shape)
-    }
-
-    /// Whether any run belongs to this batch.
-    pub(crate) fn has_batch(&self, batch: &str) -> bool {
-        self.tables().runs.any(|run| run.batch.as_deref() == Some(batch))
     }
 
     /// Runs that are wanted, newest first.

@@ -24,10 +24,6 @@ impl RunTable {
         self.runs.get(id).map(|kept| &kept.run)
     }
 
-    pub(super) fn any(&self, wanted: impl Fn(&Run) -> bool) -> bool {
-        self.runs.values().any(|kept| wanted(&kept.run))
-    }
-
     pub(super) fn insert(&mut self, run: Run) {
         self.sequence += 1;
         let id = run.id.clone();

@@ -1,10 +1,9 @@
 //! Runs and how they change.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use super::Packet;
 
 /// A run's status, by the database's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,26 +99,6 @@ impl Status {
     }
 }
 
-/// A text and how to read it. Without a text it is undefined.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Packet {
-    pub(crate) data: Option<Arc<str>>,
-    pub(crate) kind: Cow<'static, str>,
-}
-
-impl Packet {
-    pub(crate) const JSON: &'static str = "application/json";
-    pub(crate) const SUPER_JSON: &'static str = "application/super+json";
-    pub(crate) const TEXT: &'static str = "text/plain";
-    pub(crate) const STORE: &'static str = "application/store";
-
-    pub(crate) const EMPTY: Self = Self { data: None, kind: Cow::Borrowed(Self::JSON) };
-
-    pub(crate) fn new(data: impl Into<Arc<str>>, kind: impl Into<Cow<'static, str>>) -> Self {
-        Self { data: Some(data.into()), kind: kind.into() }
-    }
-}
-
 /// One run of a task. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Run {
@@ -147,7 +126,7 @@ pub(crate) struct Run {
     pub(crate) error: Option<Value>,
     pub(crate) streams: Vec<String>,
     pub(crate) usage_ms: u64,
-    /// The batch it was triggered in.
+    /// The batch that it was triggered with.
     pub(crate) batch: Option<String>,
     /// The run that triggered it, and the first of that chain.
     pub(crate) parent: Option<String>,
@@ -177,7 +156,6 @@ pub(crate) struct Report {
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) streams: Option<Vec<String>>,
     pub(crate) usage_duration_ms: Option<u64>,
-    pub(crate) batch: Option<String>,
 }
 
 impl Run {
@@ -306,17 +284,19 @@ impl Run {
         self.tags = report.tags.unwrap_or_else(|| std::mem::take(&mut self.tags));
         self.streams = report.streams.unwrap_or_else(|| std::mem::take(&mut self.streams));
         self.usage_ms = report.usage_duration_ms.unwrap_or(self.usage_ms);
-        self.batch = report.batch.or_else(|| self.batch.take());
     }
 }
 
-/// What makes a repeated trigger a repeat, within one task.
+/// What makes a repeated trigger a repeat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Replay {
-    /// The caller's own key: the answer says that the run is cached.
+    /// The caller's own key, within one task: the answer says that the run is cached.
     Key { task: String, key: String },
-    /// A retry of the same call: the answer is the first one again.
-    Request { task: String, key: String },
+    /// The caller's own key for a batch of these tasks, likewise.
+    BatchKey { tasks: String, key: String },
+    /// A retry of the same call: the answer is the first one again. `of` is the task, or the tasks of the batch. A one-time token
+    /// has its own calls, so that one's answer is not another's.
+    Request { of: String, key: String, token: Option<[u8; 32]> },
 }
 
 #[derive(Debug)]

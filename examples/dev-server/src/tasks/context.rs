@@ -23,6 +23,10 @@ impl TaskContext {
         Self { app: app.clone(), run: run.to_owned() }
     }
 
+    pub(super) const fn app(&self) -> &AppState {
+        &self.app
+    }
+
     /// Appends a value to an output stream.
     pub(super) fn append(&self, stream: &str, value: &impl Serialize) -> Result<(), String> {
         let json = serde_json::to_string(value).map_err(|error| error.to_string())?;

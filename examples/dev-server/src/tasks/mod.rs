@@ -3,8 +3,10 @@
 mod approval;
 mod chat;
 mod context;
+mod gate;
 mod progress;
 mod story;
+mod token;
 
 use std::time::Duration;
 
@@ -41,6 +43,7 @@ fn start_now(app: &AppState, run: &Run) {
         "approval" => tokio::spawn(approval::run(context, payload)),
         "story" => tokio::spawn(story::run(context)),
         "chat" => tokio::spawn(chat::run(context)),
+        "gate" => tokio::spawn(gate::run(context, payload)),
         "progress" => tokio::spawn(progress::run(context, payload)),
         _ => return expire_later(app, run),
     };

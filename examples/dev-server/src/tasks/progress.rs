@@ -1,8 +1,11 @@
-//! `progress`: works through a number of steps and says in its metadata how far it is.
+//! `progress`: works through a number of steps and says in its metadata how far it is, until it is done or until input `cancel` gets a
+//! record.
 //!
-//! Payload `{"steps"?: number, "name"?: string, "fail"?: boolean}`: 1 to 1000 steps, 20 unless said otherwise; with `fail` it fails half
+//! Payload `{"name"?: string, "steps"?: number, "fail"?: boolean}`: 1 to 1000 steps, 20 unless said otherwise; with `fail` it fails half
 //! way. Metadata `{"progress": {"done": number, "total": number}, "label": string, "logs": string[]}`.
-//! Output `{"name": string, "steps": number}`.
+//! Output `{"done": number, "total": number}`, with `done` below `total` when it was told to stop.
+
+use std::pin::pin;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,17 +35,32 @@ impl Default for Job {
 
 pub(super) async fn run(context: TaskContext, payload: Value) -> TaskResult {
     let job = job_of(payload)?;
-    tell(&context, &job, 0, format!("{} begins", job.name))?;
-    for done in 1..=job.steps {
-        for _ in 0..TOKENS_PER_STEP {
-            context.pace().await;
+    let mut cancel = context.input("cancel");
+    let mut cancelled = pin!(cancel.next());
+    job.tell(&context, 0, &job.label(0), format!("{} begins", job.name))?;
+    for done in 0..job.steps {
+        tokio::select! {
+            biased;
+            _ = &mut cancelled => {
+                let label = format!("{}: stopped after {done} of {} steps", job.name, job.steps);
+                job.tell(&context, done, &label, format!("{} was told to stop", job.name))?;
+                return Ok(job.progress(done));
+            }
+            () = step(&context) => {}
         }
+        let done = done + 1;
         if job.fail && done * 2 > job.steps {
             return Err(format!("{} failed at step {done} of {}", job.name, job.steps));
         }
-        tell(&context, &job, done, format!("Step {done} of {} is done", job.steps))?;
+        job.tell(&context, done, &job.label(done), format!("Step {done} of {} is done", job.steps))?;
     }
-    Ok(json!({ "name": job.name, "steps": job.steps }))
+    Ok(job.progress(job.steps))
+}
+
+async fn step(context: &TaskContext) {
+    for _ in 0..TOKENS_PER_STEP {
+        context.pace().await;
+    }
 }
 
 fn job_of(payload: Value) -> Result<Job, String> {
@@ -55,16 +73,24 @@ fn job_of(payload: Value) -> Result<Job, String> {
     })
 }
 
-fn tell(context: &TaskContext, job: &Job, done: u32, line: String) -> Result<(), String> {
-    let label = match done {
-        0 => format!("{}: about to begin", job.name),
-        _ if done == job.steps => format!("{}: done", job.name),
-        _ => format!("{}: step {done} of {}", job.name, job.steps),
-    };
-    let progress = json!({ "done": done, "total": job.steps });
-    context.metadata(&[
-        Operation::set("progress", progress),
-        Operation::set("label", label),
-        Operation::append("logs", line),
-    ])
+impl Job {
+    fn progress(&self, done: u32) -> Value {
+        json!({ "done": done, "total": self.steps })
+    }
+
+    fn label(&self, done: u32) -> String {
+        match done {
+            0 => format!("{}: about to begin", self.name),
+            _ if done == self.steps => format!("{}: done", self.name),
+            _ => format!("{}: step {done} of {}", self.name, self.steps),
+        }
+    }
+
+    fn tell(&self, context: &TaskContext, done: u32, label: &str, line: String) -> Result<(), String> {
+        context.metadata(&[
+            Operation::set("progress", self.progress(done)),
+            Operation::set("label", label),
+            Operation::append("logs", line),
+        ])
+    }
 }

@@ -274,15 +274,15 @@ async fn the_handle_of_a_list_holds_the_time_it_looks_back_to() {
 #[tokio::test]
 async fn a_token_sees_what_it_names() {
     let server = faulty();
-    let run = tagged(&server, &["mine", "x"]).await;
-    report(&server, &run, json!({ "batch": "batch_1" })).await;
-    let (single, batch) = (format!("runs/{run}"), "batches/batch_1".to_owned());
+    let (id, runs) = server.batch(json!([{ "task": "nobody", "options": { "tags": ["mine", "x"] } }])).await;
+    let run = &runs[0];
+    let (single, batch) = (format!("runs/{run}"), format!("batches/{id}"));
     for (scope, path, status) in [
         (format!("read:runs:{run}"), single.as_str(), 200),
         ("read:runs".to_owned(), &single, 200),
         ("read:tags:mine".to_owned(), &single, 200),
         ("read:tasks:nobody".to_owned(), &single, 200),
-        ("read:batch:batch_1".to_owned(), &single, 200),
+        (format!("read:batch:{id}"), &single, 200),
         ("read:all".to_owned(), &single, 200),
         ("read:tags:other".to_owned(), &single, 403),
         ("read:batch:batch_2".to_owned(), &single, 403),
@@ -294,7 +294,7 @@ async fn a_token_sees_what_it_names() {
         ("read:tags".to_owned(), "runs", 200),
         ("read:runs".to_owned(), "runs", 200),
         (format!("read:runs:{run}"), "runs", 403),
-        ("read:batch:batch_1".to_owned(), &batch, 200),
+        (format!("read:batch:{id}"), &batch, 200),
         ("read:runs".to_owned(), &batch, 200),
         (format!("read:runs:{run}"), &batch, 403),
         ("read:batch:batch_2".to_owned(), &batch, 403),
@@ -304,7 +304,7 @@ async fn a_token_sees_what_it_names() {
     }
     let unknown = feed(&server, "batches/batch_2").answer().await;
     assert_eq!((unknown.status.as_u16(), unknown.header("x-should-retry")), (404, Some("true")));
-    assert_eq!(operations(&feed(&server, "batches/batch_1").answer().await), [is("insert", &run)]);
+    assert_eq!(operations(&feed(&server, &batch).answer().await), [is("insert", run)]);
 }
 
 #[tokio::test]

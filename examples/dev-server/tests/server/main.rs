@@ -1,8 +1,10 @@
 //! The server asked without a port, on a clock that jumps: a minute of quiet takes no time.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod batches;
 mod faults;
 mod feeds;
+mod limits;
 mod metadata;
 mod packets;
 mod read;
@@ -12,4 +14,5 @@ mod support;
 mod tasks;
 mod tokens;
 mod trigger;
+mod waitpoints;
 mod write;

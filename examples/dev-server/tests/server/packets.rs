@@ -4,7 +4,7 @@ use tidegate_dev_server::Config;
 use crate::support::{Answer, Server};
 
 fn path_of(url: &Value) -> &str {
-    url.as_str().unwrap().strip_prefix("http://localhost").unwrap()
+    url.as_str().unwrap().strip_prefix("http://127.0.0.1:3030").unwrap()
 }
 
 async fn fetch(server: &Server, url: &Value) -> Answer {
@@ -67,7 +67,7 @@ async fn a_backend_may_put_a_packet_and_trigger_with_it() {
     let options = json!({ "payloadType": "application/store" });
     let run = server.trigger("progress", json!({ "payload": told["storagePath"], "options": options })).await;
     let run = run.json()["id"].as_str().unwrap().to_owned();
-    assert_eq!(server.ended(&run).await["output"]["steps"], 2, "the task gets the payload itself");
+    assert_eq!(server.ended(&run).await["output"]["total"], 2, "the task gets the payload itself");
 
     let token = server.mint(&["write:all".to_owned()]).await;
     let refused = server.ask("PUT", "/api/v2/packets/mine/payload.json").token(&token).body("").answer().await;

@@ -66,6 +66,11 @@ async fn a_run_that_nobody_starts_expires() {
     let server = Server::new();
     let run = run_with(&server, "nobody", json!({ "ttl": "10m" })).await;
     let for_ever = server.idle_run().await;
+    for (ttl, said) in [(json!("soon"), "soon"), (json!(1.5), "1.5s")] {
+        let error = format!("Invalid ttl {said:?}: give a span such as 10m or 1h30m, or whole seconds");
+        let refused = server.trigger("nobody", json!({ "options": { "ttl": ttl } })).await;
+        refused.is(422, json!({ "error": error }));
+    }
     let started = run_with(&server, "chat", json!({ "ttl": 1 })).await;
     tokio::time::sleep(Duration::from_secs(599)).await;
     assert_eq!(server.view(&run).await["status"], "QUEUED");
@@ -197,7 +202,9 @@ async fn tags_are_added_once_and_ten_at_most() {
     assert_eq!(server.view(&run).await["tags"], json!(["a", "b", "c"]));
     let many: Vec<String> = (0..8).map(|n| format!("n{n}")).collect();
     add(json!(many)).await.is(422, json!({ "error": "Runs can only have 10 tags, you're trying to set 11." }));
-    add(json!(5)).await.is(400, json!({ "error": "Invalid request body" }));
+    for tags in [json!(5), json!("x".repeat(129))] {
+        add(tags).await.is(400, json!({ "error": "Invalid request body" }));
+    }
     assert_eq!(server.view(&run).await["tags"], json!(["a", "b", "c"]));
     let unknown = server.ask("POST", "/api/v1/runs/run_unknown/tags").body(r#"{"tags":"a"}"#).answer().await;
     unknown.is(404, json!({ "error": "Run not found" }));
@@ -208,7 +215,7 @@ async fn progress_says_how_far_it_is() {
     let server = Server::new();
     let run = server.run_of("progress", json!({ "steps": 3, "name": "Import" })).await;
     let view = server.ended(&run).await;
-    assert_eq!((&view["status"], &view["output"]), (&json!("COMPLETED"), &json!({ "name": "Import", "steps": 3 })));
+    assert_eq!((&view["status"], &view["output"]), (&json!("COMPLETED"), &json!({ "done": 3, "total": 3 })));
     let metadata = &view["metadata"];
     assert_eq!(metadata["progress"], json!({ "done": 3, "total": 3 }));
     assert_eq!(metadata["label"], "Import: done");
@@ -244,5 +251,38 @@ async fn progress_fails_when_it_is_told_to_and_stops_when_it_is_cancelled() {
         assert!(view["error"]["message"].as_str().unwrap().contains(r#""steps": 20"#));
     }
     let run = server.trigger("progress", json!({})).await.json()["id"].as_str().unwrap().to_owned();
-    assert_eq!(server.ended(&run).await["output"]["steps"], 20, "without a payload");
+    assert_eq!(server.ended(&run).await["output"]["total"], 20, "without a payload");
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_stops_in_good_order_when_it_is_told_to() {
+    let server = Server::new();
+    for data in [json!({ "reason": "enough" }), Value::Null] {
+        let run = server.run_of("progress", json!({ "steps": 1000, "name": "Import" })).await;
+        while server.view(&run).await["metadata"]["progress"]["done"].as_u64() < Some(3) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        server.send(&run, "cancel", data).await.is(200, json!({ "ok": true }));
+        let view = server.ended(&run).await;
+        assert_eq!((&view["status"], &view["output"]["total"]), (&json!("COMPLETED"), &json!(1000)));
+        let done = view["output"]["done"].as_u64().unwrap();
+        assert!((3..6).contains(&done), "at once: {done}");
+        let metadata = &view["metadata"];
+        assert_eq!(metadata["progress"], view["output"]);
+        assert_eq!(metadata["label"], format!("Import: stopped after {done} of 1000 steps"));
+        assert_eq!(metadata["logs"].as_array().unwrap().last().unwrap(), "Import was told to stop");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_that_is_told_to_stop_before_it_begins_does_nothing() {
+    let server = Server::new();
+    let body = json!({ "payload": { "steps": 5, "fail": true }, "options": { "delay": "1h" } });
+    let run = server.trigger("progress", body).await.json()["id"].as_str().unwrap().to_owned();
+    server.send(&run, "cancel", json!(true)).await.is(200, json!({ "ok": true }));
+    let until = json!({ "delay": "0s" }).to_string();
+    server.ask("POST", format!("/api/v1/runs/{run}/reschedule")).body(until).answer().await;
+    let view = server.ended(&run).await;
+    assert_eq!((&view["status"], &view["output"]), (&json!("COMPLETED"), &json!({ "done": 0, "total": 5 })));
+    assert_eq!(view["metadata"]["logs"], json!(["a job begins", "a job was told to stop"]));
 }

@@ -208,6 +208,15 @@ impl Server {
         self.trigger(task, json!({ "payload": payload })).await.json()["id"].as_str().unwrap().to_owned()
     }
 
+    /// A batch of these items, and its runs.
+    pub(crate) async fn batch(&self, items: Value) -> (String, Vec<String>) {
+        let body = json!({ "items": items }).to_string();
+        let batch = self.ask("POST", "/api/v2/tasks/batch").body(body).answer().await.json();
+        let id = batch["id"].as_str().unwrap().to_owned();
+        let view = self.ask("GET", format!("/api/v2/batches/{id}")).answer().await.json();
+        (id, serde_json::from_value(view["runs"].clone()).unwrap())
+    }
+
     pub(crate) async fn mint(&self, scopes: &[String]) -> String {
         let body = json!({ "scopes": scopes }).to_string();
         let answer = self.ask("POST", "/api/v1/auth/public-tokens").body(body).answer().await;

@@ -1,3 +1,4 @@
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};
 
 use crate::support::Server;
@@ -44,6 +45,31 @@ async fn minting_checks_expiry_and_scopes() {
     assert_eq!((bare.status.as_u16(), bare.json()["deniedScopes"].clone()), (403, json!(["read"])));
     let unread = server.ask("POST", "/api/v1/auth/public-tokens").body("{nope").answer().await;
     unread.is(400, json!({ "error": "Invalid request body" }));
+}
+
+#[tokio::test]
+async fn a_token_tells_what_it_leaves_out_and_that_it_serves_once() {
+    let server = Server::new();
+    let claims = |token: &Value| {
+        let payload = token["token"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
+        serde_json::from_slice::<Value>(&Base64UrlUnpadded::decode_vec(&payload).unwrap()).unwrap()
+    };
+    let realtime = json!({ "skipColumns": ["payload", "output"], "more": 1 });
+    let body = json!({ "scopes": ["read:runs"], "realtime": realtime, "oneTimeUse": true });
+    let both = claims(&mint(&server, body).await.json());
+    assert_eq!(both["realtime"], json!({ "skipColumns": ["payload", "output"] }));
+    assert_eq!(both["otu"], json!(true));
+    let neither = claims(&mint(&server, json!({ "scopes": ["read:runs"], "oneTimeUse": false })).await.json());
+    assert_eq!((neither.get("realtime"), neither.get("otu")), (None, None));
+    for (name, value, path) in [
+        ("oneTimeUse", json!("yes"), json!(["oneTimeUse"])),
+        ("realtime", json!([]), json!(["realtime"])),
+        ("realtime", json!({ "skipColumns": "payload" }), json!(["realtime", "skipColumns"])),
+        ("realtime", json!({ "skipColumns": ["payload", 1] }), json!(["realtime", "skipColumns", 1])),
+    ] {
+        let refused = mint(&server, json!({ "scopes": ["read:runs"], name: value })).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["issues"][0]["path"]), (400, &path));
+    }
 }
 
 #[tokio::test]

@@ -56,6 +56,32 @@ async fn a_one_time_token_triggers_once() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_is_given_again_to_the_one_time_token_that_asked() {
+    let server = Server::new();
+    // Two of the same second and the same claims would be one token.
+    let mint = async |life: &str| {
+        let body = json!({ "expirationTime": life, "scopes": ["trigger:tasks:t"], "oneTimeUse": true, "realtime": { "skipColumns": ["payload"] } });
+        let answer = server.ask("POST", "/api/v1/auth/public-tokens").body(body.to_string()).answer().await;
+        answer.json()["token"].as_str().unwrap().to_owned()
+    };
+    let (token, another) = (mint("1h").await, mint("2h").await);
+    let trigger = |token: &str, key: &str| {
+        let ask = server.ask("POST", "/api/v1/tasks/t/trigger").token(token).body(r#"{"payload":{}}"#);
+        ask.header("x-trigger-request-idempotency-key", key).answer()
+    };
+    let first = trigger(&token, "call").await;
+    let claims = first.header("x-trigger-jwt-claims").unwrap();
+    assert!(claims.ends_with(r#""realtime":{"skipColumns":["payload"]}}"#), "{claims}");
+    let again = trigger(&token, "call").await;
+    assert_eq!(again.header("x-trigger-jwt-claims"), Some(claims));
+    again.is(200, first.json());
+    assert_eq!(trigger(&token, "another call").await.status, 422);
+    let other = trigger(&another, "call").await;
+    assert_eq!(other.status, 200);
+    assert_ne!(other.json()["id"], first.json()["id"], "one token's answer is not another's");
+}
+
+#[tokio::test]
 async fn bodies_are_checked_in_the_words_of_the_original() {
     let server = Server::new();
     let path = "/api/v1/tasks/t/trigger";
@@ -71,6 +97,10 @@ async fn bodies_are_checked_in_the_words_of_the_original() {
         (
             r#"{"options":{"tags":["a",5]}}"#,
             "Validation error: Expected string, received number at \"options.tags[1]\"",
+        ),
+        (
+            &format!(r#"{{"options":{{"tags":["a","{}"]}}}}"#, "b".repeat(129)),
+            "Validation error: Tags must be less than 128 characters at \"options.tags[1]\"",
         ),
         (r#"{"options":7}"#, "Validation error: Expected object, received number at \"options\""),
     ] {

@@ -1,0 +1,286 @@
+//! Wait tokens: what a task waits for until somebody completes them, or their time is out.
+
+use std::collections::HashMap;
+
+use tokio::sync::watch;
+
+use super::{Packet, Store};
+use crate::clock::{iso, now_ms};
+
+/// Times are milliseconds since the epoch.
+#[derive(Clone, Debug)]
+pub(crate) struct Waitpoint {
+    pub(crate) id: String,
+    pub(crate) created_at: u64,
+    pub(crate) timeout_at: Option<u64>,
+    pub(crate) key: Key,
+    pub(crate) tags: Vec<String>,
+    pub(crate) completion: Option<Completion>,
+}
+
+/// What makes a second wait token the same. There is always one, and a caller may have chosen it.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) is_chosen: bool,
+    /// From then on it names a new wait token.
+    pub(crate) expires_at: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Completion {
+    pub(crate) at: u64,
+    pub(crate) output: Packet,
+    /// Its time was out.
+    pub(crate) is_error: bool,
+}
+
+impl Waitpoint {
+    pub(crate) fn state(&self) -> State {
+        match &self.completion {
+            None => State::Waiting,
+            Some(completion) if completion.is_error => State::TimedOut,
+            Some(_) => State::Completed,
+        }
+    }
+
+    /// The sentence that a wait ends with when nobody completed it before this time.
+    pub(crate) fn timed_out(timeout_at: u64) -> String {
+        format!("Waitpoint timed out at {}", iso(timeout_at))
+    }
+
+    /// Ends the wait if its time is out, whether anybody looked at that moment or not.
+    fn settle(&mut self, now: u64) {
+        let Some(at) = self.timeout_at.filter(|at| *at <= now && self.completion.is_none()) else { return };
+        let message = serde_json::Value::from(Self::timed_out(at));
+        let output = format!(r#"{{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":{message}}}"#);
+        let output = Packet::new(output, Packet::JSON);
+        self.completion = Some(Completion { at, output, is_error: true });
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Waiting,
+    Completed,
+    TimedOut,
+}
+
+impl State {
+    pub(crate) const ALL: [Self; 3] = [Self::Waiting, Self::Completed, Self::TimedOut];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "WAITING",
+            Self::Completed => "COMPLETED",
+            Self::TimedOut => "TIMED_OUT",
+        }
+    }
+}
+
+/// Which wait tokens to list, and how many of them.
+#[derive(Debug, Default)]
+pub(crate) struct Query {
+    pub(crate) size: usize,
+    pub(crate) from: Option<Place>,
+    /// None: in any state.
+    pub(crate) states: Vec<State>,
+    pub(crate) key: Option<String>,
+    /// Any of these; none: with or without tags.
+    pub(crate) tags: Vec<String>,
+    /// Milliseconds since the epoch, both included.
+    pub(crate) created_from: Option<u64>,
+    pub(crate) created_to: Option<u64>,
+}
+
+/// Beside which wait token a page lies. Newer ones come before.
+#[derive(Debug)]
+pub(crate) enum Place {
+    After(String),
+    Before(String),
+}
+
+impl Query {
+    fn takes(&self, waitpoint: &Waitpoint) -> bool {
+        (self.states.is_empty() || self.states.contains(&waitpoint.state()))
+            && self.key.as_ref().is_none_or(|key| *key == waitpoint.key.text)
+            && (self.tags.is_empty() || waitpoint.tags.iter().any(|tag| self.tags.contains(tag)))
+            && self.created_from.is_none_or(|from| waitpoint.created_at >= from)
+            && self.created_to.is_none_or(|to| waitpoint.created_at <= to)
+    }
+}
+
+/// Newest first, with the ids from which to go on, where there is more.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) waitpoints: Vec<Waitpoint>,
+    pub(crate) next: Option<String>,
+    pub(crate) previous: Option<String>,
+}
+
+/// All of them, oldest first.
+#[derive(Default)]
+pub(super) struct Waitpoints {
+    rows: Vec<Row>,
+    by_id: HashMap<String, usize>,
+    by_key: HashMap<String, usize>,
+}
+
+struct Row {
+    waitpoint: Waitpoint,
+    done: watch::Sender<()>,
+}
+
+impl Waitpoints {
+    fn add(&mut self, waitpoint: Waitpoint, now: u64) -> (Waitpoint, bool) {
+        if let Some(earlier) = self.by_key.get(&waitpoint.key.text).map(|row| &mut self.rows[*row].waitpoint)
+            && earlier.key.expires_at.is_none_or(|at| at > now)
+        {
+            earlier.settle(now);
+            return (earlier.clone(), true);
+        }
+        self.by_id.insert(waitpoint.id.clone(), self.rows.len());
+        self.by_key.insert(waitpoint.key.text.clone(), self.rows.len());
+        self.rows.push(Row { waitpoint: waitpoint.clone(), done: watch::Sender::default() });
+        (waitpoint, false)
+    }
+
+    fn row(&mut self, id: &str, now: u64) -> Option<&mut Row> {
+        let row = &mut self.rows[*self.by_id.get(id)?];
+        row.waitpoint.settle(now);
+        Some(row)
+    }
+
+    fn complete(&mut self, id: &str, output: Packet, now: u64) -> bool {
+        let Some(row) = self.row(id, now) else { return false };
+        if row.waitpoint.completion.is_none() {
+            row.waitpoint.completion = Some(Completion { at: now, output, is_error: false });
+            row.done.send_replace(());
+        }
+        true
+    }
+
+    fn list(&mut self, query: &Query, now: u64) -> Page {
+        for row in &mut self.rows {
+            row.waitpoint.settle(now);
+        }
+        let row_of = |id: &str| self.by_id.get(id).or_else(|| self.by_id.get(&format!("waitpoint_{id}"))).copied();
+        let (from, to) = match &query.from {
+            Some(Place::After(id)) => (0, row_of(id).unwrap_or(0)),
+            Some(Place::Before(id)) => (row_of(id).map_or(self.rows.len(), |row| row + 1), self.rows.len()),
+            None => (0, self.rows.len()),
+        };
+        let matching = self.rows[from..to].iter().map(|row| &row.waitpoint).filter(|waitpoint| query.takes(waitpoint));
+        // One more than asked for tells whether there is more.
+        let mut found: Vec<&Waitpoint> = match query.from {
+            Some(Place::Before(_)) => matching.take(query.size + 1).collect(),
+            Some(Place::After(_)) | None => matching.rev().take(query.size + 1).collect(),
+        };
+        let has_more = found.len() > query.size;
+        found.truncate(query.size);
+        let (is_after, is_before) =
+            (matches!(query.from, Some(Place::After(_))), matches!(query.from, Some(Place::Before(_))));
+        if is_before {
+            found.reverse();
+        }
+        let cursor = |waitpoint: Option<&&Waitpoint>| {
+            waitpoint.map(|waitpoint| waitpoint.id.trim_start_matches("waitpoint_").to_owned())
+        };
+        Page {
+            next: cursor(found.last()).filter(|_| if is_before { true } else { has_more }),
+            previous: cursor(found.first()).filter(|_| if is_before { has_more } else { is_after }),
+            waitpoints: found.into_iter().cloned().collect(),
+        }
+    }
+}
+
+impl Store {
+    /// Keeps a new wait token, unless its key names one already: then it is that one, and `true`.
+    pub(crate) fn create_waitpoint(&self, waitpoint: Waitpoint) -> (Waitpoint, bool) {
+        self.tables().waitpoints.add(waitpoint, now_ms())
+    }
+
+    pub(crate) fn waitpoint(&self, id: &str) -> Option<Waitpoint> {
+        self.tables().waitpoints.row(id, now_ms()).map(|row| row.waitpoint.clone())
+    }
+
+    /// Completes a wait token that is still waiting; the first result stays. `false` when there is none of this id.
+    pub(crate) fn complete_waitpoint(&self, id: &str, output: Packet) -> bool {
+        self.tables().waitpoints.complete(id, output, now_ms())
+    }
+
+    /// Changes when the wait token is completed, and not when its time is out.
+    pub(crate) fn watch_waitpoint(&self, id: &str) -> Option<watch::Receiver<()>> {
+        self.tables().waitpoints.row(id, now_ms()).map(|row| row.done.subscribe())
+    }
+
+    pub(crate) fn list_waitpoints(&self, query: &Query) -> Page {
+        self.tables().waitpoints.list(query, now_ms())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waitpoint(id: &str, key: &str, now: u64) -> Waitpoint {
+        Waitpoint {
+            id: format!("waitpoint_{id}"),
+            created_at: now,
+            timeout_at: None,
+            key: Key { text: key.to_owned(), is_chosen: true, expires_at: None },
+            tags: Vec::new(),
+            completion: None,
+        }
+    }
+
+    #[test]
+    fn the_first_end_stays() {
+        let mut table = Waitpoints::default();
+        for (id, key) in [("a", "1"), ("b", "2")] {
+            table.add(Waitpoint { timeout_at: Some(100), ..waitpoint(id, key, 0) }, 0);
+        }
+        assert!(table.complete("waitpoint_a", Packet::new("1", Packet::JSON), 99));
+        assert!(table.complete("waitpoint_a", Packet::new("2", Packet::JSON), 99));
+        assert!(table.complete("waitpoint_b", Packet::new("3", Packet::JSON), 100), "late, and no error");
+        let mut end = |id: &str| table.row(id, 200).unwrap().waitpoint.completion.clone().unwrap();
+        let (first, late) = (end("waitpoint_a"), end("waitpoint_b"));
+        assert_eq!((first.at, first.output.data.as_deref(), first.is_error), (99, Some("1"), false));
+        assert_eq!((late.at, late.is_error), (100, true));
+        let text =
+            r#"{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":"Waitpoint timed out at 1970-01-01T00:00:00.100Z"}"#;
+        assert_eq!(late.output.data.as_deref(), Some(text));
+        assert!(!table.complete("waitpoint_c", Packet::EMPTY, 1));
+    }
+
+    #[test]
+    fn a_key_names_one_until_it_expires() {
+        let mut table = Waitpoints::default();
+        let mut first = waitpoint("a", "k", 0);
+        first.key.expires_at = Some(10);
+        table.add(first, 0);
+        assert_eq!(table.add(waitpoint("b", "k", 9), 9).0.id, "waitpoint_a");
+        assert_eq!(table.add(waitpoint("b", "k", 10), 10).0.id, "waitpoint_b");
+        assert_eq!(table.add(waitpoint("c", "k", 11), 11).0.id, "waitpoint_b");
+    }
+
+    #[test]
+    fn pages_go_there_and_back() {
+        let mut table = Waitpoints::default();
+        for id in ["1", "2", "3", "4", "5"] {
+            table.add(waitpoint(id, id, 0), 0);
+        }
+        let mut page = |from: Option<Place>| {
+            let page = table.list(&Query { size: 2, from, ..Query::default() }, 0);
+            let ids: Vec<String> = page.waitpoints.iter().map(|waitpoint| waitpoint.id[10..].to_owned()).collect();
+            (ids.concat(), page.previous.unwrap_or_default(), page.next.unwrap_or_default())
+        };
+        let row = |ids: &str, previous: &str, next: &str| (ids.to_owned(), previous.to_owned(), next.to_owned());
+        assert_eq!(page(None), row("54", "", "4"));
+        assert_eq!(page(Some(Place::After("4".into()))), row("32", "3", "2"));
+        assert_eq!(page(Some(Place::After("2".into()))), row("1", "1", ""));
+        assert_eq!(page(Some(Place::Before("1".into()))), row("32", "3", "2"));
+        assert_eq!(page(Some(Place::Before("3".into()))), row("54", "", "4"));
+        assert_eq!(page(Some(Place::After("unknown".into()))), row("", "", ""));
+    }
+}
