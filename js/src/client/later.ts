@@ -4,14 +4,19 @@ import { TidegateError } from "./errors.js";
 import type { EventPump } from "./event-pump.js";
 import type { RunsRequest } from "./runs/follow-runs.js";
 
-// What only some pages use loads when they first use it, at the same time as the core.
+// What only some pages use loads when they first use it.
+
+/** Begins to load the core, for those who know that they need it next. Where that fails, the pump tells. */
+export function warm(): void {
+  loadCore().catch(() => {});
+}
 
 /** {@link followRuns}; what it would throw is told as a failure of the feed. */
 export function followLater(pump: EventPump, request: RunsRequest): () => void {
   let unfollow = () => {};
   let stopped = false;
-  Promise.all([import("./runs/follow-runs.js"), loadCore()])
-    .then(([{ followRuns }]) => {
+  import("./runs/follow-runs.js")
+    .then(({ followRuns }) => {
       if (!stopped) unfollow = followRuns(pump, request);
     })
     .catch((cause) => {
@@ -28,8 +33,7 @@ export function followLater(pump: EventPump, request: RunsRequest): () => void {
 /** What makes calls; rejects with a {@link TidegateError}. */
 export async function loadCalls(): Promise<typeof import("./calls.js")> {
   try {
-    const [calls] = await Promise.all([import("./calls.js"), loadCore()]);
-    return calls;
+    return await import("./calls.js");
   } catch (cause) {
     throw unavailable(cause, "rejected");
   }

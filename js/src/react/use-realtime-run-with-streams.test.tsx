@@ -45,6 +45,7 @@ it("opens one read for each stream that the run has, and for each that comes", a
   await step();
   await step(() => tellRuns([runRow("run_a", withStreams("ai"))]));
   expect(read()).toEqual(["run_a ai"]);
+  expect(result.current.streams).toEqual({});
   const ai = newest("subscribe");
   await step(() => engine().parts(ai, ["Hel", "lo"], "1"));
   expect(result.current.streams).toEqual({ ai: ["Hel", "lo"] });

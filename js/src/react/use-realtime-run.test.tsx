@@ -88,7 +88,7 @@ describe("following", () => {
 
   it("is one feed for components that show the same run, whatever order their columns are in", async () => {
     const mounted = [
-      mount({ ...ready, skipColumns: ["payload", "output"] }),
+      mount({ ...ready, skipColumns: ["payload", "output"], stopOnCompletion: true }),
       mount({ ...ready, skipColumns: ["output", "payload"], id: "mine" }),
     ];
     await step();
@@ -125,6 +125,13 @@ describe("following", () => {
     expect(engine().of("follow")).toHaveLength(3);
     await pass(1_000);
     expect(engine().of("unfollow")).toHaveLength(2);
+  });
+
+  it("tells of a core that cannot be loaded", async () => {
+    fakePage.loader.failure = new Error("blocked");
+    const { result } = mount();
+    await step();
+    expect(result.current).toMatchObject({ status: "failed", error: { code: "engine-unavailable" } });
   });
 
   it("clears the error when the feed recovers", async () => {

@@ -46,7 +46,7 @@ export function useOneRun<TTask extends AnyTask>(
   options: UseRealtimeSingleRunOptions<TTask>,
 ): UseRealtimeRunInstance<TTask> & { isActive: boolean } {
   const { stopOnCompletion, skipColumns, onComplete, storedPackets } = options;
-  const target = runId ? { runId, stopOnCompletion, skipColumns } : undefined;
+  const target = runId ? { runId, stopOnCompletion: stopOnCompletion !== false, skipColumns } : undefined;
   const { shown, stop, isActive } = useRuns(target, options, pickRun);
   const run = shown.run as RealtimeRun<TTask> | undefined;
   useOnComplete(run, shown.error, storedPackets === "on-demand", onComplete);

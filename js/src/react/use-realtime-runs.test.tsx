@@ -76,6 +76,13 @@ describe("useRealtimeRunsWithTag", () => {
     expect(engine().of("follow")).toEqual([[1, 1, "a,b", "", true]]);
   });
 
+  it("is one feed for a tag alone and in an array, and for no columns and an empty list of them", async () => {
+    mount({ ...ready, tag: "a" });
+    mount({ ...ready, tag: ["a"], skipColumns: [] });
+    await step();
+    expect(engine().of("follow")).toHaveLength(1);
+  });
+
   it("does not take one tag with a dash for two", async () => {
     const mounted = mount({ ...ready, tag: ["a", "b"] });
     await step();

@@ -39,7 +39,7 @@ export function useRunMetadata<TSchema extends StandardSchema | undefined = unde
   options: UseRunMetadataOptions<TSchema> = {},
 ): UseRunMetadataInstance<TSchema extends StandardSchema ? OutputOf<TSchema> : Record<string, Json>> {
   const { schema, stopOnCompletion } = options;
-  const target = runId ? { runId, stopOnCompletion, skipColumns: SKIPPED } : undefined;
+  const target = runId ? { runId, stopOnCompletion: stopOnCompletion !== false, skipColumns: SKIPPED } : undefined;
   const { shown, stop } = useRuns(target, options, pickMetadata);
   const { run, metadata, ...feed } = shown;
   const isOurs = run !== undefined;

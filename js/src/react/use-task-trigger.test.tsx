@@ -2,6 +2,7 @@ import { renderHook } from "@testing-library/react";
 import { StrictMode } from "react";
 import { describe, expect, it, vi } from "vitest";
 import type { AnyTask } from "../client/runs/task-types.js";
+import { fakePage } from "../testing/fake-page.js";
 import { engine, newest, pass, step, tellRuns, watchPageOfEachTest } from "../testing/hooks.js";
 import { runRow } from "../testing/runs.js";
 import {
@@ -75,6 +76,13 @@ describe("useTaskTrigger", () => {
     await step();
     await step(() => engine().failCall(newest("call"), { code: "timeout", retryable: true }, true));
     await third;
+  });
+
+  it("tells of a core that cannot be loaded: there is certainly no run", async () => {
+    fakePage.loader.failure = new Error("blocked");
+    const { result } = mount();
+    await step(() => result.current.submit({}));
+    expect(result.current.error).toMatchObject({ code: "engine-unavailable", outcome: "rejected" });
   });
 
   it("says what is missing when there is no token yet, and works when it has come", async () => {

@@ -1,7 +1,7 @@
 import type { Principal } from "../client/entries.js";
 import { messageOf, TidegateError } from "../client/errors.js";
 import type { EventPump } from "../client/event-pump.js";
-import { loadCalls } from "../client/later.js";
+import { loadCalls, warm } from "../client/later.js";
 import { ExternalStore } from "./external-store.js";
 import { acquirePrincipal, releasePrincipal, type Target } from "./target.js";
 
@@ -51,6 +51,7 @@ export async function callAs<R>(
   target: Target,
   call: (calls: typeof import("../client/calls.js"), pump: EventPump, principal: Principal) => Promise<R>,
 ): Promise<R> {
+  warm();
   const { pump, principal } = acquirePrincipal(target);
   try {
     return await call(await loadCalls(), pump, principal);

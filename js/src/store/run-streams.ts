@@ -30,7 +30,7 @@ export class RunStreams {
     for (const address of addresses) {
       const key = streamStoreKey(address);
       const snapshot = this.#viewOf(key).getSnapshot(key);
-      streams[address.key] = snapshot.parts;
+      if (snapshot.parts.length > 0) streams[address.key] = snapshot.parts;
       error ??= snapshot.error;
     }
     const { streams: before, error: errorBefore } = this.#seen;

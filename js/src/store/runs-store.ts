@@ -1,6 +1,6 @@
 import type { StreamUpdate } from "../client/entries.js";
 import type { TidegateError } from "../client/errors.js";
-import { followLater } from "../client/later.js";
+import { followLater, warm } from "../client/later.js";
 import type { RunsRequest } from "../client/runs/follow-runs.js";
 import type { RealtimeRun } from "../client/runs/run.js";
 import type { EndReason, StreamStatus } from "../wasm/interface.js";
@@ -27,12 +27,8 @@ export interface RunsAddress extends Pick<RunsRequest, "target" | "storedPackets
 
 /** Components with the same key share one feed: what they ask for is compared by value, whatever its order. */
 export function runsStoreKey({ server, target, storedPackets }: RunsAddress): string {
-  const what = Object.entries(target).map(([name, value]) => [name, Array.isArray(value) ? inOrder(value) : value]);
+  const what = Object.entries(target).map(([name, value]) => [name, [...new Set([value ?? []].flat())].sort()]);
   return JSON.stringify(["runs", principalKey(server), what, storedPackets]);
-}
-
-function inOrder(values: unknown[]): unknown[] {
-  return [...new Set(values)].sort();
 }
 
 /** Of a feed that nobody follows. */
@@ -51,6 +47,7 @@ export class RunsStore extends ExternalStore<RunsSnapshot> {
   constructor({ server, target, storedPackets }: RunsAddress) {
     super({ ...IDLE_RUNS, status: "connecting" });
     this.#server = server;
+    warm();
     const { pump, principal } = acquirePrincipal(server);
     const listener = {
       changed: (update: StreamUpdate) => this.#changed(update),
