@@ -10,18 +10,20 @@ const react = ["react", "react-dom"].map((name) => ({ find: new RegExp(`^${name}
 /** All that an application changes. */
 const tidegate = { find: "@trigger.dev/react-hooks", replacement: path("../../pkg/dist/react.js") };
 
+/** A server for each project, since what is to go wrong on it concerns all that it serves. */
+const globalSetup = "support/server.ts";
+
 const hooks = (side: "original" | "tidegate") => ({
   resolve: { alias: side === "tidegate" ? [...react, tidegate] : react },
-  test: { name: side, include: ["hooks/*.test.tsx"], environment: "jsdom", provide: { side }, testTimeout: 30_000 },
+  test: { name: side, include: ["hooks/*.test.tsx"], environment: "jsdom", globalSetup, provide: { side }, testTimeout: 30_000 },
 });
 
 export default defineConfig({
   test: {
-    globalSetup: "support/server.ts",
     reporters: [new Report()],
     projects: [
       { test: { name: "differential", include: ["differential/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "client", include: ["client/*.test.ts"], testTimeout: 30_000, provide: { side: "original" } } },
+      { test: { name: "client", include: ["client/*.test.ts"], testTimeout: 30_000, globalSetup, provide: { side: "original" } } },
       hooks("original"),
       hooks("tidegate"),
     ],

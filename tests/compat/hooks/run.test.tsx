@@ -2,7 +2,7 @@ import { expect, inject, test, vi } from "vitest";
 import { Backend, backend } from "../support/backend.js";
 import { Run, type RunView } from "./components.js";
 import { statuses, within } from "./page.js";
-import { by, difference, show, steps } from "./screen.js";
+import { by, difference, settled, show, steps } from "./screen.js";
 
 const isQueued = ({ status }: RunView) => status === "QUEUED";
 const isExecuting = ({ status }: RunView) => status === "EXECUTING";
@@ -279,5 +279,3 @@ async function heard(id: string, token: string) {
   page.unmount();
 }
 
-/** A few frames, for what must not be shown. */
-const settled = () => new Promise((settle) => setTimeout(settle, 150));

@@ -105,6 +105,14 @@ export function by<T>(expectations: { original: T; tidegate: T }): T {
   return expectations[inject("side")];
 }
 
+/** Waits for what only one of them will show; for the other, a few frames. */
+export function until(shown: Partial<Record<"original" | "tidegate", () => Promise<unknown>>>): Promise<unknown> {
+  return (shown[inject("side")] ?? settled)();
+}
+
+/** A few frames, for what must not be shown. */
+export const settled = () => new Promise((settle) => setTimeout(settle, 200));
+
 /** A test of something in which the packages differ. It fails when either of them changes. */
 export function difference(name: DifferenceName, body: () => Promise<void>): void {
   test(`differs: ${name}`, body);

@@ -51,9 +51,29 @@ export class Backend {
   }
 
   /** A token for a page. */
-  async token(...scopes: string[]): Promise<string> {
-    const response = await this.ask("POST", "/api/v1/auth/public-tokens", { scopes });
+  token(...scopes: string[]): Promise<string> {
+    return this.tokenFor("1h", ...scopes);
+  }
+
+  /** One that ends after so long. */
+  async tokenFor(expirationTime: string, ...scopes: string[]): Promise<string> {
+    const response = await this.ask("POST", "/api/v1/auth/public-tokens", { scopes, expirationTime });
     return (await response.json()).token;
+  }
+
+  /** The first that was sent into an input stream. */
+  async firstInput(run: string, stream: string): Promise<unknown> {
+    const { body } = await this.ask("GET", `/realtime/v1/streams/${run}/input/${stream}`);
+    const reader = (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; ; ) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`Nothing has come into ${stream} of ${run}:\n${text}`);
+      text += value;
+      const batch = /^data: (.*"records".*)$/m.exec(text)?.[1];
+      if (!batch) continue;
+      void reader.cancel();
+      return JSON.parse(JSON.parse(JSON.parse(batch).records[0].body).data);
+    }
   }
 
   /** Writes parts of an output stream. */
@@ -69,6 +89,12 @@ export class Backend {
 
   async faults(...rules: object[]): Promise<void> {
     await this.ask("PUT", "/dev/faults", rules);
+  }
+
+  /** How often each of them has been used. */
+  async faultCounts(): Promise<number[]> {
+    const rules: { count: number }[] = await (await this.ask("GET", "/dev/faults")).json();
+    return rules.map(({ count }) => count);
   }
 }
 
