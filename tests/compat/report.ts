@@ -31,7 +31,8 @@ export default class Report extends DefaultReporter implements Reporter {
 
   /** In the place of Vitest's own lines. */
   override reportTestSummary(): void {
-    const isWhole = !this.ctx.config.filters?.length;
+    // Nothing has been picked by hand: vitest run.
+    const isWhole = process.argv.length <= 3;
     this.log("Where it differs from @trigger.dev/react-hooks 4.8.3:\n");
     for (const [name, { original, tidegate }] of Object.entries(differences)) {
       const sides = this.#shown.get(name);

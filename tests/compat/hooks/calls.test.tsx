@@ -189,7 +189,7 @@ test("useWaitToken: a token is completed", async () => {
     { ...idle, isCompleted: true },
   ]);
   const token = await (await backend.ask("GET", `/api/v1/waitpoints/tokens/${id}`)).json();
-  expect(token).toMatchObject({ status: "COMPLETED", output: '{"ok":true}', outputType: "application/json" });
+  expect(token).toMatchObject({ status: "COMPLETED", output: expect.stringContaining('{"ok":true}') });
 });
 
 function Send({ runId }: { runId: string | undefined }) {

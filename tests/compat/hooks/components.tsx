@@ -1,5 +1,5 @@
 // Components as an application has them: written against the official package, and nothing but it.
-import type { UseRealtimeRunOptions, UseRealtimeSingleRunOptions, UseRealtimeStreamOptions } from "@trigger.dev/react-hooks";
+import type { UseRealtimeRunOptions, UseRealtimeRunsWithTagOptions, UseRealtimeSingleRunOptions, UseRealtimeStreamOptions } from "@trigger.dev/react-hooks";
 import {
   useRealtimeBatch,
   useRealtimeRun,
@@ -54,9 +54,8 @@ export interface RunsView {
   failed: boolean;
 }
 
-interface TagProps extends UseRealtimeRunOptions {
+interface TagProps extends UseRealtimeRunsWithTagOptions {
   tag: string | string[];
-  createdAt?: string;
 }
 
 export function TaggedRuns({ tag, ...options }: TagProps) {

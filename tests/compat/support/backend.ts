@@ -64,11 +64,12 @@ export class Backend {
   /** The first that was sent into an input stream. */
   async firstInput(run: string, stream: string): Promise<unknown> {
     const { body } = await this.ask("GET", `/realtime/v1/streams/${run}/input/${stream}`);
-    const reader = (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    const decoder = new TextDecoder();
     for (let text = ""; ; ) {
       const { done, value } = await reader.read();
       if (done) throw new Error(`Nothing has come into ${stream} of ${run}:\n${text}`);
-      text += value;
+      text += decoder.decode(value, { stream: true });
       const batch = /^data: (.*"records".*)$/m.exec(text)?.[1];
       if (!batch) continue;
       void reader.cancel();

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { TestProject } from "vitest/node";
-import { cargoTarget } from "../../../.ci/processes.mjs";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -15,7 +15,8 @@ declare module "vitest" {
 
 /** Starts the development server once for all projects: the binary that TIDEGATE_DEV names, else the one that cargo has built. */
 export default async function startServers({ provide }: TestProject) {
-  const program = process.env.TIDEGATE_DEV ?? `${cargoTarget}/debug/tidegate-dev`;
+  const target = resolve(import.meta.dirname, "../../..", process.env.CARGO_TARGET_DIR ?? "target");
+  const program = process.env.TIDEGATE_DEV ?? `${target}/debug/tidegate-dev`;
   if (!existsSync(program)) throw new Error(`There is no ${program}. Run: node .ci/parts.mjs compat`);
   const servers = await Promise.all([startServer(program), startServer(program, "--feeds", "electric")]);
   const [native, electric] = servers.map(({ url }) => url) as [string, string];
