@@ -20,15 +20,25 @@ export const differences = {
     tidegate: "Goes with the run that it is about.",
   },
   "stop after a double mount": {
-    original: "Does nothing in StrictMode: the connection that was given up has taken the controller of the new one along.",
+    original:
+      "Does nothing in StrictMode: the connection that was given up has taken the controller of the new one along.",
     tidegate: "Stops.",
   },
   "metadata that come just after the end": {
     original: "Are not shown: following stops with the row that says that the run has finished.",
     tidegate: "Are shown: what follows at once is waited for.",
   },
+  "an output that cannot be downloaded": {
+    original: "Ends following with an error, and the end of the run is not shown.",
+    tidegate: "The run is shown without it; loadOutput tries again.",
+  },
+  "listeners of a page after its components have gone": {
+    original: "One of visibilitychange stays for each subscription.",
+    tidegate: "There is one for the page.",
+  },
   "tags in an array": {
-    original: "Joined with dashes: [\"a-b\"] and [\"a\", \"b\"] count as the same, and a change from one to the other is missed.",
+    original:
+      'Joined with dashes: ["a-b"] and ["a", "b"] count as the same, and a change from one to the other is missed.',
     tidegate: "Compared by value.",
   },
   "a snapshot of many runs": {
@@ -46,6 +56,10 @@ export const differences = {
   "two components with one id": {
     original: "Open two connections and show every part twice.",
     tidegate: "Share one connection, as all do that read the same; id changes nothing.",
+  },
+  "a stream key that an address cannot hold as it is": {
+    original: "Is put into the address as it is, and another stream is read.",
+    tidegate: "Is encoded.",
   },
   "silence on a stream": {
     original: "Ends reading after timeoutInSeconds, or a minute, without an error, and later parts are lost.",

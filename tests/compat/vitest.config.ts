@@ -5,7 +5,10 @@ import Report from "./report.js";
 const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));
 
 /** React is there once, as in an application, though our package could find another one. */
-const react = ["react", "react-dom"].map((name) => ({ find: new RegExp(`^${name}(?=/|$)`), replacement: path(`node_modules/${name}`) }));
+const react = ["react", "react-dom"].map((name) => ({
+  find: new RegExp(`^${name}(?=/|$)`),
+  replacement: path(`node_modules/${name}`),
+}));
 
 /** All that an application changes. */
 const tidegate = { find: "@trigger.dev/react-hooks", replacement: path("../../pkg/dist/react.js") };
@@ -15,7 +18,14 @@ const globalSetup = "support/server.ts";
 
 const hooks = (side: "original" | "tidegate") => ({
   resolve: { alias: side === "tidegate" ? [...react, tidegate] : react },
-  test: { name: side, include: ["hooks/*.test.tsx"], environment: "jsdom", globalSetup, provide: { side }, testTimeout: 30_000 },
+  test: {
+    name: side,
+    include: ["hooks/*.test.tsx"],
+    environment: "jsdom",
+    globalSetup,
+    provide: { side },
+    testTimeout: 30_000,
+  },
 });
 
 export default defineConfig({
@@ -23,7 +33,15 @@ export default defineConfig({
     reporters: [new Report()],
     projects: [
       { test: { name: "differential", include: ["differential/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "client", include: ["client/*.test.ts"], testTimeout: 30_000, globalSetup, provide: { side: "original" } } },
+      {
+        test: {
+          name: "client",
+          include: ["client/*.test.ts"],
+          testTimeout: 30_000,
+          globalSetup,
+          provide: { side: "original" },
+        },
+      },
       hooks("original"),
       hooks("tidegate"),
     ],

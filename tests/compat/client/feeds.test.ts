@@ -112,7 +112,9 @@ describe.each(["native", "electric"] as const)("feeds: %s", (dialect) => {
     const other = new ApiClient(baseURL, await backend.token("read:runs:run_other"));
     const refused = new Promise((settle) => {
       const feed = other.subscribeToRun(handle.id, { onFetchError: settle });
-      void feed[Symbol.asyncIterator]().next().catch(() => {});
+      void feed[Symbol.asyncIterator]()
+        .next()
+        .catch(() => {});
     });
     expect(await refused).toMatchObject({ status: 403 });
   });

@@ -21,7 +21,13 @@ test("tasks.trigger, runs.retrieve", async () => {
   expect(handle.id).toMatch(/^run_/);
   expect(handle.publicAccessToken).toMatch(/^ey/);
   const run = await runs.retrieve(handle.id);
-  expect(run).toMatchObject({ id: handle.id, status: "QUEUED", tags: ["a", "b"], metadata: { by: "sdk" }, isQueued: true });
+  expect(run).toMatchObject({
+    id: handle.id,
+    status: "QUEUED",
+    tags: ["a", "b"],
+    metadata: { by: "sdk" },
+    isQueued: true,
+  });
   // Read on the server: what JSON has no word for is lost on the way.
   expect(run.payload).toEqual({ at: "1970-01-01T00:00:00.000Z" });
   expect(run.createdAt).toBeInstanceOf(Date);

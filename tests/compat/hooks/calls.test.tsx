@@ -15,7 +15,7 @@ import { backend, unique } from "../support/backend.js";
 import type { render } from "../types/tasks.js";
 import { Run } from "./components.js";
 import { within } from "./page.js";
-import { by, difference, settled, show, Shown, steps, uncaughtDuring, until } from "./screen.js";
+import { by, difference, Shown, settled, show, steps, uncaughtDuring, until } from "./screen.js";
 
 const { baseURL } = backend;
 
@@ -298,7 +298,9 @@ difference("an application's own SWR key that is a run id", async () => {
   const page = show<{ data: string; run: string }>(within(token, <Both />));
   await page.until(({ data, run }) => data !== "undefined" && run !== "undefined");
   await settled();
-  expect(page.now).toEqual(by({ original: expect.objectContaining({ run: page.now.data }), tidegate: { data: "string", run: "object" } }));
+  expect(page.now).toEqual(
+    by({ original: expect.objectContaining({ run: page.now.data }), tidegate: { data: "string", run: "object" } }),
+  );
 });
 
 test("useApiClient: a client with the token of the context", async () => {

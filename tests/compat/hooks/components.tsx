@@ -1,5 +1,10 @@
 // Components as an application has them: written against the official package, and nothing but it.
-import type { UseRealtimeRunOptions, UseRealtimeRunsWithTagOptions, UseRealtimeSingleRunOptions, UseRealtimeStreamOptions } from "@trigger.dev/react-hooks";
+import type {
+  UseRealtimeRunOptions,
+  UseRealtimeRunsWithTagOptions,
+  UseRealtimeSingleRunOptions,
+  UseRealtimeStreamOptions,
+} from "@trigger.dev/react-hooks";
 import {
   useRealtimeBatch,
   useRealtimeRun,
@@ -37,8 +42,14 @@ export function Run({ runId, also, ...options }: RunProps) {
   );
 }
 
-export function RunWithStreams({ runId, ...options }: UseRealtimeSingleRunOptions<Task> & { runId: string | undefined }) {
-  const { run, streams, error, stop } = useRealtimeRunWithStreams<Task, { log: string; steps: { n: number } }>(runId, options);
+export function RunWithStreams({
+  runId,
+  ...options
+}: UseRealtimeSingleRunOptions<Task> & { runId: string | undefined }) {
+  const { run, streams, error, stop } = useRealtimeRunWithStreams<Task, { log: string; steps: { n: number } }>(
+    runId,
+    options,
+  );
   return (
     <>
       <Shown value={{ id: run?.id, status: run?.status, streams, failed: !!error }} />

@@ -70,14 +70,34 @@ test("the same in the dialect of Electric", async () => {
 });
 
 test.each([
-  ["FAILED", { status: "COMPLETED_WITH_ERRORS", error: { type: "BUILT_IN_ERROR", name: "TypeError", message: "boom", stackTrace: "at x" } }],
+  [
+    "FAILED",
+    {
+      status: "COMPLETED_WITH_ERRORS",
+      error: { type: "BUILT_IN_ERROR", name: "TypeError", message: "boom", stackTrace: "at x" },
+    },
+  ],
   ["TIMED_OUT", { status: "TIMED_OUT", error: { type: "STRING_ERROR", raw: "Too slow" } }],
   ["CANCELED", { status: "CANCELED" }],
   ["EXPIRED", { status: "EXPIRED" }],
 ])("a run that ends as %s", async (status, report) => {
   const onComplete = vi.fn();
   const { id, token } = await backend.trigger({ scene: "sea" });
-  const also = ({ error, isFailed, isCompleted, isCancelled, isSuccess, finishedAt }: Parameters<NonNullable<Parameters<typeof Run>[0]["also"]>>[0]) => ({ error, isFailed, isCompleted, isCancelled, isSuccess, finishedAt });
+  const also = ({
+    error,
+    isFailed,
+    isCompleted,
+    isCancelled,
+    isSuccess,
+    finishedAt,
+  }: Parameters<NonNullable<Parameters<typeof Run>[0]["also"]>>[0]) => ({
+    error,
+    isFailed,
+    isCompleted,
+    isCancelled,
+    isSuccess,
+    finishedAt,
+  });
   const page = show<RunView>(within(token, <Run runId={id} onComplete={onComplete} also={also} />));
   await page.until(isQueued);
   await backend.report(id, report);
@@ -136,7 +156,10 @@ test("stop: what there is stays", async () => {
 
 test("skipColumns: what is skipped is not there, though the array is another one each time", async () => {
   const { id, token } = await backend.trigger({ scene: "sea" });
-  const also = (run: object) => ({ keys: Object.keys(run).filter((key) => ["payload", "output", "metadata", "tags"].includes(key)), ...run });
+  const also = (run: object) => ({
+    keys: Object.keys(run).filter((key) => ["payload", "output", "metadata", "tags"].includes(key)),
+    ...run,
+  });
   const run = () => within(token, <Run runId={id} skipColumns={["payload", "output", "metadata"]} also={also} />);
   const page = show<RunView>(run());
   await page.until(isQueued);
@@ -216,7 +239,8 @@ test("another run", async () => {
 difference("a run under the id of another", async () => {
   const [first, second] = [await backend.trigger(), await backend.trigger()];
   const token = await backend.token("read:runs");
-  const shown = (id: string) => within(token, <Run key="one" runId={id} also={(run) => ({ isOfAnother: run.id !== id })} />);
+  const shown = (id: string) =>
+    within(token, <Run key="one" runId={id} also={(run) => ({ isOfAnother: run.id !== id })} />);
   const page = show<RunView>(shown(first.id));
   await page.until(isQueued);
   page.render(shown(second.id));
@@ -271,6 +295,37 @@ difference("stop after a double mount", async () => {
   expect(page.now.status).toBe(by({ original: "EXECUTING", tidegate: "QUEUED" }));
 });
 
+difference("an output that cannot be downloaded", async () => {
+  const { id, token } = await backend.trigger();
+  const page = show<RunView>(within(token, <Run runId={id} />));
+  await page.until(isQueued);
+  await backend.faults({ match: { path: "/objects/*" }, fault: { kind: "answer", status: 404, body: "gone" } });
+  await backend.report(id, { ...done, output: { url: "x".repeat(600_000) } });
+  await page.until(({ status, failed }) => status === "COMPLETED" || failed);
+  await settled();
+  await backend.faults();
+  expect(page.now).toEqual(
+    by({ original: { id, status: "QUEUED", failed: true }, tidegate: { id, status: "COMPLETED", failed: false } }),
+  );
+});
+
+difference("listeners of a page after its components have gone", async () => {
+  const { id, token } = await backend.trigger();
+  const added = vi.spyOn(document, "addEventListener");
+  const removed = vi.spyOn(document, "removeEventListener");
+  for (let i = 0; i < 5; i++) {
+    const page = show<RunView>(within(token, <Run runId={id} />));
+    await page.until(isQueued);
+    page.unmount();
+  }
+  await settled();
+  const left = [added, removed].map(
+    ({ mock }) => mock.calls.filter(([type]) => type === "visibilitychange").length,
+  ) as [number, number];
+  expect(left[0] - left[1] >= 5).toBe(by({ original: true, tidegate: false }));
+  vi.restoreAllMocks();
+});
+
 /** Resolves when another reader has been told what has happened to a run, and what others were told at the same time is shown. */
 async function heard(id: string, token: string) {
   const page = show<RunView>(within(token, <Run key={id} runId={id} />));
@@ -278,4 +333,3 @@ async function heard(id: string, token: string) {
   await settled();
   page.unmount();
 }
-

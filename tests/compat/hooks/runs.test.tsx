@@ -132,4 +132,3 @@ difference("runs that are gone after the feed has begun anew", async () => {
   await page.until((shown) => idsOf(shown).includes(third as string));
   expect(idsOf(page.now)).toEqual(by({ original: [first, second, third], tidegate: [second, third] }));
 });
-

@@ -58,7 +58,9 @@ export function show<T>(element: ReactNode, { strict = false } = {}): Screen<T> 
         };
         const timer = setTimeout(() => {
           waiting.delete(check);
-          reject(new Error(`It was not shown. Shown was, in turn:\n${seen.map((one) => JSON.stringify(one)).join("\n")}`));
+          reject(
+            new Error(`It was not shown. Shown was, in turn:\n${seen.map((one) => JSON.stringify(one)).join("\n")}`),
+          );
         }, PATIENCE_MS);
         waiting.add(check);
         check();

@@ -4,7 +4,7 @@ import { backend } from "../support/backend.js";
 import type { progress } from "../types/tasks.js";
 import { DefaultStream, RunWithStreams, Stream, type StreamView } from "./components.js";
 import { within } from "./page.js";
-import { by, difference, settled, show, Shown, uncaughtDuring, until } from "./screen.js";
+import { by, difference, Shown, settled, show, uncaughtDuring, until } from "./screen.js";
 
 const has = (count: number) => (shown: StreamView) => shown.parts.length === count;
 
@@ -14,7 +14,10 @@ test("the parts of a stream as they come", async () => {
   const heard: string[] = [];
   const batches: { id: string; chunk: string }[][] = [];
   const page = show<StreamView>(
-    within(token, <Stream runId={id} streamKey="ai" onData={(part) => heard.push(part)} onParts={(parts) => batches.push(parts)} />),
+    within(
+      token,
+      <Stream runId={id} streamKey="ai" onData={(part) => heard.push(part)} onParts={(parts) => batches.push(parts)} />,
+    ),
   );
   await page.until(has(2));
   await backend.write(id, "ai", "three");
@@ -149,6 +152,14 @@ difference("two components with one id", async () => {
   expect([page.now.parts.length, connections]).toEqual(by({ original: [4, 2], tidegate: [2, 1] }));
 });
 
+difference("a stream key that an address cannot hold as it is", async () => {
+  const { id, token } = await backend.trigger();
+  await backend.write(id, encodeURIComponent("50 % or more?"), "one");
+  const page = show<StreamView>(within(token, <Stream runId={id} streamKey="50 % or more?" />));
+  await until({ tidegate: () => page.until(has(1)) });
+  expect(page.now.parts).toEqual(by({ original: [], tidegate: ["one"] }));
+});
+
 difference("silence on a stream", async () => {
   const { id, token } = await backend.trigger();
   await backend.write(id, "ai", "one");
@@ -157,7 +168,9 @@ difference("silence on a stream", async () => {
   await new Promise((settle) => setTimeout(settle, 1_800));
   await backend.write(id, "ai", "two");
   await settled();
-  expect(page.now).toMatchObject(by({ original: { parts: ["one"], failed: false }, tidegate: { parts: ["one", "two"] } }));
+  expect(page.now).toMatchObject(
+    by({ original: { parts: ["one"], failed: false }, tidegate: { parts: ["one", "two"] } }),
+  );
 });
 
 difference("onData that is another function on each render", async () => {
@@ -237,7 +250,6 @@ difference("a stream of a run that may not be read", async () => {
   });
   expect([failed, uncaught.length > 0]).toEqual(by({ original: [false, true], tidegate: [true, false] }));
 });
-
 
 const isOpen = async (run: string, key: string) =>
   (await backend.requests(`/realtime/v1/streams/${run}/${key}`)).some(({ method }) => method === "GET");

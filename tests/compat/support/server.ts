@@ -16,7 +16,7 @@ declare module "vitest" {
 /** Starts the development server once for all projects: the binary that TIDEGATE_DEV names, else the one that cargo has built. */
 export default async function startServers({ provide }: TestProject) {
   const target = resolve(import.meta.dirname, "../../..", process.env.CARGO_TARGET_DIR ?? "target");
-  const program = process.env.TIDEGATE_DEV ?? `${target}/debug/tidegate-dev`;
+  const program = process.env.TIDEGATE_DEV || `${target}/debug/tidegate-dev`;
   if (!existsSync(program)) throw new Error(`There is no ${program}. Run: node .ci/parts.mjs compat`);
   const servers = await Promise.all([startServer(program), startServer(program, "--feeds", "electric")]);
   const [native, electric] = servers.map(({ url }) => url) as [string, string];
