@@ -31,6 +31,8 @@ const hooks = (side: "original" | "tidegate") => ({
 export default defineConfig({
   test: {
     reporters: [new Report()],
+    // Most of them wait for a server.
+    maxWorkers: 4,
     projects: [
       { test: { name: "differential", include: ["differential/*.test.ts"], testTimeout: 60_000 } },
       {

@@ -3,7 +3,6 @@ import {
   useApiClient,
   useInputStreamSend,
   useRealtimeTaskTrigger,
-  useRealtimeTaskTriggerWithStreams,
   useRun,
   useTaskTrigger,
   useTriggerAuthContext,
@@ -13,23 +12,11 @@ import useSWR from "swr";
 import { expect, test, vi } from "vitest";
 import { backend, unique } from "../support/backend.js";
 import type { render } from "../types/tasks.js";
-import { Run } from "./components.js";
+import { describeHandle, type RealtimeTriggering, RealtimeTriggerWithStreams, Run } from "./components.js";
 import { within } from "./page.js";
 import { by, difference, Shown, settled, show, steps, uncaughtDuring, until } from "./screen.js";
 
 const { baseURL } = backend;
-
-interface Triggering {
-  handle?: { id: string; hasToken: boolean; taskIdentifier: string };
-  isLoading: boolean;
-  failed: boolean;
-  status?: string;
-  streams?: unknown;
-}
-
-function describeHandle(handle: { id: string; publicAccessToken: string; taskIdentifier: string } | undefined) {
-  return handle && { id: handle.id, hasToken: !!handle.publicAccessToken, taskIdentifier: handle.taskIdentifier };
-}
 
 function Trigger({ tags }: { tags?: string[] }) {
   const { submit, handle, isLoading, error } = useTaskTrigger<typeof render>("render");
@@ -45,7 +32,7 @@ function Trigger({ tags }: { tags?: string[] }) {
 
 test("useTaskTrigger: a run is triggered, with its payload and options", async () => {
   const tag = unique("tag");
-  const page = show<Triggering>(within(await backend.token("trigger:tasks:render"), <Trigger tags={[tag]} />));
+  const page = show<RealtimeTriggering>(within(await backend.token("trigger:tasks:render"), <Trigger tags={[tag]} />));
   await page.until(() => true);
   page.click("Submit");
   await page.until(({ handle }) => !!handle);
@@ -61,7 +48,7 @@ test("useTaskTrigger: a run is triggered, with its payload and options", async (
 });
 
 test("useTaskTrigger: the newest run is shown", async () => {
-  const page = show<Triggering>(within(await backend.token("trigger:tasks:render"), <Trigger />));
+  const page = show<RealtimeTriggering>(within(await backend.token("trigger:tasks:render"), <Trigger />));
   await page.until(() => true);
   page.click("Submit");
   const first = await page.until(({ handle, isLoading }) => !!handle && !isLoading);
@@ -76,7 +63,7 @@ difference("a failure that nobody catches", async () => {
   await backend.report(send.id, { status: "COMPLETED_SUCCESSFULLY", output: "x" });
   const failures: boolean[] = [];
   const uncaught = await uncaughtDuring(async () => {
-    const trigger = show<Triggering>(within(token, <Trigger />));
+    const trigger = show<RealtimeTriggering>(within(token, <Trigger />));
     const wait = show<{ failed: boolean }>(within(token, <Wait id="waitpoint_missing" />));
     const input = show<{ failed: boolean }>(within(send.token, <Send runId={send.id} />));
     for (const [page, button] of [
@@ -105,7 +92,7 @@ function RealtimeTrigger() {
 }
 
 test("useRealtimeTaskTrigger: and its run is followed", async () => {
-  const page = show<Triggering>(within(await backend.token("trigger:tasks:render"), <RealtimeTrigger />));
+  const page = show<RealtimeTriggering>(within(await backend.token("trigger:tasks:render"), <RealtimeTrigger />));
   await page.until(() => true);
   page.click("Submit");
   const { handle } = await page.until(({ status }) => status === "QUEUED");
@@ -120,44 +107,16 @@ test("useRealtimeTaskTrigger: and its run is followed", async () => {
   });
 });
 
-function RealtimeTriggerWithStreams() {
-  const { submit, handle, run, streams, isLoading, error } = useRealtimeTaskTriggerWithStreams<
-    typeof render,
-    { log: string }
-  >("render");
-  return (
-    <>
-      <Shown value={{ handle: describeHandle(handle), isLoading, failed: !!error, status: run?.status, streams }} />
-      <button type="button" onClick={() => submit({ scene: "sea" })}>
-        Submit
-      </button>
-    </>
-  );
-}
-
 test("useRealtimeTaskTriggerWithStreams: and its streams are read", async () => {
-  const page = show<Triggering>(within(await backend.token("trigger:tasks:render"), <RealtimeTriggerWithStreams />));
+  const page = show<RealtimeTriggering>(
+    within(await backend.token("trigger:tasks:render"), <RealtimeTriggerWithStreams />),
+  );
   await page.until(() => true);
   page.click("Submit");
   const { handle } = await page.until(({ status }) => status === "QUEUED");
   await backend.write(handle?.id as string, "log", "begun", "done");
   await page.until(({ streams }) => (streams as { log?: string[] }).log?.length === 2);
   expect(page.now).toMatchObject({ status: "QUEUED", streams: { log: ["begun", "done"] }, failed: false });
-});
-
-difference("a run that was triggered with streams and cannot be followed", async () => {
-  await backend.faults({
-    match: { method: "GET", path: "/realtime/v1/runs/*" },
-    times: 9,
-    fault: { kind: "answer", status: 403, body: '{"error":"Unauthorized"}' },
-  });
-  const page = show<Triggering>(within(await backend.token("trigger:tasks:render"), <RealtimeTriggerWithStreams />));
-  await page.until(() => true);
-  page.click("Submit");
-  await page.until(({ handle }) => !!handle);
-  await until({ tidegate: () => page.until(({ failed }) => failed) });
-  await backend.faults();
-  expect(page.now.failed).toBe(by({ original: false, tidegate: true }));
 });
 
 function Wait({ id }: { id: string | undefined }) {

@@ -11,6 +11,7 @@ import {
   useRealtimeRunsWithTag,
   useRealtimeRunWithStreams,
   useRealtimeStream,
+  useRealtimeTaskTriggerWithStreams,
 } from "@trigger.dev/react-hooks";
 import type { render } from "../types/tasks.js";
 import { Shown } from "./screen.js";
@@ -112,4 +113,38 @@ export function Stream({ runId, streamKey, ...options }: StreamProps) {
 export function DefaultStream({ runId, ...options }: UseRealtimeStreamOptions<string> & { runId: string }) {
   const { parts, error } = useRealtimeStream<string>(runId, options);
   return <Shown value={{ parts, failed: !!error }} />;
+}
+
+export interface RunWithStreamsView {
+  id?: string;
+  status?: string;
+  streams: { log?: string[]; steps?: { n: number }[] };
+  failed: boolean;
+}
+
+export interface RealtimeTriggering {
+  handle?: { id: string; hasToken: boolean; taskIdentifier: string };
+  isLoading: boolean;
+  failed: boolean;
+  status?: string;
+  streams?: unknown;
+}
+
+export function describeHandle(handle: { id: string; publicAccessToken: string; taskIdentifier: string } | undefined) {
+  return handle && { id: handle.id, hasToken: !!handle.publicAccessToken, taskIdentifier: handle.taskIdentifier };
+}
+
+export function RealtimeTriggerWithStreams() {
+  const { submit, handle, run, streams, isLoading, error } = useRealtimeTaskTriggerWithStreams<
+    typeof render,
+    { log: string }
+  >("render");
+  return (
+    <>
+      <Shown value={{ handle: describeHandle(handle), isLoading, failed: !!error, status: run?.status, streams }} />
+      <button type="button" onClick={() => submit({ scene: "sea" })}>
+        Submit
+      </button>
+    </>
+  );
 }

@@ -295,20 +295,6 @@ difference("stop after a double mount", async () => {
   expect(page.now.status).toBe(by({ original: "EXECUTING", tidegate: "QUEUED" }));
 });
 
-difference("an output that cannot be downloaded", async () => {
-  const { id, token } = await backend.trigger();
-  const page = show<RunView>(within(token, <Run runId={id} />));
-  await page.until(isQueued);
-  await backend.faults({ match: { path: "/objects/*" }, fault: { kind: "answer", status: 404, body: "gone" } });
-  await backend.report(id, { ...done, output: { url: "x".repeat(600_000) } });
-  await page.until(({ status, failed }) => status === "COMPLETED" || failed);
-  await settled();
-  await backend.faults();
-  expect(page.now).toEqual(
-    by({ original: { id, status: "QUEUED", failed: true }, tidegate: { id, status: "COMPLETED", failed: false } }),
-  );
-});
-
 difference("listeners of a page after its components have gone", async () => {
   const { id, token } = await backend.trigger();
   const added = vi.spyOn(document, "addEventListener");

@@ -117,18 +117,3 @@ difference("a snapshot of many runs", async () => {
   expect(page.commits > 50).toBe(by({ original: true, tidegate: false }));
   if (page.commits <= 50) expect(page.commits).toBeLessThanOrEqual(3);
 });
-
-difference("runs that are gone after the feed has begun anew", async () => {
-  const tag = unique("tag");
-  const [first, second] = await triggerInTurn(2, [tag]);
-  const token = await backend.token(`read:tags:${tag}`);
-  const page = show<RunsView>(within(token, <TaggedRuns tag={tag} />));
-  await page.until(({ runs }) => runs.length === 2);
-  await backend.report(first as string, { tags: [] });
-  await backend.faults({ match: { path: "/realtime/v1/*uns" }, times: 1, fault: { kind: "must-refetch" } });
-  await backend.report(second as string, { status: "EXECUTING" });
-  await vi.waitFor(async () => expect(await backend.faultCounts()).toEqual([1]), { timeout: 10_000 });
-  const [third] = await triggerInTurn(1, [tag]);
-  await page.until((shown) => idsOf(shown).includes(third as string));
-  expect(idsOf(page.now)).toEqual(by({ original: [first, second, third], tidegate: [second, third] }));
-});

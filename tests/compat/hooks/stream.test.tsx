@@ -2,7 +2,7 @@ import { useRealtimeStream } from "@trigger.dev/react-hooks";
 import { expect, test, vi } from "vitest";
 import { backend } from "../support/backend.js";
 import type { progress } from "../types/tasks.js";
-import { DefaultStream, RunWithStreams, Stream, type StreamView } from "./components.js";
+import { DefaultStream, RunWithStreams, type RunWithStreamsView, Stream, type StreamView } from "./components.js";
 import { within } from "./page.js";
 import { by, difference, Shown, settled, show, uncaughtDuring, until } from "./screen.js";
 
@@ -189,18 +189,11 @@ difference("onData that is another function on each render", async () => {
   );
 });
 
-interface WithStreams {
-  id?: string;
-  status?: string;
-  streams: { log?: string[]; steps?: { n: number }[] };
-  failed: boolean;
-}
-
 test("a run with all its streams", async () => {
   const { id, token } = await backend.trigger();
   await backend.write(id, "log", "begun");
   await backend.write(id, "steps", { n: 1 });
-  const page = show<WithStreams>(within(token, <RunWithStreams runId={id} />));
+  const page = show<RunWithStreamsView>(within(token, <RunWithStreams runId={id} />));
   await page.until(({ streams }) => streams.log?.length === 1 && streams.steps?.length === 1);
   await backend.report(id, { status: "EXECUTING" });
   await backend.write(id, "log", "done");
@@ -219,7 +212,7 @@ test("the streams that the metadata name", async () => {
   await backend.write(id, "log", "begun");
   await backend.write(id, "steps", { n: 1 });
   await backend.report(id, { metadata: { $$streams: ["log"] } });
-  const page = show<WithStreams>(within(token, <RunWithStreams runId={id} />));
+  const page = show<RunWithStreamsView>(within(token, <RunWithStreams runId={id} />));
   await page.until(({ streams }) => streams.log?.length === 1);
   await settled();
   expect(page.now.streams).toEqual({ log: ["begun"] });
@@ -230,25 +223,9 @@ test("a run that has finished, with its streams", async () => {
   await backend.write(id, "log", "one", "two");
   await backend.report(id, { status: "COMPLETED_SUCCESSFULLY", output: "x" });
   const onComplete = vi.fn();
-  const page = show<WithStreams>(within(token, <RunWithStreams runId={id} onComplete={onComplete} />));
+  const page = show<RunWithStreamsView>(within(token, <RunWithStreams runId={id} onComplete={onComplete} />));
   await page.until(({ streams, status }) => streams.log?.length === 2 && status === "COMPLETED");
   expect(onComplete).toHaveBeenCalledOnce();
-});
-
-difference("a stream of a run that may not be read", async () => {
-  const { id, token } = await backend.trigger();
-  await backend.write(id, "log", "begun");
-  const path = `/realtime/v1/streams/${id}/log`;
-  const refusal = { kind: "answer", status: 403, body: '{"error":"Unauthorized"}' };
-  await backend.faults({ match: { path }, times: 9, fault: refusal });
-  let failed = false;
-  const uncaught = await uncaughtDuring(async () => {
-    const page = show<WithStreams>(within(token, <RunWithStreams runId={id} />));
-    await page.until(({ status }) => status === "QUEUED");
-    await until({ tidegate: () => page.until(({ failed }) => failed) });
-    failed = page.now.failed;
-  });
-  expect([failed, uncaught.length > 0]).toEqual(by({ original: [false, true], tidegate: [true, false] }));
 });
 
 const isOpen = async (run: string, key: string) =>

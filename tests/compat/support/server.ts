@@ -8,6 +8,8 @@ declare module "vitest" {
     /** Addresses of the development server, by the dialect in which it writes feeds of runs. */
     native: string;
     electric: string;
+    /** One on which things go wrong, for one file of tests. */
+    faulty: string;
     /** Which package the components import. */
     side: "original" | "tidegate";
   }
@@ -18,10 +20,15 @@ export default async function startServers({ provide }: TestProject) {
   const target = resolve(import.meta.dirname, "../../..", process.env.CARGO_TARGET_DIR ?? "target");
   const program = process.env.TIDEGATE_DEV || `${target}/debug/tidegate-dev`;
   if (!existsSync(program)) throw new Error(`There is no ${program}. Run: node .ci/parts.mjs compat`);
-  const servers = await Promise.all([startServer(program), startServer(program, "--feeds", "electric")]);
-  const [native, electric] = servers.map(({ url }) => url) as [string, string];
+  const servers = await Promise.all([
+    startServer(program),
+    startServer(program, "--feeds", "electric"),
+    startServer(program),
+  ]);
+  const [native, electric, faulty] = servers.map(({ url }) => url) as [string, string, string];
   provide("native", native);
   provide("electric", electric);
+  provide("faulty", faulty);
   return () => servers.forEach(({ stop }) => void stop());
 }
 

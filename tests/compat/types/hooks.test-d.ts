@@ -31,9 +31,13 @@ expectTypeOf<Result<typeof ours.useRealtimeRunWithStreams<typeof render, { log: 
 expectTypeOf<Result<typeof ours.useRealtimeRunsWithTag<typeof render>>>().toExtend<
   Official.UseRealtimeRunsInstance<typeof render>
 >();
-expectTypeOf<Result<typeof ours.useTaskTrigger<typeof render>>>().toExtend<Official.TriggerInstance<typeof render>>();
-expectTypeOf<Result<typeof ours.useRealtimeTaskTrigger<typeof render>>>().toExtend<
-  Official.RealtimeTriggerInstance<typeof render>
+/** But a handle, whose brand only the official package can give. */
+type Unbranded<T> = Omit<T, "handle">;
+expectTypeOf<Unbranded<Result<typeof ours.useTaskTrigger<typeof render>>>>().toExtend<
+  Unbranded<Official.TriggerInstance<typeof render>>
+>();
+expectTypeOf<Unbranded<Result<typeof ours.useRealtimeTaskTrigger<typeof render>>>>().toExtend<
+  Unbranded<Official.RealtimeTriggerInstance<typeof render>>
 >();
 expectTypeOf<Result<typeof ours.useWaitToken<string>>>().toExtend<Official.WaitTokenInstance<string>>();
 expectTypeOf<Result<typeof ours.useInputStreamSend<string>>>().toExtend<Official.InputStreamSendInstance<string>>();
