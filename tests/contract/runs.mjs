@@ -13,8 +13,10 @@ const isList = ({ request }) => /^\/(realtime|api)\/v1\/runs\?/.test(request.pat
 export const showsRuns = (fixture) => fixture.given?.runs !== undefined || isList(fixture);
 
 /** Whether something must be said that only the worker of a run says. */
-export const needsWorker = ({ given = {} }) =>
-  [...(given.runs ?? []), given.change ?? {}].some((run) => worker(run) !== undefined);
+export function needsWorker({ given: { runs = [], change } = {} }) {
+  const born = change?.new;
+  return [...runs, ...(born ? [born] : [])].some(worker) || Boolean(change && !born && !isFromOutside(change));
+}
 
 /**
  * Makes the runs, asks, and gives the answer in the fixture's own names. `concrete` fills in what a request only describes, with what
@@ -129,6 +131,10 @@ async function continued(world, { path, headers }) {
   return isOwn ? placed.replace(/handle=[^&]*/, `handle=${place["electric-handle"]}`) : placed;
 }
 
+/** A change that is made by request: to the metadata alone, or a cancellation. */
+const isFromOutside = ({ run: _, ...members }) =>
+  members.status === "CANCELED" || (Boolean(members.metadata) && Object.keys(members).length === 1);
+
 /** Each in one step, so that a poll never sees half of it. */
 async function change(world, { run: number, new: born, ...members }, runs, names) {
   if (born) {
@@ -140,12 +146,8 @@ async function change(world, { run: number, new: born, ...members }, runs, names
     return;
   }
   const run = runs[number - 1];
-  const { metadata, status, tags, ...rest } = members;
-  if (metadata && Object.keys(members).length === 1) {
-    await world.must("PUT", `/api/v1/runs/${run}/metadata`, `{"metadata":${metadata}}`);
-  } else if (status === "CANCELED") {
-    await world.must("POST", `/api/v2/runs/${run}/cancel`, "{}");
-  } else {
-    await world.report(run, { ...rest, metadata, status, tags });
-  }
+  if (!isFromOutside(members)) await world.report(run, members);
+  else if (members.metadata)
+    await world.must("PUT", `/api/v1/runs/${run}/metadata`, `{"metadata":${members.metadata}}`);
+  else await world.must("POST", `/api/v2/runs/${run}/cancel`, "{}");
 }

@@ -9,21 +9,21 @@ use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use super::query::{Query, refuse};
 use crate::auth::Caller;
 use crate::clock::now_ms;
 use crate::faults::MustRefetch;
 use crate::feed::{FeedDialect, Offset, Selection, Writer, must_refetch};
 use crate::id;
 use crate::respond::{self, Refusal};
-use crate::span;
 use crate::state::AppState;
 use crate::store::Shape;
 
 const MOST_ROWS: usize = 1000;
-const LONGEST_LOOK_BACK_SECONDS: u64 = 86_400;
+const LONGEST_LOOK_BACK_MS: u64 = 86_400_000;
 const MINUTE_MS: u64 = 60_000;
 /// Of the time that a live request is held, in per cent, to either side.
 const JITTER: f64 = 15.0;
@@ -57,11 +57,11 @@ pub(crate) async fn tagged(
 ) -> Result<Response, Refusal> {
     let caller = Caller::of(&headers, &app.config)?;
     let query = Query::read(query.as_deref());
-    let tags = query.tags()?;
+    let tags = tags_of(&query)?;
     let mut any_of = vec![("read", "runs", None), ("read", "tags", None)];
     any_of.extend(tags.iter().map(|tag| ("read", "tags", Some(tag.as_str()))));
     caller.must_any(&any_of)?;
-    let created_from = query.created_from();
+    let created_from = created_from(&query);
     let handle = format!("runs_{created_from}_{}", id::handle());
     Request::new(&app, &caller, query, &headers, refetch).answer(Shape::Tagged { tags, created_from }, handle).await
 }
@@ -82,43 +82,27 @@ pub(crate) async fn batch(
     Request::new(&app, &caller, query, &headers, refetch).answer(Shape::Batch(batch), handle).await
 }
 
-struct Query(Vec<(String, String)>);
+/// Handles were called shape ids once.
+fn handle_of(query: &Query) -> Option<&str> {
+    query.get("handle").or_else(|| query.get("shape_id")).filter(|handle| !handle.is_empty())
+}
 
-impl Query {
-    fn read(text: Option<&str>) -> Self {
-        Self(form_urlencoded::parse(text.unwrap_or_default().as_bytes()).into_owned().collect())
+fn tags_of(query: &Query) -> Result<Vec<String>, Refusal> {
+    let Some(tags) = query.get("tags") else { return Ok(Vec::new()) };
+    let is_bad = |tag: &&str| tag.is_empty() || tag.contains(|c: char| c.is_ascii_control() || matches!(c, '"' | '\\'));
+    match tags.split(',').find(is_bad) {
+        Some(bad) => Err(refuse("tags", &format!("Invalid tag: {}", Value::from(bad)))),
+        None => Ok(tags.split(',').map(str::to_owned).collect()),
     }
+}
 
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Handles were called shape ids once.
-    fn handle(&self) -> Option<&str> {
-        self.get("handle").or_else(|| self.get("shape_id")).filter(|handle| !handle.is_empty())
-    }
-
-    fn tags(&self) -> Result<Vec<String>, Refusal> {
-        let Some(tags) = self.get("tags") else { return Ok(Vec::new()) };
-        let is_bad =
-            |tag: &&str| tag.is_empty() || tag.contains(|c: char| c.is_ascii_control() || matches!(c, '"' | '\\'));
-        if let Some(bad) = tags.split(',').find(is_bad) {
-            let detail = json!({
-                "code": "custom", "message": format!("Invalid tag: {}", Value::from(bad)), "path": ["tags"],
-            });
-            let body = json!({ "error": "Query Error", "details": [detail] });
-            return Err(Refusal::Json(StatusCode::BAD_REQUEST, body));
-        }
-        Ok(tags.split(',').map(str::to_owned).collect())
-    }
-
-    /// The time from which on runs are shown. It is fixed at the first request: the handle holds it.
-    fn created_from(&self) -> u64 {
-        let fixed = self.handle().and_then(|handle| handle.strip_prefix("runs_")?.split('_').next()?.parse().ok());
-        let asked = self.get("createdAt").and_then(span::joined_seconds).unwrap_or(LONGEST_LOOK_BACK_SECONDS);
-        let back_ms = asked.min(LONGEST_LOOK_BACK_SECONDS) * 1000;
-        fixed.unwrap_or_else(|| (now_ms().saturating_sub(back_ms)) / MINUTE_MS * MINUTE_MS)
-    }
+/// The time from which on runs are shown. It is fixed at the first request: the handle holds it.
+fn created_from(query: &Query) -> u64 {
+    let fixed = handle_of(query).and_then(|handle| handle.strip_prefix("runs_")?.split('_').next()?.parse().ok());
+    let earliest = now_ms().saturating_sub(LONGEST_LOOK_BACK_MS);
+    fixed.unwrap_or_else(|| {
+        query.since("createdAt").map_or(earliest, |asked| asked.max(earliest)) / MINUTE_MS * MINUTE_MS
+    })
 }
 
 /// One request, when it is known that it may be answered.
@@ -156,7 +140,7 @@ impl<'a> Request<'a> {
         if self.must_refetch {
             return Ok(self.gone(&format!("{fresh}-{}", id::part())));
         }
-        let handle = self.query.handle().unwrap_or(fresh);
+        let handle = handle_of(&self.query).unwrap_or(fresh);
         match self.offset() {
             Some(offset) if self.is_live() => Ok(self.changes(shape, handle, offset, true).await),
             Some(_) | None => Ok(self.snapshot(shape, handle)),
@@ -171,7 +155,7 @@ impl<'a> Request<'a> {
         }
         let handle = self.app.handles.of(&definition);
         let Some(offset) = self.offset() else { return Ok(self.snapshot(shape, &handle)) };
-        if self.query.handle() != Some(&handle) {
+        if handle_of(&self.query) != Some(&handle) {
             return Ok(self.gone(&handle));
         }
         Ok(self.changes(shape, &handle, offset, self.is_live()).await)

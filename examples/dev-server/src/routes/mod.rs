@@ -8,6 +8,7 @@ pub(crate) mod input;
 pub(crate) mod metadata;
 mod options;
 pub(crate) mod packets;
+mod query;
 pub(crate) mod read;
 pub(crate) mod runs;
 pub(crate) mod tokens;

@@ -1,7 +1,5 @@
 //! Looking at runs, and what is done to one from outside.
 
-use std::collections::HashMap;
-
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -9,11 +7,10 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};
 
 use super::options::{MOST_TAGS, delay_until, fits, too_many_tags};
+use super::query::{Query, time};
 use super::view::{Line, View};
 use crate::auth::Caller;
-use crate::clock::{from_iso, now_ms};
 use crate::respond::{self, Refusal};
-use crate::span;
 use crate::state::AppState;
 use crate::store::Run;
 use crate::tasks;
@@ -117,17 +114,16 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let caller = Caller::of(&headers, &app.config)?;
-    let query: HashMap<String, String> =
-        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-    let get = |name: &str| query.get(name).map(String::as_str);
-    let filter = Filter::read(get);
+    let query = Query::read(query.as_deref());
+    let filter = Filter::read(&query);
     let tasks: Vec<_> = filter.tasks.iter().map(|task| ("read", "tasks", Some(*task))).collect();
     caller.must_any(&[&[("read", "runs", None), ("read", "tasks", None)], tasks.as_slice()].concat())?;
 
-    let size = get("page[size]").and_then(|size| size.parse().ok()).unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let size = query.get("page[size]").and_then(|size| size.parse().ok()).unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let found = app.store.newest_runs(|run| filter.wants(run));
     let place = |cursor: &str| found.iter().position(|run| run.internal_id() == cursor);
-    let start = match (get("page[after]").and_then(read_cursor), get("page[before]").and_then(read_cursor)) {
+    let start = match (query.get("page[after]").and_then(read_cursor), query.get("page[before]").and_then(read_cursor))
+    {
         (Some(after), _) => place(&after).map_or(found.len(), |at| at + 1),
         (None, Some(before)) => place(&before).map_or(0, |at| at.saturating_sub(size)),
         (None, None) => 0,
@@ -156,18 +152,15 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn read(get: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let all = |name: &str| get(name).map(|value| value.split(',').collect()).unwrap_or_default();
-        let time = |name: &str| get(name).and_then(|text| text.parse().ok().or_else(|| from_iso(text)));
-        let period = get("filter[createdAt][period]").and_then(span::joined_seconds);
-        let since = period.map(|seconds| now_ms().saturating_sub(seconds.saturating_mul(1000)));
+    fn read(query: &'a Query) -> Self {
+        let time = |name: &str| query.get(name).and_then(time);
         Self {
-            tasks: all("filter[taskIdentifier]"),
-            statuses: all("filter[status]"),
-            tags: all("filter[tag]"),
-            batch: get("filter[batch]"),
-            is_test: get("filter[isTest]").and_then(|value| value.parse().ok()),
-            from: time("filter[createdAt][from]").or(since),
+            tasks: query.list("filter[taskIdentifier]"),
+            statuses: query.list("filter[status]"),
+            tags: query.list("filter[tag]"),
+            batch: query.get("filter[batch]"),
+            is_test: query.get("filter[isTest]").and_then(|value| value.parse().ok()),
+            from: time("filter[createdAt][from]").or_else(|| query.since("filter[createdAt][period]")),
             to: time("filter[createdAt][to]"),
         }
     }
