@@ -100,7 +100,7 @@ test("enabled and stop", async () => {
   expect(page.now.parts).toEqual(["one"]);
 });
 
-test("another run, and a stream that may not be read", async () => {
+test("another run", async () => {
   const [first, second] = [await backend.trigger(), await backend.trigger()];
   await backend.write(first.id, "ai", "of the first");
   await backend.write(second.id, "ai", "of the second");
@@ -112,7 +112,7 @@ test("another run, and a stream that may not be read", async () => {
   expect(page.now.parts).toEqual(["of the second"]);
 });
 
-test("an input stream's token reads no run: an error", async () => {
+test("a token that may not read the run is an error", async () => {
   const { id } = await backend.trigger();
   const token = await backend.token("read:runs:another");
   let page: ReturnType<typeof show<StreamView>>;
