@@ -39,9 +39,9 @@ contract: ## the recorded exchanges, asked of URL= with KEY= (of our own server 
 	@.ci/setup build
 	@TIDEGATE_URL=$(URL) TIDEGATE_SECRET_KEY=$(KEY) node .ci/parts.mjs contract
 
-compat: ## rows, packets, runs and calls beside the official packages, over thousands of generated values
+compat: ## components, rows, packets and calls beside the official packages; the server, judged by the official client
 	@.ci/setup build compat
-	@node .ci/parts.mjs compat
+	@node .ci/parts.mjs package compat
 
 size: build ## bytes of the package as an application ships it, against the budget
 	@node js/scripts/size.mjs

@@ -1,7 +1,7 @@
 // What `make test`, `make check` and `.ci/run` run.
 //   node .ci/parts.mjs test | check | NAME...
 import { join } from "node:path";
-import { binary, cargoTarget, portIsFree, serveApi } from "./processes.mjs";
+import { apiProgram, binary, buildApi, portIsFree, serveApi } from "./processes.mjs";
 import { runParts } from "./runner.mjs";
 
 const withWasm = ".ci/with-wasm";
@@ -33,14 +33,20 @@ const test = [
   },
   pkg,
   { name: "vitest", counts: true, command: ["npm", "run", "--silent", "test", "--workspace=js"] },
-  { name: "compat", counts: true, command: ["npm", "run", "--silent", "test", "--prefix", "tests/compat"] },
+  {
+    name: "compat",
+    counts: true,
+    command: ["npm", "run", "--silent", "test", "--prefix", "tests/compat"],
+    around: (body) => buildApi().then(body),
+    env: { TIDEGATE_DEV: apiProgram },
+  },
   { name: "contract", counts: true, command: ["node", "tests/contract/run.mjs"] },
   { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] },
   {
     name: "e2e",
     counts: true,
     command: ["npm", "run", "--silent", "test", "--workspace=tests/e2e"],
-    env: { TIDEGATE_DEV: join(cargoTarget, "debug/tidegate-dev") },
+    env: { TIDEGATE_DEV: apiProgram },
   },
 ];
 

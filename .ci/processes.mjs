@@ -88,9 +88,16 @@ export function serve(program, parameters, env) {
   });
 }
 
-/** Builds the development server and starts it, with flags of its own if any; port 0 takes any free one. */
-export async function serveApi(port, env, flags = []) {
+export const apiProgram = join(cargoTarget, "debug/tidegate-dev");
+
+/** Builds the development server. */
+export async function buildApi() {
   const built = await run("cargo", ["build", "--quiet", "--package", "tidegate-dev-server", "--bin", "tidegate-dev"]);
   if (!built) throw new Error("The development server does not build.");
-  return serve(join(cargoTarget, "debug/tidegate-dev"), ["--port", String(port), ...flags], env);
+}
+
+/** Builds the development server and starts it, with flags of its own if any; port 0 takes any free one. */
+export async function serveApi(port, env, flags = []) {
+  await buildApi();
+  return serve(apiProgram, ["--port", String(port), ...flags], env);
 }

@@ -112,6 +112,7 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v2/runs/{run}/cancel", action(runs::cancel))
         .route("/api/v1/runs", get(runs::list))
         .route("/api/v1/packets/{*path}", get(packets::download))
+        .route("/api/v1/runs/{run}/packets/{field}", get(packets::of_run))
         .route("/realtime/v1/runs", get(feeds::tagged))
         .route("/realtime/v1/runs/{run}", get(feeds::run))
         .route("/realtime/v1/batches/{batch}", get(feeds::batch))

@@ -15,7 +15,7 @@ import type { Engine, Sink } from "./interface.js";
  */
 export async function instantiate(): Promise<(sink: Sink) => Engine> {
   const bytes = Uint8Array.from(atob(compressed), (character) => character.charCodeAt(0));
-  const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const inflated = (new Response(bytes).body as ReadableStream).pipeThrough(new DecompressionStream("deflate-raw"));
   const source = await new Response(inflated).arrayBuffer();
   const { instance, module } = await WebAssembly.instantiate(source, importsOfModule());
   finishStart(instance, module);

@@ -1,5 +1,5 @@
 // A task file as an application has it, written with the official SDK. Pages import its types and nothing else.
-import { schemaTask, task } from "@trigger.dev/sdk";
+import { schemaTask, streams, task } from "@trigger.dev/sdk";
 
 export const render = task({
   id: "render",
@@ -19,3 +19,6 @@ const schema = {
 };
 
 export const remind = schemaTask({ id: "remind", schema, run: async ({ at }) => ({ remindedAt: at }) });
+
+export const progress = streams.define<{ percent: number }>({ id: "progress" });
+export const approval = streams.input<{ approved: boolean; note?: string }>({ id: "approval" });

@@ -33,6 +33,26 @@ pub(crate) async fn download(
     Ok(respond::json(StatusCode::OK, &json!({ "presignedUrl": url })))
 }
 
+/// `GET /api/v1/runs/:run/packets/:field`: where to get the run's `payload` or `output`, for who may read the run. Clients since 4.8 ask
+/// here, and at the older route when this one says that there is nothing.
+pub(crate) async fn of_run(
+    State(app): State<AppState>,
+    Path((run, field)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let caller = Caller::of(&headers, &app.config)?;
+    let run = app.store.run(&run).ok_or(Refusal::NotFound { retry: false })?;
+    caller.must_read(&run)?;
+    let packet = match field.as_str() {
+        "payload" => &run.payload,
+        "output" => &run.output,
+        _ => return Err(Refusal::NotFound { retry: false }),
+    };
+    let path = packet.data.as_deref().filter(|_| packet.kind == Packet::STORE);
+    let path = path.ok_or(Refusal::NotFound { retry: false })?;
+    Ok(respond::json(StatusCode::OK, &json!({ "presignedUrl": presigned_get(&app, &headers, path) })))
+}
+
 /// `PUT /api/v2/packets/:path`: where to put it. Secret key only.
 pub(crate) async fn upload(
     State(app): State<AppState>,

@@ -82,7 +82,11 @@ fn start_after(last_event_id: &str) -> u64 {
 }
 
 fn events(app: &AppState, key: StreamKey, idle: Duration, headers: &HeaderMap) -> Response {
-    let from = start_after(text(headers, "last-event-id"));
+    let last = text(headers, "last-event-id");
+    let from = match text(headers, "x-trigger-stream-start") {
+        "latest" if last.is_empty() => app.store.read(&key, u64::MAX).tail.seq_num,
+        _ => start_after(last),
+    };
     let feed = Feed::open(app, key, from, idle);
     let body = Body::from_stream(feed.into_stream());
     let mut response = respond::with_type(StatusCode::OK, "text/event-stream; charset=utf-8", body);

@@ -57,6 +57,22 @@ async fn a_large_output_does_too() {
 }
 
 #[tokio::test]
+async fn who_may_read_a_run_is_told_where_its_packets_are() {
+    let server = Server::new();
+    let run = server.run_of("nobody", "x".repeat(600_000).into()).await;
+    let ask = async |field: &str, scope: &str| {
+        let token = server.mint(&[scope.to_owned()]).await;
+        server.ask("GET", format!("/api/v1/runs/{run}/packets/{field}")).token(&token).answer().await
+    };
+    let told = ask("payload", &format!("read:runs:{run}")).await;
+    assert_eq!(fetch(&server, &told.json()["presignedUrl"]).await.json().as_str().unwrap().len(), 600_000);
+    assert_eq!(ask("payload", "read:runs:run_other").await.status, 403);
+    for field in ["output", "metadata"] {
+        assert_eq!(ask(field, "read:runs").await.status, 404, "there is no such packet: {field}");
+    }
+}
+
+#[tokio::test]
 async fn a_backend_may_put_a_packet_and_trigger_with_it() {
     let server = Server::new();
     let told = server.ask("PUT", "/api/v2/packets/mine/payload.json").body("").answer().await.json();

@@ -186,3 +186,20 @@ async fn a_long_backlog_comes_in_bounded_events() {
     }
     assert_eq!(sizes, [2, 2, 1, 0, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_may_begin_with_what_is_written_from_now_on() {
+    let server = Server::new();
+    let run = server.idle_run().await;
+    server.append(&run, "out", "before").await;
+    let from_latest = |last: &str| {
+        let ask = server.stream(&run, "out").header("x-trigger-stream-start", "latest");
+        if last.is_empty() { ask } else { ask.header("last-event-id", last) }
+    };
+    let mut events = from_latest("").events().await;
+    assert_eq!(events.next().await.unwrap().kind, "ping");
+    server.append(&run, "out", "after").await;
+    assert_eq!(events.next().await.unwrap().parts(), [json!("after")]);
+    // Where somebody has been wins.
+    assert_eq!(from_latest("0").events().await.next().await.unwrap().parts(), [json!("after")]);
+}
