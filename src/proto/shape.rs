@@ -128,6 +128,8 @@ pub struct Shape {
     /// Nobody sees the page: it may poll until then.
     hides: Instant,
     finished: bool,
+    /// Its rows say whether the run has finished: that column can be left out.
+    says_end: bool,
     /// Since its run has finished: when it ends at the latest.
     ends: Instant,
     /// Counts what has failed or brought nothing, until a poll has done what it is for.
@@ -163,6 +165,7 @@ impl Shape {
             paused: false,
             hides: Instant::NEVER,
             finished: false,
+            says_end: false,
             ends: Instant::NEVER,
             backoff: Backoff::new(AGAIN),
             rows: None,
@@ -187,7 +190,8 @@ impl Shape {
 
     /// Whether it would learn of the end of its run, or has.
     pub const fn knows_of_end(&self) -> bool {
-        self.finished || (self.up_to_date && !self.paused && !matches!(self.stage, Stage::Failed { .. }))
+        self.finished
+            || (self.says_end && self.up_to_date && !self.paused && !matches!(self.stage, Stage::Failed { .. }))
     }
 
     /// Whether a request is under way.
@@ -314,6 +318,7 @@ impl Shape {
         set(&mut self.cursor, told.cursor);
         let was_up_to_date = core::mem::replace(&mut self.up_to_date, seen.complete);
         self.finished = seen.finished.unwrap_or(self.finished && !fresh);
+        self.says_end |= seen.finished.is_some();
         // The last part of a snapshot may hold nothing but the word that it is whole.
         if seen.changes || fresh || (seen.complete && !was_up_to_date) {
             let schema = fresh.then(|| told.schema.to_owned());
