@@ -378,6 +378,7 @@ impl Channel {
             Machine::Feed(feed) if problem.code.retryable() => {
                 feed.handle_loss(now.monotonic, problem, head.retry_after_ms, random);
             }
+            Machine::Feed(feed) if head.status == 404 => feed.handle_absence(now.monotonic, problem, random),
             Machine::Feed(feed) => feed.handle_refusal(problem),
         }
     }

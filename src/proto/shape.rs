@@ -17,6 +17,7 @@
 //! | answer: cut | | Waiting | Waiting | | | |
 //! | refetch | | Waiting | Waiting | | | |
 //! | loss | | Waiting | Waiting | | | |
+//! | absence | | Waiting | Failed | | | |
 //! | refusal | Failed | Failed | Failed | | | |
 //! | stale token | | Waiting | Waiting | | | |
 //! | revive | = | = | = | = | = | Waiting |
@@ -63,6 +64,10 @@ const GRACE_MS: u64 = 5_000;
 
 /// How long a run that has finished is followed at most: its last metadata may come behind its end.
 const LATE_MS: u64 = 30_000;
+
+/// How often a run or a batch is asked for that is not there: the answer may come from a copy of the data that has not heard of it yet. The
+/// server marks that in a header, which a page may not read.
+const ABSENT_TRIES: u32 = 4;
 
 /// Messages of the log.
 #[derive(Clone, PartialEq, Eq)]
@@ -130,6 +135,8 @@ pub struct Shape {
     finished: bool,
     /// Its rows say whether the run has finished: that column can be left out.
     says_end: bool,
+    /// How often it was not there.
+    absences: u32,
     /// Since its run has finished: when it ends at the latest.
     ends: Instant,
     /// Counts what has failed or brought nothing, until a poll has done what it is for.
@@ -166,6 +173,7 @@ impl Shape {
             hides: Instant::NEVER,
             finished: false,
             says_end: false,
+            absences: 0,
             ends: Instant::NEVER,
             backoff: Backoff::new(AGAIN),
             rows: None,
@@ -362,6 +370,16 @@ impl Shape {
         let (attempt, retry_in_ms) = (self.backoff.failures(), until.since(now));
         self.status = Some(StreamStatus::Reconnecting { attempt, retry_in_ms, problem });
         self.hide(now);
+    }
+
+    /// It is not there: not yet, unless it has been.
+    pub fn handle_absence(&mut self, now: Instant, problem: Rc<Problem>, random: &mut Random) {
+        self.absences += 1;
+        if self.offset.is_empty() && self.absences < ABSENT_TRIES {
+            self.handle_loss(now, problem, 0, random);
+        } else {
+            self.handle_refusal(problem);
+        }
     }
 
     /// The server will not have it.

@@ -319,6 +319,45 @@ fn other_refusals_are_the_last_word() {
 }
 
 #[test]
+fn what_was_only_just_made_may_be_found_a_little_later() {
+    for (kind, name) in [(FeedKind::Run, "run_1"), (FeedKind::Batch, "batch_1")] {
+        let (mut world, principal) = World::with_token(1);
+        let feed = follow(&mut world, principal, kind, name);
+        let begin = world.now_ms();
+        for attempt in 1..=3 {
+            let request = world.next_request();
+            refuse(&mut world, request.id, status(404), Told::default());
+            assert_eq!(world.statuses(feed).pop(), Some(format!("reconnecting:{attempt}:not-found")));
+            world.jump();
+        }
+        assert!((1_500..4_000).contains(&(world.now_ms() - begin)), "{} ms", world.now_ms() - begin);
+        let request = world.next_request();
+        answer(&mut world, request.id, &row(Some(false), "a"), SNAPSHOT);
+        assert_eq!(world.statuses(feed).pop().as_deref(), Some("live"));
+        // What has been there does not come back.
+        let poll = world.next_request();
+        refuse(&mut world, poll.id, status(404), Told::default());
+        assert_eq!(world.statuses(feed).pop().as_deref(), Some("failed:not-found"));
+    }
+}
+
+#[test]
+fn what_is_not_there_is_not_asked_for_for_ever() {
+    let (mut world, principal) = World::with_token(1);
+    let feed = follow(&mut world, principal, FeedKind::Run, "run_1");
+    let request = world.next_request();
+    world.fail(request.id);
+    world.jump();
+    for _ in 0..4 {
+        let request = world.next_request();
+        refuse(&mut world, request.id, status(404), Told::default());
+        world.jump();
+    }
+    assert_eq!(world.statuses(feed).pop().as_deref(), Some("failed:not-found"));
+    assert_eq!((world.requests.len(), world.due_in_ms()), (0, None));
+}
+
+#[test]
 fn a_refused_token_is_renewed_and_the_log_goes_on() {
     let mut world = World::new(1);
     let principal = world.open_principal(true);
