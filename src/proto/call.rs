@@ -11,7 +11,7 @@ use core::fmt;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};
-use super::http::{CallKind, RequestKind};
+use super::http::{CALL_LIMIT, CallKind, RequestKind};
 use super::random::Random;
 use super::time::Instant;
 
@@ -79,9 +79,9 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// A call that has not been made.
+    /// A call that has not been made. One that no server takes is refused at once.
     pub fn new(kind: CallKind, body: &str, idempotency_key: String) -> Self {
-        Self {
+        let mut call = Self {
             kind,
             body: Rc::new(body.to_owned()),
             idempotency_key: Rc::new(idempotency_key),
@@ -91,7 +91,11 @@ impl Call {
             doubtful: false,
             backoff: Backoff::new(AGAIN),
             outcome: None,
+        };
+        if body.len() > CALL_LIMIT {
+            call.refuse(Rc::new(Problem::too_large(CALL_LIMIT, body.len())));
         }
+        call
     }
 
     /// What is asked.
