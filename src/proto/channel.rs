@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 
 use super::auth::Auth;
-use super::call::Call;
+use super::call::{Call, CallOutcome};
 use super::error::{ErrorCode, Problem};
 use super::http::{
     CallKind, FeedKind, RequestFailure, RequestKind, ResponseHead, StreamVersion, Told, call_url, can_be_named,
@@ -19,8 +19,10 @@ use super::random::Random;
 use super::run_watch::RunWatch;
 use super::send::{Hold, SendQueue};
 use super::shape::Shape;
+use super::status::StreamStatus;
 use super::subscription::{Effect, Subscription};
 use super::table::Queue;
+use super::text::split_once;
 use super::time::{Instant, Now};
 use super::token::{AccessToken, Right};
 use super::turns::Place;
@@ -194,7 +196,13 @@ impl Channel {
 
     /// The scope this token certainly lacks for it.
     pub fn missing_scope(&self, token: &AccessToken) -> Option<String> {
-        token.missing(self.right()?, &self.run)
+        token.missing(self.right()?, self.id())
+    }
+
+    /// What a scope has to name. Of several tags one is enough.
+    fn id(&self) -> &str {
+        let first_tag = split_once(&self.run, b',').filter(|_| self.subject() == Some("tag"));
+        first_tag.map_or(&self.run, |(first, _)| first)
     }
 
     /// What a token has to allow. For a packet, nothing.
@@ -345,7 +353,13 @@ impl Channel {
         {
             return feed.handle_refetch(now.monotonic, told.handle, random);
         }
-        let problem = Rc::new(self.describe(classify(head.status, body, &token, now.wall)));
+        let mut problem = classify(head.status, body, &token, now.wall);
+        if problem.code == ErrorCode::Forbidden {
+            // One that the token has is not what it lacks.
+            let lacks = self.right().filter(|right| !token.grants(right, self.id()));
+            problem.missing_scope = lacks.map(|right| right.to_scope(self.id()));
+        }
+        let problem = Rc::new(problem);
         let renewed = head.status == 401 && principal.auth.refuse(now, generation, &problem);
         match &mut self.machine {
             Machine::Queue(queue) if queue.is_in_doubt() => {
@@ -472,6 +486,7 @@ impl Channel {
 
     /// Tells everything there is to tell. `true` when it is over.
     pub fn drain(&mut self, id: ChannelId, outputs: &mut Queue<Output>) -> bool {
+        let subject = self.subject();
         match &mut self.machine {
             Machine::Queue(queue) => {
                 while let Some(change) = queue.poll_change() {
@@ -493,12 +508,18 @@ impl Channel {
                 if let Some(rows) = feed.poll_rows() {
                     outputs.push(Output::Event(Event::Rows(id, rows)));
                 }
-                if let Some(status) = feed.poll_status() {
+                if let Some(mut status) = feed.poll_status() {
+                    if let StreamStatus::Failed(problem) | StreamStatus::Reconnecting { problem, .. } = &mut status {
+                        tell_subject(problem, subject);
+                    }
                     outputs.push(Output::Event(Event::Feed(id, status)));
                 }
             }
             Machine::Call(call) => {
-                if let Some(outcome) = call.poll_outcome() {
+                if let Some(mut outcome) = call.poll_outcome() {
+                    if let CallOutcome::Failed { problem, .. } = &mut outcome {
+                        tell_subject(problem, subject);
+                    }
                     outputs.push(Output::Event(Event::Call(id, outcome)));
                     return true;
                 }
@@ -506,15 +527,6 @@ impl Channel {
             Machine::Watch(_) => {}
         }
         false
-    }
-
-    /// Adds what it is about, and the scope that the server would have wanted.
-    fn describe(&self, mut problem: Problem) -> Problem {
-        problem.subject = self.subject();
-        if problem.code == ErrorCode::Forbidden {
-            problem.missing_scope = self.right().map(|right| right.to_scope(&self.run));
-        }
-        problem
     }
 
     /// What it is about, where that is not a run.
@@ -533,5 +545,12 @@ impl Channel {
             },
             Machine::Queue(_) | Machine::Reader(_) | Machine::Watch(_) => None,
         }
+    }
+}
+
+/// Says what a problem is about, unless it says so itself.
+fn tell_subject(problem: &mut Rc<Problem>, subject: Option<&'static str>) {
+    if subject.is_some() && problem.subject.is_none() {
+        Rc::make_mut(problem).subject = subject;
     }
 }

@@ -551,6 +551,8 @@ fn a_scope_is_missed_before_anything_is_asked() {
         (FeedKind::Tags, "a", &["read:runs"], None),
         (FeedKind::Tags, "a", &["admin"], None),
         (FeedKind::Tags, "a", &["read:batch:a"], Some("read:tags:a")),
+        (FeedKind::Tags, "a,b", &["read:batch:a"], Some("read:tags:a")),
+        (FeedKind::Tags, "", &["read:batch:a"], Some("read:tags")),
         (FeedKind::Batch, "batch_1", &["read:batch:batch_1"], None),
         (FeedKind::Batch, "batch_1", &["read:runs"], None),
         (FeedKind::Batch, "batch_1", &["read:batch:batch_2"], Some("read:batch:batch_1")),
