@@ -23,8 +23,9 @@ const PATIENCE_MS: u64 = 60_000;
 /// How often it is asked.
 const TRIES: u32 = 5;
 
-/// How often a run is asked for that is not there.
-const ABSENT_TRIES: u32 = 3;
+/// How often where it will most likely not help: a run that is not there, and one that is to be cancelled by a page that gets no answer
+/// though it is online, since the public API has none for pages.
+const FEW_TRIES: u32 = 3;
 
 /// What came of a call.
 #[derive(Clone, PartialEq, Eq)]
@@ -139,9 +140,10 @@ impl Call {
         self.asked = None;
         let is_absent = self.kind == CallKind::Retrieve && problem.code == ErrorCode::NotFound;
         let is_lost = problem.code.retryable();
+        let is_shut = self.kind == CallKind::Cancel && problem.code == ErrorCode::Blocked;
         self.doubtful |= is_lost && problem.code != ErrorCode::RateLimited;
         let again = renewed || is_lost || is_absent || problem.status == Some(409);
-        if !again || self.attempt >= if is_absent { ABSENT_TRIES } else { TRIES } {
+        if !again || self.attempt >= if is_absent || is_shut { FEW_TRIES } else { TRIES } {
             return self.refuse(problem);
         }
         self.not_before = if renewed { now } else { self.backoff.fail(now, after_ms, random) };

@@ -357,6 +357,20 @@ fn a_body_that_no_server_takes_is_not_sent() {
 }
 
 #[test]
+fn a_page_that_may_not_cancel_learns_it_soon() {
+    let (mut world, principal) = World::with_token(1);
+    let id = call(&mut world, principal, CallKind::Cancel, "run_1");
+    let begin = world.now_ms();
+    for _ in 0..3 {
+        let request = next(&mut world);
+        world.fail(request.id);
+        world.jump();
+    }
+    assert_eq!(outcomes(&world, id), ["unknown:blocked"]);
+    assert!(world.now_ms() - begin <= 3_000);
+}
+
+#[test]
 fn what_was_lost_tells_what_it_is_about() {
     let (mut world, principal) = World::with_token(1);
     call(&mut world, principal, CallKind::Complete, "waitpoint_1");

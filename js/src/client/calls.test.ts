@@ -229,6 +229,20 @@ describe("retrieving a run", () => {
   });
 });
 
+test("cancelling a run where pages may not", async () => {
+  const { pump, principal, loader } = harness();
+  const done = cancelRun(pump, principal, "run_1");
+  await vi.waitFor(() => expect(loader.engines).toHaveLength(1));
+  await asked(loader.engine);
+  loader.engine.failCall(loader.engine.idsOf("call")[0] as number, { code: "blocked", retryable: true }, true);
+  await expect(done).rejects.toMatchObject({
+    code: "blocked",
+    outcome: "unknown",
+    retryable: true,
+    message: expect.stringMatching(/^The public API does not let pages cancel runs.*your backend.*no readable answer/),
+  });
+});
+
 test("cancelling a run", async () => {
   const { pump, principal, answer, request } = harness();
   const done = cancelRun(pump, principal, "run_1");

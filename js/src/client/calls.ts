@@ -181,8 +181,14 @@ export async function cancelRun(
   { signal }: CallOptions = {},
 ): Promise<{ id: string }> {
   checkName("run id", id, "Pass the id of the run, such as run_1234.");
-  const { answer } = await ask(pump, { principal, what: 3, name: id, body: "", signal });
-  return { id: answer.id };
+  try {
+    const { answer } = await ask(pump, { principal, what: 3, name: id, body: "", signal });
+    return { id: answer.id };
+  } catch (error) {
+    if (!(error instanceof TidegateError && error.code === "blocked")) throw error;
+    const sentence = "The public API does not let pages cancel runs: have your backend do it.";
+    throw new TidegateError(`${sentence} ${error.message}`, { ...error, cause: error });
+  }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever a server says
