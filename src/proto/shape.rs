@@ -557,13 +557,12 @@ fn enter(scanner: &mut Scanner<'_>, wanted: bool) -> Option<bool> {
     Some(enters)
 }
 
-/// Whether an offset comes before another. Of what is not two numbers nobody knows.
+/// Whether an offset comes before another, by the first of its two numbers. The second may be counted by each process of a server for
+/// itself. Of what is no number nobody knows.
 fn is_behind(offset: &str, other: &str) -> bool {
     place(offset).zip(place(other)).is_some_and(|(offset, other)| offset < other)
 }
 
-fn place(offset: &str) -> Option<(u64, u64)> {
-    let (major, minor) = split_once(offset, b'_')?;
-    let minor = if minor == "inf" { u64::MAX } else { parse_digits(minor.as_bytes())? };
-    Some((parse_digits(major.as_bytes())?, minor))
+fn place(offset: &str) -> Option<u64> {
+    parse_digits(split_once(offset, b'_')?.0.as_bytes())
 }

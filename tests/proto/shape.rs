@@ -184,7 +184,7 @@ fn a_log_that_is_over_begins_anew() {
 
 #[test]
 fn an_answer_that_does_not_go_on_where_it_stands_is_of_another_log() {
-    let replies = [Told { handle: "other", ..told("11_2") }, told("9_9"), told("10_0")];
+    let replies = [Told { handle: "other", ..told("11_2") }, told("9_9")];
     for reply in replies {
         let (mut world, feed, poll) = polling();
         answer(&mut world, poll.id, &row(None, "old"), reply);
@@ -192,10 +192,12 @@ fn an_answer_that_does_not_go_on_where_it_stands_is_of_another_log() {
         assert!(world.jump());
         assert!(query_of(&world.next_request()).contains("offset=-1"), "{reply:?}");
     }
-    // Of what is not two numbers nobody knows which comes first.
-    let (mut world, feed, poll) = polling();
-    answer(&mut world, poll.id, &row(None, "b"), told("opaque"));
-    assert_eq!(rows(&world, feed).len(), 2);
+    // Of what is not two numbers nobody knows which comes first, and the second may be counted by each process of a server for itself.
+    for offset in ["opaque", "10_0"] {
+        let (mut world, feed, poll) = polling();
+        answer(&mut world, poll.id, &row(None, "b"), told(offset));
+        assert_eq!(rows(&world, feed).len(), 2, "{offset}");
+    }
 }
 
 #[test]
