@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 
 use super::auth::Auth;
-use super::call::{Call, CallOutcome};
+use super::call::Call;
 use super::error::{ErrorCode, Problem};
 use super::http::{
     CallKind, FeedKind, RequestFailure, RequestKind, ResponseHead, StreamVersion, Told, call_url, can_be_named,
@@ -19,7 +19,6 @@ use super::random::Random;
 use super::run_watch::RunWatch;
 use super::send::{Hold, SendQueue};
 use super::shape::Shape;
-use super::status::StreamStatus;
 use super::subscription::{Effect, Subscription};
 use super::table::Queue;
 use super::text::split_once;
@@ -194,9 +193,10 @@ impl Channel {
         }
     }
 
-    /// The scope this token certainly lacks for it.
-    pub fn missing_scope(&self, token: &AccessToken) -> Option<String> {
-        token.missing(self.right()?, self.id())
+    /// What is wrong where this token certainly lacks the scope for it.
+    pub fn missing_scope(&self, token: &AccessToken) -> Option<Problem> {
+        let scope = token.missing(self.right()?, self.id())?;
+        Some(Problem { missing_scope: Some(scope), subject: self.subject(), ..Problem::new(ErrorCode::Forbidden) })
     }
 
     /// What a scope has to name. Of several tags one is enough.
@@ -359,6 +359,7 @@ impl Channel {
             let lacks = self.right().filter(|right| !token.grants(right, self.id()));
             problem.missing_scope = lacks.map(|right| right.to_scope(self.id()));
         }
+        problem.subject = self.subject();
         let problem = Rc::new(problem);
         let renewed = head.status == 401 && principal.auth.refuse(now, generation, &problem);
         match &mut self.machine {
@@ -407,7 +408,9 @@ impl Channel {
     ) {
         let remedy = self.remedy(principal.drops_repeats);
         self.request = None;
-        let problem = Problem::shared(if online { ErrorCode::Blocked } else { ErrorCode::Offline });
+        let mut problem = Problem::new(if online { ErrorCode::Blocked } else { ErrorCode::Offline });
+        problem.subject = self.subject();
+        let problem = Rc::new(problem);
         match &mut self.machine {
             Machine::Queue(queue) if queue.is_in_doubt() => queue.ask_again(now.monotonic, 0, random),
             Machine::Queue(queue) => queue.settle(now, Verdict::of_failure(failure, remedy), random),
@@ -486,7 +489,6 @@ impl Channel {
 
     /// Tells everything there is to tell. `true` when it is over.
     pub fn drain(&mut self, id: ChannelId, outputs: &mut Queue<Output>) -> bool {
-        let subject = self.subject();
         match &mut self.machine {
             Machine::Queue(queue) => {
                 while let Some(change) = queue.poll_change() {
@@ -508,18 +510,12 @@ impl Channel {
                 if let Some(rows) = feed.poll_rows() {
                     outputs.push(Output::Event(Event::Rows(id, rows)));
                 }
-                if let Some(mut status) = feed.poll_status() {
-                    if let StreamStatus::Failed(problem) | StreamStatus::Reconnecting { problem, .. } = &mut status {
-                        tell_subject(problem, subject);
-                    }
+                if let Some(status) = feed.poll_status() {
                     outputs.push(Output::Event(Event::Feed(id, status)));
                 }
             }
             Machine::Call(call) => {
-                if let Some(mut outcome) = call.poll_outcome() {
-                    if let CallOutcome::Failed { problem, .. } = &mut outcome {
-                        tell_subject(problem, subject);
-                    }
+                if let Some(outcome) = call.poll_outcome() {
                     outputs.push(Output::Event(Event::Call(id, outcome)));
                     return true;
                 }
@@ -545,12 +541,5 @@ impl Channel {
             },
             Machine::Queue(_) | Machine::Reader(_) | Machine::Watch(_) => None,
         }
-    }
-}
-
-/// Says what a problem is about, unless it says so itself.
-fn tell_subject(problem: &mut Rc<Problem>, subject: Option<&'static str>) {
-    if subject.is_some() && problem.subject.is_none() {
-        Rc::make_mut(problem).subject = subject;
     }
 }

@@ -31,22 +31,17 @@ it.each(Object.entries(cases))("%s: says what happened and what to do", (code, [
 
 it("says less where less is known", () => {
   const bare = (code: ProblemCode) => words({ code, retryable: false });
-  expect(bare("forbidden")).toMatch(/write:inputStreams:<run id>.*write:runs:<run id>.*read:runs:<run id>/);
+  expect(bare("forbidden")).toMatch(/does not allow this.*the run id.*the scope/);
   expect(bare("token-expired")).toMatch(/^The access token expired\. /);
   expect(bare("too-large")).toMatch(/^The data is too large\. /);
   expect(bare("server")).toMatch(/^The server failed\. /);
   expect(words({ code: "token-expired", retryable: false, expiredAtMs: 1e300 })).toMatch(/expired\. /);
 });
 
-it.each([
-  ["task", "trigger:tasks:<task id>"],
-  ["wait token", "write:waitpoints:<wait token id>"],
-  ["tag", "read:tags:<tag>"],
-  ["batch", "read:batch:<batch id>"],
-])("names the scope that a %s needs, where the token has it and is refused nonetheless", (subject, scope) => {
-  const sentence = words({ code: "forbidden", retryable: false, status: 403, subject });
-  expect(sentence).toContain(`the scope ${scope}`);
-  expect(sentence).not.toMatch(/Sending|lacks/);
+it("speaks of what was asked, where a token is refused that has the scope", () => {
+  const sentence = words({ code: "forbidden", retryable: false, status: 403, subject: "wait token" });
+  expect(sentence).toMatch(/does not allow this.*the wait token id.*the scope/);
+  expect(sentence).not.toMatch(/lacks|run id/);
 });
 
 it("doubts the base URL where a 404 has no words of an API", () => {

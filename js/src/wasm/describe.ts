@@ -1,12 +1,5 @@
 import type { Problem, ProblemCode, SendState } from "./interface.js";
 
-const SCOPES: Record<string, string> = {
-  task: "trigger:tasks:<task id>",
-  "wait token": "write:waitpoints:<wait token id>",
-  tag: "read:tags:<tag>",
-  batch: "read:batch:<batch id>",
-};
-
 const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = {
   "run-finished": "The run has finished and takes no more input. Start a new run to go on.",
   // An API says in its own words what it has not found; another server shows a page.
@@ -15,7 +8,7 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
   forbidden: ({ missingScope, subject = "run" }) =>
     missingScope
       ? `The access token lacks the scope "${missingScope}". Mint one that has it, or check the ${subject} id.`
-      : `The access token does not allow this. ${SCOPES[subject] ? `It needs the scope ${SCOPES[subject]}` : "Sending needs the scope write:inputStreams:<run id>, cancelling write:runs:<run id>, reading read:runs:<run id>"}, for the same environment.`,
+      : `The access token does not allow this. Check the ${subject} id, and that the token was minted for the same environment with the scope that this takes.`,
   unauthorized:
     "The server refused the access token. Check that it was minted for this server and environment, and pass a new one.",
   "token-missing": "There is no access token. Pass accessToken: a public access token, or a function that returns one.",
