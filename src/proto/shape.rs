@@ -418,14 +418,7 @@ impl Shape {
 
     /// The page is seen, or not.
     pub fn set_visible(&mut self, now: Instant, visible: bool) {
-        if !visible {
-            self.hides = self.hides.min(now.after(GRACE_MS));
-        } else {
-            self.hides = Instant::NEVER;
-            if self.paused {
-                self.hurry(now);
-            }
-        }
+        self.hides = if visible { Instant::NEVER } else { self.hides.min(now.after(GRACE_MS)) };
     }
 
     /// Gives up what is overdue.

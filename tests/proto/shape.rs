@@ -401,6 +401,75 @@ fn a_poll_that_hangs_is_made_again() {
 }
 
 #[test]
+fn a_snapshot_that_is_long_in_coming_is_waited_for_from_its_first_byte_on() {
+    let (mut world, principal) = World::with_token(1);
+    follow(&mut world, principal, FeedKind::Tags, "a");
+    let request = world.next_request();
+    world.advance(40_000);
+    world.input(Input::News(request.id, News::Head(status(200))));
+    world.advance(44_999);
+    assert!(world.aborted.is_empty());
+    world.advance(1);
+    assert_eq!(world.aborted, [request.id]);
+}
+
+#[test]
+fn a_network_that_is_back_ends_the_wait() {
+    let (mut world, _, poll) = polling();
+    let head = ResponseHead { retry_after_ms: 600_000, ..status(429) };
+    refuse(&mut world, poll.id, head, Told::default());
+    assert!(world.requests.is_empty());
+    world.input(Input::Wake);
+    assert_eq!(world.next_request().url, poll.url);
+}
+
+#[test]
+fn a_log_begins_anew_with_nothing_of_the_one_before() {
+    let (mut world, _, poll) = polling();
+    answer(&mut world, poll.id, &row(Some(true), "b"), told("11_2"));
+    let poll = world.next_request();
+    assert!(query_of(&poll).starts_with("cursor=7&"));
+    refuse(&mut world, poll.id, status(409), Told::default());
+    world.jump();
+    let request = world.next_request();
+    assert_eq!(query_of(&request), "handle=h-next1&log=full&offset=-1");
+    refuse(&mut world, request.id, status(409), Told { handle: "h2", ..Told::default() });
+    world.jump();
+    let request = world.next_request();
+    assert_eq!(query_of(&request), "handle=h2&log=full&offset=-1");
+    // That the run had finished was said by rows that are gone.
+    answer(&mut world, request.id, &row(None, "c"), Told { handle: "h2", ..SNAPSHOT });
+    let poll = world.next_request();
+    assert_eq!(query_of(&poll), "cursor=&handle=h2&live=true&log=full&offset=10_1");
+    world.advance(20_000);
+    answer(&mut world, poll.id, UP_TO_DATE, Told { handle: "h2", ..told("10_1") });
+    assert_eq!(world.requests.len(), 1, "it goes on");
+}
+
+#[test]
+fn what_came_behind_the_end_is_still_read_with_a_new_token() {
+    let mut world = World::new(1);
+    let principal = world.open_principal(false);
+    let token = |world: &mut World| {
+        let token = public_token(&["read:runs:run_1"], EPOCH_MS + world.now_ms(), 900);
+        world.command(Command::SetToken(principal, &token));
+    };
+    token(&mut world);
+    let feed = follow(&mut world, principal, FeedKind::Run, "run_1");
+    let request = world.next_request();
+    answer(&mut world, request.id, &row(Some(true), "done"), SNAPSHOT);
+    let poll = world.next_request();
+    refuse(&mut world, poll.id, status(401), Told::default());
+    world.advance(60_000);
+    token(&mut world);
+    let poll = world.next_request();
+    answer(&mut world, poll.id, &row(None, "late"), told("11_2"));
+    assert_eq!(rows(&world, feed).len(), 2);
+    world.advance(30_000);
+    assert_eq!(world.statuses(feed).pop().as_deref(), Some("ended"));
+}
+
+#[test]
 fn nobody_polls_for_a_page_that_nobody_sees() {
     let (mut world, feed, poll) = polling();
     world.input(Input::Visible(false));
