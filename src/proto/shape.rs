@@ -125,7 +125,7 @@ pub struct Shape {
     restarts: u64,
     /// Everything has been told up to the offset.
     up_to_date: bool,
-    /// What has happened in a pause is asked for first.
+    /// What has happened in a sleep is asked for first.
     resuming: bool,
     /// `live` has been told.
     live: bool,
@@ -240,7 +240,9 @@ impl Shape {
 
     /// Makes a request.
     pub fn start(&mut self, now: Instant) -> RequestKind {
-        let polls = self.up_to_date && !core::mem::take(&mut self.resuming);
+        // A poll may be held for long, in which nobody would know that it reaches the server again.
+        let resumes = core::mem::take(&mut self.resuming) || !self.live;
+        let polls = self.up_to_date && !resumes;
         self.stage = if polls { Stage::Polling } else { Stage::Reading };
         self.time = now;
         self.last_asked = now;
@@ -469,7 +471,6 @@ impl Shape {
 
     fn hide(&mut self, now: Instant) {
         if self.is_hidden(now) && matches!(self.stage, Stage::Waiting | Stage::Polling) {
-            self.resuming = true;
             self.wait(now);
             self.pause();
         }

@@ -30,6 +30,9 @@ pub(crate) fn row(completed: Option<bool>, note: &str) -> String {
 
 const SNAPSHOT: Told<'_> = Told { handle: "h", offset: "10_1", cursor: "", schema: "{}", token: "" };
 
+/// What a feed that has read its snapshot asks for before it polls again.
+const CAUGHT_UP: &str = "handle=h&log=full&offset=10_1";
+
 pub(crate) fn follow(world: &mut World, principal: PrincipalId, kind: FeedKind, name: &str) -> ChannelId {
     let feed = world.client.next_subscription();
     world.command(Command::Follow { feed, principal, kind, name, query: "", endless: false });
@@ -154,7 +157,7 @@ fn a_body_that_is_not_whole_is_asked_for_again() {
     assert_eq!(rows(&world, feed).len(), 1, "nothing of it is taken");
     assert!(world.jump());
     let again = world.next_request();
-    assert_eq!(again.url, poll.url);
+    assert_eq!(query_of(&again), CAUGHT_UP);
     answer(&mut world, again.id, &body, told("11_2"));
     assert_eq!(rows(&world, feed).len(), 2);
     assert_eq!(world.statuses(feed).pop().as_deref(), Some("live"));
@@ -303,11 +306,42 @@ fn what_fails_is_asked_again_for_ever() {
         world.jump();
         longest = longest.max(world.now_ms() - before);
         poll = world.next_request();
-        assert_eq!(query_of(&poll), "cursor=&handle=h&live=true&log=full&offset=10_1");
+        assert_eq!(query_of(&poll), CAUGHT_UP);
     }
     assert!(longest <= 20_000 && world.now_ms() - begin < 60 * 20_000);
     answer(&mut world, poll.id, &row(None, "b"), told("11_2"));
     assert_eq!(world.statuses(feed).pop().as_deref(), Some("live"));
+}
+
+#[test]
+fn what_is_back_is_told_at_once_and_not_when_the_next_poll_is_answered() {
+    type Lose = fn(&mut World, RequestId);
+    let losses: [(&str, Lose); 3] = [
+        ("a cut", |world, poll| {
+            world.fail(poll);
+            world.jump();
+        }),
+        ("no network", |world, poll| {
+            world.input(Input::Online(false));
+            world.fail(poll);
+            world.advance(60_000);
+            world.input(Input::Online(true));
+        }),
+        ("a server that cannot", |world, poll| {
+            refuse(world, poll, status(503), Told::default());
+            world.jump();
+        }),
+    ];
+    for (name, lose) in losses {
+        let (mut world, feed, poll) = polling();
+        lose(&mut world, poll.id);
+        let request = world.next_request();
+        assert_eq!(query_of(&request), CAUGHT_UP, "{name}");
+        answer(&mut world, request.id, UP_TO_DATE, Told { schema: "{}", ..told("10_1") });
+        assert_eq!(world.statuses(feed).pop().as_deref(), Some("live"), "{name}");
+        assert!(query_of(&world.next_request()).contains("live=true"));
+        assert_eq!(rows(&world, feed).len(), 1, "{name}");
+    }
 }
 
 #[test]
@@ -385,7 +419,7 @@ fn a_refused_token_is_renewed_and_the_log_goes_on() {
     assert_eq!(world.statuses(feed).pop().as_deref(), Some("failed:unauthorized"));
     token(&mut world);
     world.advance(1_000);
-    assert_eq!(world.next_request().url, poll.url);
+    assert_eq!(query_of(&world.next_request()), CAUGHT_UP);
 }
 
 #[test]
@@ -397,7 +431,7 @@ fn a_poll_that_hangs_is_made_again() {
     assert_eq!(world.aborted, [poll.id]);
     assert_eq!(world.statuses(feed).pop().as_deref(), Some("reconnecting:1:timeout"));
     assert!(world.jump());
-    assert_eq!(world.next_request().url, poll.url);
+    assert_eq!(query_of(&world.next_request()), CAUGHT_UP);
 }
 
 #[test]
@@ -420,7 +454,7 @@ fn a_network_that_is_back_ends_the_wait() {
     refuse(&mut world, poll.id, head, Told::default());
     assert!(world.requests.is_empty());
     world.input(Input::Wake);
-    assert_eq!(world.next_request().url, poll.url);
+    assert_eq!(query_of(&world.next_request()), CAUGHT_UP);
 }
 
 #[test]
@@ -485,7 +519,7 @@ fn nobody_polls_for_a_page_that_nobody_sees() {
     assert!(world.requests.is_empty());
     world.input(Input::Visible(true));
     let request = world.next_request();
-    assert_eq!(query_of(&request), "handle=h&log=full&offset=10_1", "what has happened meanwhile, at once");
+    assert_eq!(query_of(&request), CAUGHT_UP, "what has happened meanwhile, at once");
     answer(&mut world, request.id, UP_TO_DATE, Told { offset: "10_1", ..SNAPSHOT });
     assert_eq!(world.statuses(feed).pop().as_deref(), Some("live"));
     assert_eq!(world.next_request().url, poll.url);
@@ -515,7 +549,7 @@ fn it_waits_for_the_network() {
     let statuses = world.statuses(feed);
     assert_eq!(statuses[statuses.len() - 2..], ["reconnecting:1:offline", "paused"]);
     world.input(Input::Online(true));
-    assert_eq!(world.next_request().url, poll.url);
+    assert_eq!(query_of(&world.next_request()), CAUGHT_UP);
 }
 
 #[test]
@@ -525,7 +559,7 @@ fn a_poll_is_not_trusted_once_the_device_has_slept() {
     world.sleep(3_600_000);
     world.input(Input::Wake);
     assert_eq!(world.aborted, [poll.id]);
-    assert_eq!(query_of(&world.next_request()), "handle=h&log=full&offset=10_1");
+    assert_eq!(query_of(&world.next_request()), CAUGHT_UP);
     // One that has only just been made is.
     world.input(Input::Wake);
     assert_eq!(world.aborted, [poll.id]);
