@@ -159,7 +159,8 @@ export class EventPump {
       const abort = () => {
         const { id } = entry;
         if (id !== undefined) this.#call((engine) => engine.cancelCall(id));
-        const error = mayHaveActed(entry) && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
+        const error =
+          mayHaveActed(entry) && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
         entry.settle(error || cancelled("call"));
       };
       const entry: CallEntry = {
