@@ -11,7 +11,7 @@ use core::fmt;
 
 use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};
-use super::http::{CallKind, RequestKind};
+use super::http::{CALL_LIMIT, CallKind, RequestKind};
 use super::random::Random;
 use super::time::Instant;
 
@@ -23,8 +23,9 @@ const PATIENCE_MS: u64 = 60_000;
 /// How often it is asked.
 const TRIES: u32 = 5;
 
-/// How often a run is asked for that is not there.
-const ABSENT_TRIES: u32 = 3;
+/// How often where it will most likely not help: a run that is not there, and one that is to be cancelled by a page that gets no answer
+/// though it is online, since the public API has none for pages.
+const FEW_TRIES: u32 = 3;
 
 /// What came of a call.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,9 +80,9 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    /// A call that has not been made.
+    /// A call that has not been made. One that no server takes is refused at once.
     pub fn new(kind: CallKind, body: &str, idempotency_key: String) -> Self {
-        Self {
+        let mut call = Self {
             kind,
             body: Rc::new(body.to_owned()),
             idempotency_key: Rc::new(idempotency_key),
@@ -91,7 +92,11 @@ impl Call {
             doubtful: false,
             backoff: Backoff::new(AGAIN),
             outcome: None,
+        };
+        if body.len() > CALL_LIMIT {
+            call.refuse(Rc::new(Problem::too_large(CALL_LIMIT, body.len())));
         }
+        call
     }
 
     /// What is asked.
@@ -135,9 +140,10 @@ impl Call {
         self.asked = None;
         let is_absent = self.kind == CallKind::Retrieve && problem.code == ErrorCode::NotFound;
         let is_lost = problem.code.retryable();
+        let is_shut = self.kind == CallKind::Cancel && problem.code == ErrorCode::Blocked;
         self.doubtful |= is_lost && problem.code != ErrorCode::RateLimited;
         let again = renewed || is_lost || is_absent || problem.status == Some(409);
-        if !again || self.attempt >= if is_absent { ABSENT_TRIES } else { TRIES } {
+        if !again || self.attempt >= if is_absent || is_shut { FEW_TRIES } else { TRIES } {
             return self.refuse(problem);
         }
         self.not_before = if renewed { now } else { self.backoff.fail(now, after_ms, random) };

@@ -21,6 +21,7 @@ use super::send::{Hold, SendQueue};
 use super::shape::Shape;
 use super::subscription::{Effect, Subscription};
 use super::table::Queue;
+use super::text::split_once;
 use super::time::{Instant, Now};
 use super::token::{AccessToken, Right};
 use super::turns::Place;
@@ -192,9 +193,16 @@ impl Channel {
         }
     }
 
-    /// The scope this token certainly lacks for it.
-    pub fn missing_scope(&self, token: &AccessToken) -> Option<String> {
-        token.missing(self.right()?, &self.run)
+    /// What is wrong where this token certainly lacks the scope for it.
+    pub fn missing_scope(&self, token: &AccessToken) -> Option<Problem> {
+        let scope = token.missing(self.right()?, self.id())?;
+        Some(Problem { missing_scope: Some(scope), subject: self.subject(), ..Problem::new(ErrorCode::Forbidden) })
+    }
+
+    /// What a scope has to name. Of several tags one is enough.
+    fn id(&self) -> &str {
+        let first_tag = split_once(&self.run, b',').filter(|_| self.subject() == Some("tag"));
+        first_tag.map_or(&self.run, |(first, _)| first)
     }
 
     /// What a token has to allow. For a packet, nothing.
@@ -345,7 +353,14 @@ impl Channel {
         {
             return feed.handle_refetch(now.monotonic, told.handle, random);
         }
-        let problem = Rc::new(self.describe(classify(head.status, body, &token, now.wall)));
+        let mut problem = classify(head.status, body, &token, now.wall);
+        if problem.code == ErrorCode::Forbidden {
+            // One that the token has is not what it lacks.
+            let lacks = self.right().filter(|right| !token.grants(right, self.id()));
+            problem.missing_scope = lacks.map(|right| right.to_scope(self.id()));
+        }
+        problem.subject = self.subject();
+        let problem = Rc::new(problem);
         let renewed = head.status == 401 && principal.auth.refuse(now, generation, &problem);
         match &mut self.machine {
             Machine::Queue(queue) if queue.is_in_doubt() => {
@@ -378,6 +393,7 @@ impl Channel {
             Machine::Feed(feed) if problem.code.retryable() => {
                 feed.handle_loss(now.monotonic, problem, head.retry_after_ms, random);
             }
+            Machine::Feed(feed) if head.status == 404 => feed.handle_absence(now.monotonic, problem, random),
             Machine::Feed(feed) => feed.handle_refusal(problem),
         }
     }
@@ -392,7 +408,9 @@ impl Channel {
     ) {
         let remedy = self.remedy(principal.drops_repeats);
         self.request = None;
-        let problem = Problem::shared(if online { ErrorCode::Blocked } else { ErrorCode::Offline });
+        let mut problem = Problem::new(if online { ErrorCode::Blocked } else { ErrorCode::Offline });
+        problem.subject = self.subject();
+        let problem = Rc::new(problem);
         match &mut self.machine {
             Machine::Queue(queue) if queue.is_in_doubt() => queue.ask_again(now.monotonic, 0, random),
             Machine::Queue(queue) => queue.settle(now, Verdict::of_failure(failure, remedy), random),
@@ -505,15 +523,6 @@ impl Channel {
             Machine::Watch(_) => {}
         }
         false
-    }
-
-    /// Adds what it is about, and the scope that the server would have wanted.
-    fn describe(&self, mut problem: Problem) -> Problem {
-        problem.subject = self.subject();
-        if problem.code == ErrorCode::Forbidden {
-            problem.missing_scope = self.right().map(|right| right.to_scope(&self.run));
-        }
-        problem
     }
 
     /// What it is about, where that is not a run.

@@ -342,8 +342,8 @@ impl Client {
                 return true;
             }
         };
-        if let Some(scope) = channel.missing_scope(&token) {
-            channel.refuse(Rc::new(Problem::missing_scope(scope)));
+        if let Some(problem) = channel.missing_scope(&token) {
+            channel.refuse(Rc::new(problem));
             return true;
         }
         if let Machine::Watch(watch) = &mut channel.machine

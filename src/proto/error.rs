@@ -170,11 +170,6 @@ impl Problem {
         Rc::new(Self::new(code))
     }
 
-    /// A scope that the token lacks.
-    pub fn missing_scope(scope: String) -> Self {
-        Self { missing_scope: Some(scope), ..Self::new(ErrorCode::Forbidden) }
-    }
-
     /// Something larger than is taken.
     pub fn too_large(limit: usize, actual: usize) -> Self {
         Self { size: Some(Size { limit, actual }), ..Self::new(ErrorCode::TooLarge) }

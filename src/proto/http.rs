@@ -18,6 +18,9 @@ pub const BODY_LIMIT: usize = 1 << 20;
 /// The largest record an input stream stores, which is 8 bytes more than its JSON envelope.
 pub const RECORD_LIMIT: usize = (1 << 20) - 8;
 
+/// The largest request body a call takes, by `Content-Length`.
+pub const CALL_LIMIT: usize = 3 << 20;
+
 /// How many bytes of the server's own words are kept.
 const MESSAGE_LIMIT: usize = 300;
 

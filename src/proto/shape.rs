@@ -17,6 +17,7 @@
 //! | answer: cut | | Waiting | Waiting | | | |
 //! | refetch | | Waiting | Waiting | | | |
 //! | loss | | Waiting | Waiting | | | |
+//! | absence | | Waiting | Failed | | | |
 //! | refusal | Failed | Failed | Failed | | | |
 //! | stale token | | Waiting | Waiting | | | |
 //! | revive | = | = | = | = | = | Waiting |
@@ -63,6 +64,10 @@ const GRACE_MS: u64 = 5_000;
 
 /// How long a run that has finished is followed at most: its last metadata may come behind its end.
 const LATE_MS: u64 = 30_000;
+
+/// How often a run or a batch is asked for that is not there: the answer may come from a copy of the data that has not heard of it yet. The
+/// server marks that in a header, which a page may not read.
+const ABSENT_TRIES: u32 = 4;
 
 /// Messages of the log.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,7 +125,7 @@ pub struct Shape {
     restarts: u64,
     /// Everything has been told up to the offset.
     up_to_date: bool,
-    /// What has happened in a pause is asked for first.
+    /// What has happened in a sleep is asked for first.
     resuming: bool,
     /// `live` has been told.
     live: bool,
@@ -128,6 +133,10 @@ pub struct Shape {
     /// Nobody sees the page: it may poll until then.
     hides: Instant,
     finished: bool,
+    /// Its rows say whether the run has finished: that column can be left out.
+    says_end: bool,
+    /// How often it was not there.
+    absences: u32,
     /// Since its run has finished: when it ends at the latest.
     ends: Instant,
     /// Counts what has failed or brought nothing, until a poll has done what it is for.
@@ -163,6 +172,8 @@ impl Shape {
             paused: false,
             hides: Instant::NEVER,
             finished: false,
+            says_end: false,
+            absences: 0,
             ends: Instant::NEVER,
             backoff: Backoff::new(AGAIN),
             rows: None,
@@ -187,7 +198,8 @@ impl Shape {
 
     /// Whether it would learn of the end of its run, or has.
     pub const fn knows_of_end(&self) -> bool {
-        self.finished || (self.up_to_date && !self.paused && !matches!(self.stage, Stage::Failed { .. }))
+        self.finished
+            || (self.says_end && self.up_to_date && !self.paused && !matches!(self.stage, Stage::Failed { .. }))
     }
 
     /// Whether a request is under way.
@@ -228,7 +240,9 @@ impl Shape {
 
     /// Makes a request.
     pub fn start(&mut self, now: Instant) -> RequestKind {
-        let polls = self.up_to_date && !core::mem::take(&mut self.resuming);
+        // A poll may be held for long, in which nobody would know that it reaches the server again.
+        let resumes = core::mem::take(&mut self.resuming) || !self.live;
+        let polls = self.up_to_date && !resumes;
         self.stage = if polls { Stage::Polling } else { Stage::Reading };
         self.time = now;
         self.last_asked = now;
@@ -314,6 +328,7 @@ impl Shape {
         set(&mut self.cursor, told.cursor);
         let was_up_to_date = core::mem::replace(&mut self.up_to_date, seen.complete);
         self.finished = seen.finished.unwrap_or(self.finished && !fresh);
+        self.says_end |= seen.finished.is_some();
         // The last part of a snapshot may hold nothing but the word that it is whole.
         if seen.changes || fresh || (seen.complete && !was_up_to_date) {
             let schema = fresh.then(|| told.schema.to_owned());
@@ -359,6 +374,16 @@ impl Shape {
         self.hide(now);
     }
 
+    /// It is not there: not yet, unless it has been.
+    pub fn handle_absence(&mut self, now: Instant, problem: Rc<Problem>, random: &mut Random) {
+        self.absences += 1;
+        if self.offset.is_empty() && self.absences < ABSENT_TRIES {
+            self.handle_loss(now, problem, 0, random);
+        } else {
+            self.handle_refusal(problem);
+        }
+    }
+
     /// The server will not have it.
     pub fn handle_refusal(&mut self, problem: Rc<Problem>) {
         self.stage = Stage::Failed { by_token: problem.code.concerns_token() };
@@ -395,14 +420,7 @@ impl Shape {
 
     /// The page is seen, or not.
     pub fn set_visible(&mut self, now: Instant, visible: bool) {
-        if !visible {
-            self.hides = self.hides.min(now.after(GRACE_MS));
-        } else {
-            self.hides = Instant::NEVER;
-            if self.paused {
-                self.hurry(now);
-            }
-        }
+        self.hides = if visible { Instant::NEVER } else { self.hides.min(now.after(GRACE_MS)) };
     }
 
     /// Gives up what is overdue.
@@ -453,7 +471,6 @@ impl Shape {
 
     fn hide(&mut self, now: Instant) {
         if self.is_hidden(now) && matches!(self.stage, Stage::Waiting | Stage::Polling) {
-            self.resuming = true;
             self.wait(now);
             self.pause();
         }
@@ -534,13 +551,12 @@ fn enter(scanner: &mut Scanner<'_>, wanted: bool) -> Option<bool> {
     Some(enters)
 }
 
-/// Whether an offset comes before another. Of what is not two numbers nobody knows.
+/// Whether an offset comes before another, by the first of its two numbers. The second may be counted by each process of a server for
+/// itself. Of what is no number nobody knows.
 fn is_behind(offset: &str, other: &str) -> bool {
     place(offset).zip(place(other)).is_some_and(|(offset, other)| offset < other)
 }
 
-fn place(offset: &str) -> Option<(u64, u64)> {
-    let (major, minor) = split_once(offset, b'_')?;
-    let minor = if minor == "inf" { u64::MAX } else { parse_digits(minor.as_bytes())? };
-    Some((parse_digits(major.as_bytes())?, minor))
+fn place(offset: &str) -> Option<u64> {
+    parse_digits(split_once(offset, b'_')?.0.as_bytes())
 }

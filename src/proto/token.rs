@@ -54,11 +54,16 @@ impl AccessToken {
         self.0.claims.is_some() || self.0.text.starts_with("tr_")
     }
 
+    /// Whether this token says of itself that it may.
+    pub fn grants(&self, right: &Right, id: &str) -> bool {
+        self.claims().is_some_and(|claims| claims.grant(right.action, right.resource, id))
+    }
+
     /// The scope this token certainly lacks for that, if it does. Another right may come to the same, which only the server knows: it
     /// counts as enough here.
     pub fn missing(&self, right: &Right, id: &str) -> Option<String> {
         let claims = self.0.claims.as_ref()?;
-        let may = claims.grant(right.action, right.resource, id)
+        let may = self.grants(right, id)
             || claims.scopes().any(|scope| {
                 let is_it = |other: &(&str, &str)| scope.resource == other.1 && ["*", other.0].contains(&scope.action);
                 right.others.iter().any(is_it)
@@ -100,9 +105,9 @@ impl Right {
         Self { action, resource, others }
     }
 
-    /// The scope that gives it, to that one.
+    /// The scope that gives it, to that one; without an id, to all.
     pub fn to_scope(&self, id: &str) -> String {
-        concat(&[self.action, ":", self.resource, ":", id])
+        concat(&[self.action, ":", self.resource, if id.is_empty() { "" } else { ":" }, id])
     }
 }
 

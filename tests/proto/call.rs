@@ -1,6 +1,7 @@
 //! Calls: what they ask, what they make of lost answers, and what they tell.
 
 use tidegate::proto::call::CallOutcome;
+use tidegate::proto::error::Problem;
 use tidegate::proto::http::{CallKind, RequestFailure, RequestKind, ResponseHead, Told};
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
@@ -40,6 +41,16 @@ fn outcomes(world: &World, call: ChannelId) -> Vec<String> {
         })
     };
     world.events.iter().filter_map(of_it).collect()
+}
+
+/// Why the only call has failed.
+#[track_caller]
+fn problem_of(world: &World) -> Problem {
+    let of_it = |event: &Event| {
+        let Event::Call(_, CallOutcome::Failed { problem, .. }) = event else { return None };
+        Some((**problem).clone())
+    };
+    world.events.iter().find_map(of_it).expect("it has failed")
 }
 
 #[test]
@@ -309,6 +320,66 @@ fn a_scope_is_missed_before_anything_is_asked() {
         assert_eq!(found.as_deref(), *missing, "{kind:?} with {scope}");
         assert_eq!(outcomes(&world, id).len(), usize::from(missing.is_some()));
     }
+}
+
+#[test]
+fn a_scope_that_the_token_has_is_not_called_missing() {
+    for (scope, missing) in
+        [("trigger:tasks:x", None), ("trigger:tasks", None), ("write:tasks:x", Some("trigger:tasks:x"))]
+    {
+        let mut world = World::new(1);
+        let principal = world.open_principal(false);
+        world.command(Command::SetToken(principal, &public_token(&[scope], EPOCH_MS, 900)));
+        call(&mut world, principal, CallKind::Trigger, "x");
+        let request = next(&mut world);
+        answer(&mut world, request.id, status(403), "{\"error\":\"Unauthorized\"}", "");
+        let problem = problem_of(&world);
+        assert_eq!((problem.missing_scope.as_deref(), problem.subject), (missing, Some("task")), "{scope}");
+    }
+}
+
+#[test]
+fn a_body_that_no_server_takes_is_not_sent() {
+    let limit = 3 << 20;
+    for (kind, size) in [(CallKind::Trigger, limit), (CallKind::Trigger, limit + 1), (CallKind::Complete, limit + 1)] {
+        let (mut world, principal) = World::with_token(1);
+        let call = world.client.next_subscription();
+        let body = format!("\"{}\"", "x".repeat(size - 2));
+        world.command(Command::Call { call, principal, kind, name: "x", body: &body });
+        let is_sent = size <= limit;
+        assert_eq!((world.requests.len(), outcomes(&world, call).len()), (usize::from(is_sent), usize::from(!is_sent)));
+        if !is_sent {
+            let problem = problem_of(&world);
+            assert_eq!(outcomes(&world, call), ["failed:too-large"]);
+            assert_eq!(problem.size.map(|size| (size.limit, size.actual)), Some((limit, size)));
+        }
+    }
+}
+
+#[test]
+fn a_page_that_may_not_cancel_learns_it_soon() {
+    let (mut world, principal) = World::with_token(1);
+    let id = call(&mut world, principal, CallKind::Cancel, "run_1");
+    let begin = world.now_ms();
+    for _ in 0..3 {
+        let request = next(&mut world);
+        world.fail(request.id);
+        world.jump();
+    }
+    assert_eq!(outcomes(&world, id), ["unknown:blocked"]);
+    assert!(world.now_ms() - begin <= 3_000);
+}
+
+#[test]
+fn what_was_lost_tells_what_it_is_about() {
+    let (mut world, principal) = World::with_token(1);
+    call(&mut world, principal, CallKind::Complete, "waitpoint_1");
+    for _ in 0..5 {
+        let request = next(&mut world);
+        world.fail(request.id);
+        world.jump();
+    }
+    assert_eq!(problem_of(&world).subject, Some("wait token"));
 }
 
 #[test]

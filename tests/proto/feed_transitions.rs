@@ -37,6 +37,7 @@ enum Step {
     Cut,
     Refetch,
     Loss,
+    Absence,
     Refusal,
     StaleToken,
     Revive,
@@ -48,7 +49,7 @@ enum Step {
     YieldTurn,
 }
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     Step::Start,
     Step::Open,
     Step::Answer,
@@ -57,6 +58,7 @@ const STEPS: [Step; 17] = [
     Step::Cut,
     Step::Refetch,
     Step::Loss,
+    Step::Absence,
     Step::Refusal,
     Step::StaleToken,
     Step::Revive,
@@ -100,6 +102,7 @@ impl Step {
             Self::Cut => ("answer: cut", "handle_answer", Source::Network),
             Self::Refetch => ("refetch", "handle_refetch", Source::Network),
             Self::Loss => ("loss", "handle_loss", Source::Network),
+            Self::Absence => ("absence", "handle_absence", Source::Network),
             Self::Refusal => ("refusal", "handle_refusal", Source::Outside),
             Self::StaleToken => ("stale token", "handle_stale_token", Source::Network),
             Self::Revive => ("revive", "revive", Source::Outside),
@@ -127,6 +130,7 @@ impl Step {
             Self::Cut => feed.handle_answer(at(2_000), &UP_TO_DATE[..20], &TOLD, dice),
             Self::Refetch => feed.handle_refetch(at(2_000), "", dice),
             Self::Loss => feed.handle_loss(at(2_000), problem, 0, dice),
+            Self::Absence => feed.handle_absence(at(2_000), Rc::new(Problem::new(ErrorCode::NotFound)), dice),
             Self::Refusal => feed.handle_refusal(problem),
             Self::StaleToken => feed.handle_stale_token(at(2_000)),
             Self::Revive => feed.revive(at(2_000)),

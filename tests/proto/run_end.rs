@@ -395,7 +395,7 @@ fn a_reader_that_comes_behind_the_end_hears_of_it_from_a_feed_that_has_ended() {
 #[test]
 fn other_feeds_tell_nothing_of_a_run() {
     type Make = fn(&mut World, PrincipalId);
-    let makes: [(&str, Make); 5] = [
+    let makes: [(&str, Make); 6] = [
         ("of a tag of that name", |world, principal| {
             follow(world, principal, FeedKind::Tags, "run_1");
             feed_answer(world, &row(Some(true), "a"), "1_1");
@@ -409,6 +409,10 @@ fn other_feeds_tell_nothing_of_a_run() {
             world.command(Command::SetToken(other, &super::harness::secret_key()));
             follow(world, other, FeedKind::Run, "run_1");
             feed_answer(world, &row(Some(true), "a"), "1_1");
+        }),
+        ("that was asked not to tell when it ends", |world, principal| {
+            follow(world, principal, FeedKind::Run, "run_1");
+            feed_answer(world, &row(None, "a"), "1_1");
         }),
         ("without a snapshot", |world, principal| {
             follow(world, principal, FeedKind::Run, "run_1");

@@ -2,7 +2,14 @@ import { createHash } from "node:crypto";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { settle } from "../testing/fake-engine.js";
 import { pumpHarness } from "../testing/pump-harness.js";
-import { cancelRun, completeWaitToken, retrieveRun, type TriggerOptions, triggerTask } from "./calls.js";
+import {
+  cancelRun,
+  cancelRunFromPage,
+  completeWaitToken,
+  retrieveRun,
+  type TriggerOptions,
+  triggerTask,
+} from "./calls.js";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -229,9 +236,23 @@ describe("retrieving a run", () => {
   });
 });
 
+test("cancelling a run where pages may not", async () => {
+  const { pump, principal, loader } = harness();
+  const done = cancelRun(pump, principal, "run_1");
+  await vi.waitFor(() => expect(loader.engines).toHaveLength(1));
+  await asked(loader.engine);
+  loader.engine.failCall(loader.engine.idsOf("call")[0] as number, { code: "blocked", retryable: true }, true);
+  await expect(done).rejects.toMatchObject({
+    code: "blocked",
+    outcome: "unknown",
+    retryable: true,
+    message: expect.stringMatching(/^The public API does not let pages cancel runs.*your backend.*no readable answer/),
+  });
+});
+
 test("cancelling a run", async () => {
   const { pump, principal, answer, request } = harness();
-  const done = cancelRun(pump, principal, "run_1");
+  const done = cancelRunFromPage(pump, principal, "run_1");
   await answer({ id: "run_1" });
   expect(await done).toEqual({ id: "run_1" });
   expect(request()).toEqual({ what: 3, name: "run_1", body: "" });

@@ -184,6 +184,17 @@ export async function cancelRun(
   return { id: answer.id };
 }
 
+/** {@link cancelRun}, for a page: what cannot be read there is most likely the answer that is not meant for pages. */
+export async function cancelRunFromPage(...given: Parameters<typeof cancelRun>): Promise<{ id: string }> {
+  try {
+    return await cancelRun(...given);
+  } catch (error) {
+    if (!(error instanceof TidegateError && error.code === "blocked")) throw error;
+    const sentence = "The public API does not let pages cancel runs: have your backend do it.";
+    throw new TidegateError(`${sentence} ${error.message}`, { ...error, cause: error });
+  }
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: whatever a server says
 type Answer = Record<string, any>;
 

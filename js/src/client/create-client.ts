@@ -233,7 +233,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
     trigger: async (...given) => (await calls()).triggerTask(pump, principal, ...given),
     completeWaitToken: async (...given) => (await calls()).completeWaitToken(pump, principal, ...given),
     retrieveRun: async (...given) => (await calls()).retrieveRun(pump, principal, ...given),
-    cancelRun: async (...given) => (await calls()).cancelRun(pump, principal, ...given),
+    cancelRun: async (...given) => (await calls()).cancelRunFromPage(pump, principal, ...given),
     setAccessToken(given) {
       checkOpen();
       checkToken(given);

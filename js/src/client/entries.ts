@@ -130,6 +130,8 @@ export interface FeedEntry extends FeedRequest {
 /** A call as the pump keeps it, until it is settled. */
 export interface CallEntry extends CallRequest {
   id?: number | undefined;
+  /** An engine has been told of it, so that it may have been asked for: also by one that is lost. */
+  left?: boolean;
   settle(error?: TidegateError, answer?: CallAnswer): void;
 }
 

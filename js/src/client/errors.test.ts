@@ -31,11 +31,17 @@ it.each(Object.entries(cases))("%s: says what happened and what to do", (code, [
 
 it("says less where less is known", () => {
   const bare = (code: ProblemCode) => words({ code, retryable: false });
-  expect(bare("forbidden")).toMatch(/write:inputStreams:<run id>.*read:runs:<run id>/);
+  expect(bare("forbidden")).toMatch(/does not allow this.*the run id.*the scope/);
   expect(bare("token-expired")).toMatch(/^The access token expired\. /);
   expect(bare("too-large")).toMatch(/^The data is too large\. /);
   expect(bare("server")).toMatch(/^The server failed\. /);
   expect(words({ code: "token-expired", retryable: false, expiredAtMs: 1e300 })).toMatch(/expired\. /);
+});
+
+it("speaks of what was asked, where a token is refused that has the scope", () => {
+  const sentence = words({ code: "forbidden", retryable: false, status: 403, subject: "wait token" });
+  expect(sentence).toMatch(/does not allow this.*the wait token id.*the scope/);
+  expect(sentence).not.toMatch(/lacks|run id/);
 });
 
 it("doubts the base URL where a 404 has no words of an API", () => {

@@ -166,6 +166,43 @@ describe("calls", () => {
     await retrieve;
   });
 
+  test("that trap on their way out may have left, and no task is triggered twice", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const { loader, call } = harness();
+    const first = call(2);
+    await settle();
+    loader.engine.trapIn = "call";
+    await expect(call(0)).rejects.toMatchObject({ code: "engine-unavailable", outcome: "unknown" });
+    await settle();
+    expect(loader.engine.of("call").map(([, what]) => what)).toEqual([2]);
+    loader.engine.answerCall(loader.engine.idsOf("call")[0] as number, {});
+    await first;
+  });
+
+  test.each([
+    [1, "unknown"],
+    [2, "rejected"],
+    [3, "unknown"],
+  ] as const)(
+    "of the kind %i end as %s where the engine is given up under them, or as cancelled",
+    async (what, outcome) => {
+      vi.spyOn(console, "error").mockImplementation(() => {});
+      const { loader, call } = harness();
+      const controller = new AbortController();
+      const answer = call(what);
+      const aborted = call(what, controller.signal);
+      await settle();
+      loader.engine.sink.crashed("here");
+      controller.abort();
+      await expect(aborted).rejects.toMatchObject({ outcome: outcome === "rejected" ? "cancelled" : outcome });
+      for (let round = 0; round < 2; round += 1) {
+        await settle();
+        loader.engine.sink.crashed("here");
+      }
+      await expect(answer).rejects.toMatchObject({ code: "engine-unavailable", outcome });
+    },
+  );
+
   test("are rejected where there is no engine", async () => {
     const { loader, call } = harness();
     loader.failure = new LoadFailure("policy", "csp");

@@ -151,7 +151,7 @@ export class EventPump {
   /** Asks once. Rejects with a {@link TidegateError}, whose `outcome` says whether it can have taken effect. */
   call(request: CallRequest): Promise<CallAnswer> {
     return new Promise((resolve, reject) => {
-      const { principal, signal, what } = request;
+      const { principal, signal } = request;
       if (signal?.aborted) {
         reject(cancelled("call"));
         return;
@@ -159,8 +159,8 @@ export class EventPump {
       const abort = () => {
         const { id } = entry;
         if (id !== undefined) this.#call((engine) => engine.cancelCall(id));
-        const isOut = id !== undefined && what !== 2 && what !== 4;
-        const error = isOut && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
+        const error =
+          mayHaveActed(entry) && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
         entry.settle(error || cancelled("call"));
       };
       const entry: CallEntry = {
@@ -221,6 +221,7 @@ export class EventPump {
 
   #ask(entry: CallEntry): void {
     const { principal, what, name, body } = entry;
+    entry.left = true;
     this.#call((engine) => {
       entry.id = engine.call(this.#idOf(engine, principal), what, name, body);
       this.#callById.set(entry.id, entry);
@@ -422,9 +423,9 @@ export class EventPump {
     this.#engine = undefined;
     this.#drain();
     this.#instance = undefined;
-    for (const entry of [...this.#callById.values()]) {
+    for (const entry of [...this.#calls]) {
       // A task that was triggered under one key would be triggered again under another; all else can be asked twice.
-      if (entry.what === 0) entry.settle(unavailable(where, "unknown", this.#core?.crashed));
+      if (entry.what === 0 && entry.left) entry.settle(unavailable(where, "unknown", this.#core?.crashed));
     }
     for (const byId of [this.#principalById, this.#sendById, this.#streamById, this.#feedById, this.#callById]) {
       for (const entry of byId.values()) entry.id = undefined;
@@ -454,7 +455,7 @@ export class EventPump {
     for (const entry of [...this.#pending]) {
       this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
-    for (const entry of [...this.#calls]) entry.settle(toError("rejected"));
+    for (const entry of [...this.#calls]) entry.settle(toError(mayHaveActed(entry) ? "unknown" : "rejected"));
     for (const { ended, listener } of [...this.#readers]) {
       if (!ended) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
     }
@@ -465,4 +466,8 @@ export class EventPump {
     const outcome = state === "rejected" || state === "unknown" ? state : undefined;
     return new TidegateError(this.#core.describe(problem, state), { ...problem, outcome });
   }
+}
+
+function mayHaveActed({ left, what }: CallEntry): boolean {
+  return !!left && what !== 2 && what !== 4;
 }

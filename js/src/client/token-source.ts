@@ -11,6 +11,9 @@ interface FunctionSource {
   latest: TokenFunction;
 }
 
+/** Of as many tokens something is remembered: a server sees those of all its users. */
+const MOST_KNOWN = 500;
+
 interface Renewed {
   given?: string;
   /** The one that was given, until it has been used. */
@@ -29,15 +32,15 @@ const memory = () =>
 
 /**
  * Who a token stands for, as a key that never holds its text: a function is itself, a JWT is its subject and scopes (so
- * that a renewed one keeps what is open, and one with other scopes does not share it), any other string is a number.
+ * that a renewed one keeps what is open, and one with other scopes does not share it), any other string is a number. So is
+ * a JWT that triggers once: where another stands in for it, both are used up.
  */
 export function identityOf(token: AccessToken): string {
   if (typeof token === "function") return sourceOf(token).identity;
-  const { sub, scopes } = claimsOf(token);
-  if (typeof sub === "string") return `jwt:${JSON.stringify([sub, [scopes].flat().sort()])}`;
-  const { opaque } = memory();
-  if (!opaque.has(token)) opaque.set(token, opaque.size + 1);
-  return `opaque:${opaque.get(token)}`;
+  const { sub, scopes, otu } = claimsOf(token);
+  if (typeof sub === "string" && !otu) return `jwt:${JSON.stringify([sub, [scopes].flat().sort()])}`;
+  const known = memory();
+  return `opaque:${remember(known.opaque, token, known.opaque.get(token) ?? ++known.count)}`;
 }
 
 /** A token and what brings the next one, as one function: the same for all that were given a token of the same identity. */
@@ -52,10 +55,18 @@ export function renewing(token: string, refresh: TokenFunction): TokenFunction {
       return unused ?? sourceOf(entry.refresh).latest();
     },
   };
-  renewed.set(identity, entry);
+  remember(renewed, identity, entry);
   entry.refresh = refresh;
   if (entry.given !== token) entry.given = entry.unused = token;
   return entry.ask;
+}
+
+/** Keeps what was used last. */
+function remember<T>(map: Map<string, T>, key: string, value: T): T {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MOST_KNOWN) map.delete(map.keys().next().value as string);
+  return value;
 }
 
 /** The record of a token function, the same one for the same function. */

@@ -49,3 +49,18 @@ it("sends with the renewed token, and goes on when the component is gone", async
   await step(() => engine().changeSend(newest("send"), { state: "accepted" }));
   expect(await sent).toMatchObject({ runId: "run_1", streamId: "approval" });
 });
+
+it("keeps the newest token, where a component comes with an older one", async () => {
+  const until = (exp: number) => ({ accessToken: fakeJwt({ scopes: [], exp }) });
+  const { result } = mount(until(2));
+  mount(until(1));
+  result.current?.send("run_1", "approval", {}).catch(() => {});
+  await step();
+  mount(until(1));
+  mount(until(2));
+  mount(until(3));
+  expect(engine().of("setToken")).toEqual([
+    [1, until(2).accessToken],
+    [1, until(3).accessToken],
+  ]);
+});

@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 import { type Client, createClient } from "../client/create-client.js";
 import { onePerPage } from "../client/page.js";
+import { type AccessToken, expiryOf } from "../client/token-source.js";
 import { principalKey, type Target } from "../store/target.js";
 import type { TriggerAuth } from "./provider.js";
 import { useTarget } from "./use-target.js";
@@ -18,17 +19,26 @@ export interface UseApiClientOptions extends TriggerAuth {
  */
 export function useApiClient(options: UseApiClientOptions = {}): Client | undefined {
   const { target } = useTarget(options);
-  const client = target && clientOf(target);
+  const held = target && clientOf(target);
   const accessToken = target?.accessToken;
   useEffect(() => {
-    if (client && typeof accessToken === "string") client.setAccessToken(accessToken);
-  }, [client, accessToken]);
-  return client;
+    if (!held || typeof accessToken !== "string" || typeof held.accessToken !== "string") return;
+    // One that a component comes with may be older than what others brought.
+    if (accessToken === held.accessToken || expiryOf(accessToken) < expiryOf(held.accessToken)) return;
+    held.accessToken = accessToken;
+    held.client.setAccessToken(accessToken);
+  }, [held, accessToken]);
+  return held?.client;
 }
 
-function clientOf(target: Target): Client {
+interface Held {
+  readonly client: Client;
+  accessToken: AccessToken;
+}
+
+function clientOf(target: Target): Held {
   const { baseURL, branch: previewBranch, accessToken } = target;
-  const create = () => createClient({ baseURL, previewBranch, accessToken });
+  const create = () => ({ client: createClient({ baseURL, previewBranch, accessToken }), accessToken });
   // What is made on a server must not outlive the request.
   return typeof window === "undefined" ? create() : onePerPage(`client ${principalKey(target)}`, create);
 }

@@ -18,7 +18,10 @@ export interface UseRealtimeRunOptions extends TriggerAuth {
    * follow the same runs the shortest wish holds. Default: 16.
    */
   throttleInMs?: number | undefined;
-  /** Columns that the server need not send; what comes of them is undefined or empty. Compared by value. Default: none. */
+  /**
+   * Columns that the server need not send; what comes of them is undefined or empty. Without `completedAt` a single run is followed
+   * for ever. Compared by value. Default: none.
+   */
   skipColumns?: readonly SkipColumn[] | undefined;
   /**
    * What is done with payloads and outputs that lie in the object store. `load`: the run comes at once without them, and again when

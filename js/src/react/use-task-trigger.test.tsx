@@ -5,6 +5,7 @@ import type { AnyTask } from "../client/runs/task-types.js";
 import { fakePage } from "../testing/fake-page.js";
 import { engine, newest, pass, step, tellRuns, watchPageOfEachTest } from "../testing/hooks.js";
 import { runRow } from "../testing/runs.js";
+import { fakeJwt } from "../testing/tokens.js";
 import {
   type UseRealtimeTaskTriggerOptions,
   useRealtimeTaskTrigger,
@@ -106,6 +107,37 @@ describe("useTaskTrigger", () => {
     expect(result.current.handle?.id).toBe("run_a");
     rerender({ ...ready, id: "other" });
     expect(result.current.handle).toBeUndefined();
+  });
+
+  it("each triggers with its own token, where a token is good for one trigger", async () => {
+    const once = (jti: number) => ({
+      ...ready,
+      accessToken: fakeJwt({ scopes: ["trigger:tasks:hello"], otu: true, jti }),
+    });
+    const [one, two] = [mount(once(1)), mount(once(2))];
+    await step(() => one.result.current.submit({}));
+    await step(() => two.result.current.submit({}));
+    expect(engine().of("setToken")).toEqual([
+      [1, once(1).accessToken],
+      [3, once(2).accessToken],
+    ]);
+    expect(
+      engine()
+        .of("call")
+        .map(([principal]) => principal),
+    ).toEqual([1, 3]);
+  });
+
+  it("triggers with the newest token of an identity, whoever has opened it", async () => {
+    const until = (exp: number) => ({ ...ready, accessToken: fakeJwt({ scopes: ["trigger:tasks:hello"], exp }) });
+    const [old, young] = [mount(until(1_000)), mount(until(2_000))];
+    await step(() => old.result.current.submit({}));
+    await step(() => young.result.current.submit({}));
+    await step(() => old.result.current.submit({}));
+    expect(engine().of("setToken")).toEqual([
+      [1, until(1_000).accessToken],
+      [1, until(2_000).accessToken],
+    ]);
   });
 
   it("triggers also when the component is gone before the answer", async () => {

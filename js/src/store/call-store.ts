@@ -52,7 +52,10 @@ export async function callAs<R>(
   call: (calls: typeof import("../client/calls.js"), pump: EventPump, principal: Principal) => Promise<R>,
 ): Promise<R> {
   warm();
-  const { pump, principal } = acquirePrincipal(target);
+  const shared = acquirePrincipal(target);
+  const { pump, principal } = shared;
+  // Another component may have opened it with a token that is older.
+  shared.offer(target.accessToken);
   try {
     return await call(await loadCalls(), pump, principal);
   } finally {

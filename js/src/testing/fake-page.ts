@@ -6,7 +6,7 @@ export const fakePage = {
   /** A page on which nothing has happened yet. */
   reset(): void {
     fakePage.loader = new FakeLoader();
-    delete (globalThis as Record<symbol, unknown>)[Symbol.for("tidegate.page@1")];
+    delete (globalThis as Record<symbol, unknown>)[Symbol.for("tidegate.page@2")];
   },
 };
 

@@ -8,7 +8,7 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
   forbidden: ({ missingScope, subject = "run" }) =>
     missingScope
       ? `The access token lacks the scope "${missingScope}". Mint one that has it, or check the ${subject} id.`
-      : "The access token does not allow this. Sending needs the scope write:inputStreams:<run id>, reading needs read:runs:<run id>.",
+      : `The access token does not allow this. Check the ${subject} id, and that the token was minted for the same environment with the scope that this takes.`,
   unauthorized:
     "The server refused the access token. Check that it was minted for this server and environment, and pass a new one.",
   "token-missing": "There is no access token. Pass accessToken: a public access token, or a function that returns one.",

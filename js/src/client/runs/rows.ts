@@ -35,6 +35,7 @@ export class Rows {
   #schema: Readonly<Record<string, ColumnInfo>> = {};
   #next = new Map<string, Texts>();
   readonly #named = new Set<string>();
+  #isFresh = false;
 
   /** @param unreadable Hears of a column of a row whose text is not what its type says. */
   constructor(unreadable: (column: string, key: string) => void) {
@@ -47,6 +48,7 @@ export class Rows {
     if (fresh) {
       this.#next = new Map();
       this.#named.clear();
+      this.#isFresh = true;
     }
     for (const message of JSON.parse(text)) this.#apply(Object(message));
     return complete ? this.#commit() : undefined;
@@ -63,7 +65,10 @@ export class Rows {
   }
 
   #commit(): Commit {
-    const removed = [...this.shown.keys()].filter((key) => !this.#next.has(key));
+    // Only what has been named can be gone, but for a new snapshot.
+    const candidates = this.#isFresh ? this.shown.keys() : this.#named;
+    const removed = [...candidates].filter((key) => this.shown.has(key) && !this.#next.has(key));
+    this.#isFresh = false;
     for (const key of removed) this.shown.delete(key);
     const changed = [...this.#named].filter((key) => {
       const texts = this.#next.get(key);

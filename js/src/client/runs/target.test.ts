@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type RunsTarget, runsKey, toAddress } from "./target.js";
 
 test.each<[RunsTarget, object]>([
@@ -26,6 +26,19 @@ test("the same runs have the same key, and others another", () => {
   expect(runsKey({ tags: ["a", "b"] })).toBe(runsKey({ tags: ["b", "a"] }));
   expect(runsKey({ tags: ["a-b"] })).not.toBe(runsKey({ tags: ["a", "b"] }));
   expect(runsKey({ runId: "x" })).not.toBe(runsKey({ batchId: "x" }));
+});
+
+test("a run that is asked not to tell of its end is followed for ever, which the developer is told", () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  toAddress({ runId: "run_1", skipColumns: ["payload"] });
+  toAddress({ runId: "run_1", stopOnCompletion: false, skipColumns: ["completedAt"] });
+  toAddress({ tags: "a", skipColumns: ["completedAt"] });
+  expect(warn).not.toHaveBeenCalled();
+  toAddress({ runId: "run_1", skipColumns: ["completedAt"] });
+  expect(warn).toHaveBeenCalledExactlyOnceWith(
+    expect.stringMatching(/completedAt.*never ends.*stopOnCompletion: false/),
+  );
+  warn.mockRestore();
 });
 
 test.each([

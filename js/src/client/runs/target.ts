@@ -1,3 +1,4 @@
+import { warnInDevelopment } from "../../wasm/development.js";
 import type { FeedAddress } from "../entries.js";
 import { invalidOptions } from "../errors.js";
 import { checkName, checkStrings } from "../options.js";
@@ -8,6 +9,7 @@ export type SkipColumn =
   | "delayUntil"
   | "queuedAt"
   | "expiredAt"
+  /** Without it nobody learns that a run has finished: the feed of a single run never ends. */
   | "completedAt"
   | "number"
   | "isTest"
@@ -52,7 +54,14 @@ export function toAddress(target: RunsTarget): FeedAddress {
   const skipped = query && `skipColumns=${encodeURIComponent(query)}`;
   if ("runId" in target) {
     checkName("run id", target.runId, "Pass the id of the run, such as run_1234.");
-    return { kind: 0, name: target.runId, query: skipped, endless: target.stopOnCompletion === false };
+    const endless = target.stopOnCompletion === false;
+    warnInDevelopment(
+      () =>
+        !endless &&
+        skipColumns.includes("completedAt") &&
+        "skipColumns leaves out completedAt, by which the end of a run is known, so the feed of a single run never ends. Keep the column, or say that this is meant with stopOnCompletion: false.",
+    );
+    return { kind: 0, name: target.runId, query: skipped, endless };
   }
   if ("batchId" in target) {
     checkName("batch id", target.batchId, "Pass the id of the batch, such as batch_1234.");
