@@ -238,7 +238,7 @@ describe("retrieving a run", () => {
 
 test("cancelling a run where pages may not", async () => {
   const { pump, principal, loader } = harness();
-  const done = cancelRun(pump, principal, "run_1");
+  const done = cancelRunFromPage(pump, principal, "run_1");
   await vi.waitFor(() => expect(loader.engines).toHaveLength(1));
   await asked(loader.engine);
   loader.engine.failCall(loader.engine.idsOf("call")[0] as number, { code: "blocked", retryable: true }, true);
@@ -252,7 +252,7 @@ test("cancelling a run where pages may not", async () => {
 
 test("cancelling a run", async () => {
   const { pump, principal, answer, request } = harness();
-  const done = cancelRunFromPage(pump, principal, "run_1");
+  const done = cancelRun(pump, principal, "run_1");
   await answer({ id: "run_1" });
   expect(await done).toEqual({ id: "run_1" });
   expect(request()).toEqual({ what: 3, name: "run_1", body: "" });

@@ -74,8 +74,8 @@ test("a packet that cannot be read is left out and told", async () => {
   expect(run).toMatchObject({ id: "run_odd", tags: [], payload: { seconds: 200 } });
   expect(run?.metadata).toBeUndefined();
   expect(warn.mock.calls.map(([text]) => String(text).split(":")[1])).toEqual([
-    ' runTags of the run "public"."TaskRun"/"crun_odd" cannot be read and is left out',
-    ' metadata of the run "public"."TaskRun"/"crun_odd" cannot be read and is left out',
+    " runTags of the run run_odd cannot be read and is left out",
+    " metadata of the run run_odd cannot be read and is left out",
   ]);
   warn.mockRestore();
 });

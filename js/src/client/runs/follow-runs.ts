@@ -81,7 +81,7 @@ export function followRuns(pump: EventPump, request: RunsRequest): () => void {
       const type = columns[`${name}Type`];
       const known = before?.[name];
       if (known && known.data === data && known.type === type) return known;
-      const unreadable = (reason: string) => warn(name, key, reason);
+      const unreadable = (reason: string) => warn(name, columns.friendlyId, reason);
       const value = new PacketValue(data, type, name === "metadata" ? undefined : fetch, unreadable);
       if (value.isStored && storedPackets === "load") download(key, name, value);
       return value;
@@ -97,10 +97,10 @@ export function followRuns(pump: EventPump, request: RunsRequest): () => void {
         value.value = loaded;
         const entry = told.get(key);
         if (stopped || !entry || !Object.values(entry.values).includes(value)) return;
-        entry.run = toRun(entry.columns, entry.values, (column) => warn(column, key));
+        entry.run = toRun(entry.columns, entry.values, (column) => warn(column, entry.run.id));
         guard(() => tell([entry.run]));
       },
-      (error) => warn(name, key, messageOf(error)),
+      (error) => warn(name, told.get(key)?.run.id ?? key, messageOf(error)),
     );
     const tracked = done.finally(() => downloads.delete(tracked));
     downloads.add(tracked);
@@ -118,7 +118,7 @@ export function followRuns(pump: EventPump, request: RunsRequest): () => void {
     inTurn(needs, () => {
       for (const key of commit.removed) told.delete(key);
       const runs = changed.map(({ key, columns, values }) => {
-        const run = toRun(columns, values, (column) => warn(column, key));
+        const run = toRun(columns, values, (column) => warn(column, columns.friendlyId));
         told.set(key, { columns, values, run });
         return run;
       });
@@ -143,6 +143,6 @@ export function followRuns(pump: EventPump, request: RunsRequest): () => void {
   };
 }
 
-function warn(name: string, key: string, reason = "its text is not of its type"): void {
-  warnInDevelopment(() => `${name} of the run ${key} cannot be read and is left out: ${reason}`);
+function warn(name: string, run: unknown, reason = "its text is not of its type"): void {
+  warnInDevelopment(() => `${name} of the run ${run} cannot be read and is left out: ${reason}`);
 }

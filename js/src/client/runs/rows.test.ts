@@ -28,6 +28,14 @@ test("rows have the types of the schema", () => {
   expect(shown()).toEqual({ a: { id: "a", n: 1, tags: ["x", "y,z"], extra: null, unknown: "kept" } });
 });
 
+test("a schema that is none leaves the rows as text", () => {
+  const { rows, shown, unreadable } = harness();
+  const commit = rows.take(JSON.stringify([insert("a", { id: "a", n: "1" })]), "<html>", true, true);
+  expect(commit?.changed).toEqual(["a"]);
+  expect(shown()).toEqual({ a: { id: "a", n: "1" } });
+  expect(unreadable).toEqual(["(any).the header electric-schema"]);
+});
+
 test("an update says what is other, or all of it", () => {
   const { start, take, shown } = harness();
   start([insert("a", { id: "a", n: "1" })]);

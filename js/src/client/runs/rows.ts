@@ -31,20 +31,20 @@ interface Message {
 export class Rows {
   /** By key, in the order in which they first came. */
   readonly shown = new Map<string, Row>();
-  readonly #unreadable: (column: string, key: string) => void;
+  readonly #unreadable: (column: string, run: unknown) => void;
   #schema: Readonly<Record<string, ColumnInfo>> = {};
   #next = new Map<string, Texts>();
   readonly #named = new Set<string>();
   #isFresh = false;
 
   /** @param unreadable Hears of a column of a row whose text is not what its type says. */
-  constructor(unreadable: (column: string, key: string) => void) {
+  constructor(unreadable: (column: string, run: unknown) => void) {
     this.#unreadable = unreadable;
   }
 
   /** Takes messages; gives what they come to once they are complete. For the parameters see `Sink.rows`. */
   take(text: string, schema: string | undefined, fresh: boolean, complete: boolean): Commit | undefined {
-    if (schema !== undefined) this.#schema = Object(JSON.parse(schema));
+    if (schema !== undefined) this.#schema = this.#readSchema(schema);
     if (fresh) {
       this.#next = new Map();
       this.#named.clear();
@@ -81,13 +81,23 @@ export class Rows {
     return { changed, removed };
   }
 
+  /** Without one everything is text: a run that is shown in part is more than none. */
+  #readSchema(schema: string): Readonly<Record<string, ColumnInfo>> {
+    try {
+      return Object(JSON.parse(schema));
+    } catch {
+      this.#unreadable("the header electric-schema", "(any)");
+      return {};
+    }
+  }
+
   #decode(key: string, texts: Texts, before: Row | undefined): Row["columns"] {
     const decode = ([name, text]: [string, unknown]) => {
       if (before && text === before.texts[name]) return [name, before.columns[name]];
       try {
         return [name, decodeColumn(text, this.#schema[name])];
       } catch {
-        this.#unreadable(name, key);
+        this.#unreadable(name, texts.friendlyId ?? key);
         return [name, undefined];
       }
     };
