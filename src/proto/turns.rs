@@ -10,9 +10,9 @@ const STREAM_LIMIT: usize = 4;
 /// How long one keeps its connection when others wait for one, and how long it then leaves it to them.
 pub const TURN_MS: u64 = 2_000;
 
-/// How long a connection that was given up still counts. A browser says nothing of when it has closed one: servers were seen to
-/// notice 2 to 35 ms later, and one that is opened meanwhile is a fifth.
-pub const CLOSE_MS: u64 = 50;
+/// How long a connection that was given up still counts. Servers were seen to notice 2 to 48 ms later, of which a browser says nothing
+/// to its page; one that is opened meanwhile would be a fifth. Twice as long costs others a twentieth of a turn.
+pub const CLOSE_MS: u64 = 100;
 
 /// What one gets that wants a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,11 +52,11 @@ export class Turnstile {
     return this.#passages.filter(({ closed }) => closed === Number.POSITIVE_INFINITY).length;
   }
 
-  /** How many streams have been open at once, without those that were closed within `graceMs` of the opening that they met. */
-  most(graceMs: number) {
+  /** When the most streams were open at once, as a server sees it: for how many milliseconds more each of them was. */
+  get fullest(): number[] {
     const beside = ({ opened: now }: Passage) =>
-      this.#passages.filter(({ opened, closed }) => opened <= now && closed > now + graceMs).length;
-    return Math.max(0, ...this.#passages.map(beside));
+      this.#passages.filter(({ opened, closed }) => opened <= now && closed > now).map(({ closed }) => closed - now);
+    return this.#passages.map(beside).reduce((most, open) => (open.length > most.length ? open : most), []);
   }
 
   /** Resolves when the next stream is asked for. */

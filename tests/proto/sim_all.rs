@@ -8,6 +8,7 @@ use tidegate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
+use tidegate::proto::turns::CLOSE_MS;
 
 use super::harness::{Entry, World, batch, cursor_of, input_log, is_read, public_token, secret_key, seeds, status};
 use super::sim_feed::Follower;
@@ -17,7 +18,7 @@ const FAR: &str = "https://far";
 const RUNS: usize = 3;
 const LIMIT: usize = 4;
 /// How late the server sees that a connection was given up.
-const CLOSED_MS: u64 = 49;
+const CLOSED_MS: u64 = CLOSE_MS - 1;
 const SENDS: usize = 24;
 
 #[test]
