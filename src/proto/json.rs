@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::text::{below, equal, hex_digit, parse_digits, word_at};
+use super::text::{Lanes, find, hex_digit, parse_digits};
 
 /// A position in a JSON text.
 pub struct Scanner<'a> {
@@ -200,22 +200,21 @@ impl<'a> Scanner<'a> {
         let mut at = self.at + 1;
         let mut escapes = Escapes::None;
         loop {
-            // Eight bytes at a time, the first of which is not escaped, while there is nothing but text and escaped quotes.
-            if let Some(word) = word_at(bytes, at) {
-                let (quotes, backslashes) = (equal(word, b'"'), equal(word, b'\\'));
-                let escaped = backslashes << 8;
-                // Of two backslashes in a row it is not clear here which one escapes.
-                let other = (quotes ^ escaped) | (backslashes & escaped) | below(word, b' ');
+            // Sixteen bytes at a time, the first of which is not escaped.
+            if let Some(lanes) = Lanes::at(bytes, at) {
+                let (quotes, backslashes) = (lanes.equal(b'"'), lanes.equal(b'\\'));
+                let escaped = escaped_by(backslashes);
+                // What ends the string, or has to be looked at: a control character, and what is escaped and stands not for itself.
+                let other = ((quotes ^ escaped) & !(backslashes & escaped) | lanes.below(b' ')) & 0xFFFF;
                 if backslashes != 0 {
                     escapes = escapes.max(Escapes::Some);
                 }
                 if other == 0 {
-                    // A backslash at the end begins the next eight.
-                    at += 8 - (backslashes >> 63) as usize;
+                    // A backslash at the end that escapes begins the next sixteen.
+                    at += 16 - (escaped >> 16) as usize;
                     continue;
                 }
-                let first = other & other.wrapping_neg();
-                at += first.trailing_zeros() as usize / 8 - usize::from(first & escaped != 0);
+                at += other.trailing_zeros() as usize - usize::from(escaped & other & other.wrapping_neg() != 0);
             }
             match *bytes.get(at)? {
                 b'"' => {
@@ -337,6 +336,14 @@ pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// The bits of what is escaped, of sixteen and the next one: in a row of backslashes every other one escapes what is behind it. The
+/// rows that begin at odd places are told from the others by where a subtraction carries to.
+#[inline(always)]
+const fn escaped_by(backslashes: u32) -> u32 {
+    const ODD: u32 = 0xAAAA_AAAA;
+    ((backslashes << 1 | ODD) - backslashes) ^ ODD ^ backslashes
+}
+
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.iter().try_fold(0, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
 }
@@ -346,7 +353,7 @@ fn unescape(raw: &str) -> String {
     let bytes = raw.as_bytes();
     let mut out = String::with_capacity(raw.len());
     let (mut plain, mut from) = (0, 0);
-    while let Some(found) = memchr::memchr(b'\\', &bytes[from..]) {
+    while let Some(found) = find(&bytes[from..], b'\\') {
         let at = from + found;
         out.push_str(raw.get(plain..at).unwrap_or_default());
         let (c, length) = match bytes.get(at + 1) {
