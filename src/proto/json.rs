@@ -198,7 +198,7 @@ impl<'a> Scanner<'a> {
             return None;
         }
         let mut at = self.at + 1;
-        let mut escapes = Escapes::None;
+        let (mut escapes, mut seen) = (Escapes::None, 0);
         loop {
             // Sixteen bytes at a time, the first of which is not escaped.
             if let Some(lanes) = Lanes::at(bytes, at) {
@@ -206,9 +206,7 @@ impl<'a> Scanner<'a> {
                 let escaped = escaped_by(backslashes);
                 // What ends the string, or has to be looked at: a control character, and what is escaped and stands not for itself.
                 let other = ((quotes ^ escaped) & !(backslashes & escaped) | lanes.below(b' ')) & 0xFFFF;
-                if backslashes != 0 {
-                    escapes = escapes.max(Escapes::Some);
-                }
+                seen |= backslashes;
                 if other == 0 {
                     // A backslash at the end that escapes begins the next sixteen.
                     at += 16 - (escaped >> 16) as usize;
@@ -219,7 +217,7 @@ impl<'a> Scanner<'a> {
             match *bytes.get(at)? {
                 b'"' => {
                     self.at = at + 1;
-                    return Some(escapes);
+                    return Some(if seen == 0 { escapes } else { escapes.max(Escapes::Some) });
                 }
                 b'\\' => {
                     escapes = escapes.max(Escapes::Some);

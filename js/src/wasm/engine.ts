@@ -16,7 +16,7 @@ import type { Engine, Sink } from "./interface.js";
 export async function instantiate(): Promise<(sink: Sink) => Engine> {
   const text = atob(compressed);
   const bytes = new Uint8Array(text.length);
-  // A loop, since `Uint8Array.from` with a function took ten times as long.
+  // A loop: `Uint8Array.from` with a function cost every page 8 ms more.
   for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
   const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   const source = await new Response(inflated).arrayBuffer();
