@@ -198,29 +198,33 @@ impl<'a> Scanner<'a> {
             return None;
         }
         let mut at = self.at + 1;
-        let (mut escapes, mut seen) = (Escapes::None, 0);
+        let (mut escapes, mut seen, mut is_escaped) = (Escapes::Some, 0, 0);
         loop {
-            // Sixteen bytes at a time, the first of which is not escaped.
+            // Sixteen bytes at a time. Where they begin depends on nothing in them, so that a processor works on several at once.
             if let Some(lanes) = Lanes::at(bytes, at) {
                 let (quotes, backslashes) = (lanes.equal(b'"'), lanes.equal(b'\\'));
-                let escaped = escaped_by(backslashes);
+                let escaping = escaping(backslashes & !is_escaped);
+                let escaped = escaping ^ (backslashes | is_escaped);
+                seen |= backslashes;
                 // What ends the string, or has to be looked at: a control character, and what is escaped and stands not for itself.
                 let other = ((quotes ^ escaped) & !(backslashes & escaped) | lanes.below(b' ')) & 0xFFFF;
-                seen |= backslashes;
                 if other == 0 {
-                    // A backslash at the end that escapes begins the next sixteen.
-                    at += 16 - (escaped >> 16) as usize;
+                    is_escaped = (escaping & backslashes) >> 15;
+                    at += 16;
                     continue;
                 }
-                at += other.trailing_zeros() as usize - usize::from(escaped & other & other.wrapping_neg() != 0);
+                at += other.trailing_zeros() as usize;
+                is_escaped = u32::from(escaped & other & other.wrapping_neg() != 0);
             }
+            // Back to the backslash.
+            at -= core::mem::take(&mut is_escaped) as usize;
             match *bytes.get(at)? {
                 b'"' => {
                     self.at = at + 1;
-                    return Some(if seen == 0 { escapes } else { escapes.max(Escapes::Some) });
+                    return Some(if seen == 0 { Escapes::None } else { escapes });
                 }
                 b'\\' => {
-                    escapes = escapes.max(Escapes::Some);
+                    seen = 1;
                     at += match bytes.get(at + 1)? {
                         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
                         b'u' if hex4(bytes, at + 2).is_some() => {
@@ -283,7 +287,7 @@ pub struct Literal<'a> {
     escapes: Escapes,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Escapes {
     None,
     Some,
@@ -334,12 +338,12 @@ pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// The bits of what is escaped, of sixteen and the next one: in a row of backslashes every other one escapes what is behind it. The
-/// rows that begin at odd places are told from the others by where a subtraction carries to.
+/// Which backslashes escape: in a row of them every other one. Told by where a subtraction carries to, for rows that begin at even
+/// places and at odd ones. The bit behind each row says the same of what is there, so that what is escaped is what differs.
 #[inline(always)]
-const fn escaped_by(backslashes: u32) -> u32 {
+const fn escaping(backslashes: u32) -> u32 {
     const ODD: u32 = 0xAAAA_AAAA;
-    ((backslashes << 1 | ODD) - backslashes) ^ ODD ^ backslashes
+    ((backslashes << 1 | ODD) - backslashes) ^ ODD
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
