@@ -52,11 +52,16 @@ export class Turnstile {
     return this.#passages.filter(({ closed }) => closed === Number.POSITIVE_INFINITY).length;
   }
 
-  /** When the most streams were open at once, as a server sees it: for how many milliseconds more each of them was. */
-  get fullest(): number[] {
+  /** The most streams that were open at once, as a server sees it. */
+  get fullest() {
     const beside = ({ opened: now }: Passage) =>
-      this.#passages.filter(({ opened, closed }) => opened <= now && closed > now).map(({ closed }) => closed - now);
-    return this.#passages.map(beside).reduce((most, open) => (open.length > most.length ? open : most), []);
+      this.#passages.filter(({ opened, closed }) => opened <= now && closed > now).length;
+    return Math.max(0, ...this.#passages.map(beside));
+  }
+
+  /** Counts from here on. */
+  forget() {
+    this.#passages.length = 0;
   }
 
   /** Resolves when the next stream is asked for. */
