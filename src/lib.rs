@@ -84,8 +84,8 @@
 //! unknown.
 //!
 //! **Turns.** Over HTTP/1.1 a browser has six connections to a server. There four readers and feeds are connected at most; when others
-//! wait, the one that has had its connection for longest, and for two seconds, makes room. Whose [turn](proto::turns) it is, the root
-//! asks before it lets one connect. Sends and calls wait for nobody.
+//! wait, the one that has had its connection for longest, and for two seconds, makes room, and the next one connects when that has had
+//! time to close. Whose [turn](proto::turns) it is, the root asks before it lets one connect. Sends and calls wait for nobody.
 //!
 //! # Laws
 //!

@@ -9,6 +9,8 @@ use wasm_bindgen_test::wasm_bindgen_test_configure;
 mod conversion;
 #[path = "web/feeds.rs"]
 mod feeds;
+#[path = "web/lanes.rs"]
+mod lanes;
 #[path = "web/life.rs"]
 mod life;
 #[path = "web/listeners.rs"]

@@ -68,7 +68,7 @@ struct Request {
 #[derive(Debug)]
 pub struct Principal {
     /// Without a trailing slash.
-    pub base_url: String,
+    pub base_url: Rc<String>,
     /// The preview branch.
     pub branch: Option<Rc<String>>,
     /// Its token.

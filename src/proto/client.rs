@@ -25,7 +25,7 @@ use super::subscription::Subscription;
 use super::table::{Queue, Table};
 use super::text::concat;
 use super::time::{Instant, Now};
-use super::turns::{TURN_MS, Turn, turn};
+use super::turns::{CLOSE_MS, TURN_MS, Turn, turn};
 
 /// Everything Tidegate does in one page, for any number of identities.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct Client {
     outputs: Queue<Output>,
     /// Readers wait for a connection until then.
     turn_ends: Option<Instant>,
+    /// Connections that were given up where they are few: at which server, and until when they count.
+    closing: Vec<(Rc<String>, Instant)>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +71,7 @@ impl Client {
             requests: Table::default(),
             outputs: Queue::default(),
             turn_ends: None,
+            closing: Vec::new(),
         }
     }
 
@@ -92,6 +95,7 @@ impl Client {
         // Looked up now, not when the last drain ended: a listener that calls back in may have been slow.
         let due = self.poll_timeout();
         self.now = now;
+        self.closing.retain(|&(_, until)| until > now.monotonic);
         match input {
             Input::Command(command) => self.handle_command(command),
             Input::News(request, news) => self.handle_news(request, news),
@@ -139,7 +143,7 @@ impl Client {
         match command {
             Command::OpenPrincipal { principal, base_url, branch, renewable, scarce } => {
                 let opened = Principal {
-                    base_url: base_url.to_owned(),
+                    base_url: Rc::new(base_url.to_owned()),
                     branch: branch.map(|branch| Rc::new(branch.to_owned())),
                     auth: Auth::new(renewable),
                     scarce,
@@ -399,7 +403,13 @@ impl Client {
         let Some(channel) = self.channels.get(id) else { return Turn::Later };
         let Some(mine) = channel.place() else { return Turn::Later };
         let same_server = self.channels.iter().filter(|(_, other)| server(other) == server(channel));
-        turn(id, mine, same_server.filter_map(|(id, other)| Some((id, other.place()?, self.wants_turn(other)))))
+        let closing = self.closing.iter().filter(|(at, _)| server(channel) == Some(at)).map(|&(_, until)| until);
+        turn(
+            id,
+            mine,
+            same_server.filter_map(|(id, other)| Some((id, other.place()?, self.wants_turn(other)))),
+            closing,
+        )
     }
 
     /// Where readers wait for a connection, those that have had theirs for long enough make room.
@@ -418,7 +428,7 @@ impl Client {
             && self.principals.get(channel.principal).is_some_and(|owner| owner.auth.has_token(now))
     }
 
-    /// `true` when a reader that waited has a connection.
+    /// `true` when a reader that waited has a connection, or has been made room for.
     fn give_turn(&mut self) -> bool {
         for id in self.every_channel() {
             let scarce = |channel: &&Channel| self.principals.get(channel.principal).is_some_and(|owner| owner.scarce);
@@ -426,20 +436,19 @@ impl Client {
                 continue;
             }
             match self.turn(id) {
-                Turn::Now => {}
-                Turn::Later => continue,
-                Turn::Behind(_, until) if until > self.now.monotonic => {
-                    self.turn_ends = Some(self.turn_ends.map_or(until, |ends| ends.min(until)));
-                    continue;
-                }
-                Turn::Behind(other, _) => {
+                Turn::Now => self.advance(id),
+                Turn::Later => {}
+                Turn::Behind(other, until) if until <= self.now.monotonic => {
                     self.give_up(other);
                     if let Some(channel) = self.channels.get_mut(other) {
                         channel.yield_turn(self.now.monotonic.after(TURN_MS));
                     }
+                    return true;
+                }
+                Turn::Closing(until) | Turn::Behind(_, until) => {
+                    self.turn_ends = Some(self.turn_ends.map_or(until, |ends| ends.min(until)));
                 }
             }
-            self.advance(id);
             if self.channels.get(id).and_then(Channel::place).is_some_and(|place| place.began.is_some()) {
                 return true;
             }
@@ -530,9 +539,14 @@ impl Client {
     }
 
     fn give_up(&mut self, id: ChannelId) {
-        if let Some(request) = self.channels.get_mut(id).and_then(Channel::give_up) {
-            self.requests.remove(request);
-            self.outputs.push(Output::Abort(request));
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let Some(request) = channel.give_up() else { return };
+        self.requests.remove(request);
+        self.outputs.push(Output::Abort(request));
+        if let Some(owner) = self.principals.get(channel.principal).filter(|owner| owner.scarce)
+            && channel.place().is_some()
+        {
+            self.closing.push((owner.base_url.clone(), self.now.monotonic.after(CLOSE_MS)));
         }
     }
 }

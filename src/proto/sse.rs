@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::text::{line_end, parse_digits};
+use super::text::{find, line_end, parse_digits};
 
 /// The most a frame may hold before its blank line: 16 MiB. The largest record of the wire is 1 MiB, escaped once more.
 pub const FRAME_LIMIT: usize = 16 << 20;
@@ -126,7 +126,7 @@ impl SseDecoder {
         self.check_limit(whole.len())?;
         let first = core::mem::take(&mut self.first_line);
         let line = if first { whole.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&whole) } else { &whole };
-        let (name, value) = match memchr::memchr(b':', line) {
+        let (name, value) = match find(line, b':') {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &b""[..]),
         };
@@ -143,7 +143,7 @@ impl SseDecoder {
                 core::mem::swap(&mut self.data, &mut whole);
             }
             b"event" => keep(&mut self.event, value),
-            b"id" if memchr::memchr(0, value).is_none() => {
+            b"id" if find(value, 0).is_none() => {
                 keep(&mut self.id, value);
                 self.has_id = true;
             }

@@ -14,7 +14,7 @@ pub fn concat(parts: &[&str]) -> String {
 
 /// What is before and behind the first such ASCII character, if there is one.
 pub fn split_once(text: &str, separator: u8) -> Option<(&str, &str)> {
-    let at = memchr::memchr(separator, text.as_bytes())?;
+    let at = find(text.as_bytes(), separator)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
@@ -57,43 +57,77 @@ pub fn hex_digit(bits: u32) -> char {
     char::from_digit(bits & 15, 16).unwrap_or('0')
 }
 
-/// Eight bytes as one number, the first of them lowest: looked at at once, they cost little more than one. Fewer are not there.
-#[inline(always)]
-pub fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+/// Sixteen bytes. Looked at at once, they cost little more than one; answers have a bit for each, the first of them lowest.
+#[derive(Clone, Copy)]
+pub struct Lanes(Sixteen);
+
+#[cfg(target_feature = "simd128")]
+type Sixteen = core::arch::wasm32::v128;
+#[cfg(not(target_feature = "simd128"))]
+type Sixteen = [u8; 16];
+
+impl Lanes {
+    /// Fewer are not there.
+    #[inline(always)]
+    pub fn at(bytes: &[u8], at: usize) -> Option<Self> {
+        let sixteen = bytes.get(at..)?.first_chunk::<16>()?;
+        #[cfg(target_feature = "simd128")]
+        let sixteen = &{
+            let (low, high) = sixteen.split_at(8);
+            core::arch::wasm32::u64x2(u64::from_le_bytes(*low.first_chunk()?), u64::from_le_bytes(*high.first_chunk()?))
+        };
+        Some(Self(*sixteen))
+    }
+
+    /// Which of them are this one.
+    #[inline(always)]
+    pub fn equal(self, byte: u8) -> u32 {
+        #[cfg(target_feature = "simd128")]
+        {
+            use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat};
+            u32::from(u8x16_bitmask(u8x16_eq(self.0, u8x16_splat(byte))))
+        }
+        #[cfg(not(target_feature = "simd128"))]
+        self.each(|one| one == byte)
+    }
+
+    /// Which of them are less than this one.
+    #[inline(always)]
+    pub fn below(self, byte: u8) -> u32 {
+        #[cfg(target_feature = "simd128")]
+        {
+            use core::arch::wasm32::{u8x16_bitmask, u8x16_lt, u8x16_splat};
+            u32::from(u8x16_bitmask(u8x16_lt(self.0, u8x16_splat(byte))))
+        }
+        #[cfg(not(target_feature = "simd128"))]
+        self.each(|one| one < byte)
+    }
+
+    #[cfg(not(target_feature = "simd128"))]
+    fn each(self, is_it: impl Fn(u8) -> bool) -> u32 {
+        self.0.iter().rev().fold(0, |bits, &one| bits << 1 | u32::from(is_it(one)))
+    }
 }
 
-const EACH: u64 = 0x0101_0101_0101_0101;
-const HIGHEST: u64 = EACH * 0x80;
-
-/// The highest bit of each byte that is this one.
-#[inline(always)]
-pub const fn equal(word: u64, byte: u8) -> u64 {
-    let differing = word ^ (EACH * byte as u64);
-    // Without its highest bit a byte can be added to and nothing is carried into the next.
-    !(((differing & !HIGHEST) + !HIGHEST) | differing) & HIGHEST
-}
-
-/// The highest bit of the first byte that is less than this ASCII character, and of none before it. Those behind it do not count.
-#[inline(always)]
-pub const fn below(word: u64, byte: u8) -> u64 {
-    word.wrapping_sub(EACH * byte as u64) & !word & HIGHEST
+/// Where the first such byte is.
+pub fn find(bytes: &[u8], byte: u8) -> Option<usize> {
+    find_either(bytes, byte, byte)
 }
 
 /// Where the first line ends: at a line feed or a carriage return.
 pub fn line_end(bytes: &[u8]) -> Option<usize> {
+    find_either(bytes, b'\n', b'\r')
+}
+
+fn find_either(bytes: &[u8], one: u8, other: u8) -> Option<usize> {
     let mut at = 0;
-    loop {
-        if let Some(word) = word_at(bytes, at) {
-            let low = below(word, b'\r' + 1);
-            at += low.trailing_zeros() as usize / 8;
-            if low == 0 {
-                continue;
-            }
+    while let Some(lanes) = Lanes::at(bytes, at) {
+        let found = lanes.equal(one) | lanes.equal(other);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
         }
-        if let b'\n' | b'\r' = bytes.get(at)? {
-            return Some(at);
-        }
-        at += 1;
+        at += 16;
     }
+    let rest = bytes.get(at..)?.iter().position(|&byte| byte == one || byte == other)?;
+    Some(at + rest)
 }

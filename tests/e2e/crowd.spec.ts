@@ -47,11 +47,17 @@ test("twenty streams leave room for a send, show everything, and end with their 
   const { runId } = crowd;
   const alone = await measure(page, turnstile, { ...crowd, keys: [] });
   const writer = new Writer(api.url, runId);
-  // Others use the machine too: what is late three times in a row is late for a reason of ours.
-  let beside = await measure(page, turnstile, crowd);
-  for (let more = 2; more > 0 && worst(beside) >= 200; more--) beside = await measure(page, turnstile, crowd);
+  // Others use the machine too: what is late three times in a row, be it a send or a socket that closes, is late for a reason of ours.
+  let beside: number[] = [];
+  let most = Number.POSITIVE_INFINITY;
+  for (let tries = 3; tries > 0 && (tries === 3 || worst(beside) >= 200 || most > 4); tries--) {
+    const times = await measure(page, turnstile, crowd);
+    if (tries === 3 || worst(times) < worst(beside)) beside = times;
+    most = Math.min(most, turnstile.fullest);
+  }
   console.log(`a send beside no stream: ${describe(alone)}; beside 20: ${describe(beside)}`);
   expect(worst(beside), "milliseconds").toBeLessThan(200);
+  expect(most, "streams open at once to the server").toBe(4);
 
   await writer.stop();
   for (const [number, key] of keys.entries()) {
@@ -64,13 +70,11 @@ test("twenty streams leave room for a send, show everything, and end with their 
   });
   console.log(`20 streams ended ${((performance.now() - cancelled) / 1000).toFixed(1)} s after their run`);
   await expect.poll(() => turnstile.open).toBe(0);
-  // That one connection is given up may reach a server after the request that another one makes. A turn lasts two seconds.
-  expect(turnstile.most(500)).toBe(4);
 });
 
 test("without turns, a send waits behind the streams", async ({ page, crowd, turnstile }) => {
   await page.evaluate((crowd) => window.fetchCrowd(crowd), crowd);
-  await expect.poll(() => turnstile.most(0)).toBe(6);
+  await expect.poll(() => turnstile.fullest).toBe(6);
   const took = await page.evaluate((crowd) => window.post(crowd), crowd);
   console.log(`a send beside 20 fetches, each of them over after a second without a part: ${took.toFixed()} ms`);
   expect(took).toBeGreaterThan(1000);
@@ -79,6 +83,9 @@ test("without turns, a send waits behind the streams", async ({ page, crowd, tur
 /** Milliseconds from each click to its receipt. Where streams are read, each click comes as one of them asks for its turn. */
 async function measure(page: Page, turnstile: Turnstile, crowd: Crowd): Promise<number[]> {
   await page.reload();
+  // Of the page that was there before.
+  await expect.poll(() => turnstile.open).toBe(0);
+  turnstile.forget();
   await page.evaluate((crowd) => window.showCrowd(crowd), crowd);
   const readTimes = async (): Promise<number[]> => JSON.parse(await page.locator("output").innerText());
   for (let click = 1; click <= clicks; click++) {

@@ -74,6 +74,11 @@ export class StreamServer {
     return numbers.join("");
   }
 
+  /** Says to every reader that it is still there. */
+  ping(): void {
+    for (const { response } of this.#open) response.write(": ping\n\n");
+  }
+
   /** Breaks every connection that reads. */
   cut(): void {
     for (const { response } of this.#open) response.destroy();

@@ -1,4 +1,5 @@
 import { test as base, type CDPSession, expect, type Page } from "@playwright/test";
+import { Cable } from "./cable.ts";
 import { flood, StreamServer } from "./stream-server.ts";
 
 const test = base.extend<{ cdp: CDPSession }, { server: StreamServer }>({
@@ -94,6 +95,56 @@ test("a page that slept goes on where it was, though its connection was cut mean
   expect(await page.evaluate(() => window.streamPage.status)).toBe("live");
   expect(server.asked.slice(asked)).toEqual([expect.stringMatching(/^[01]$/)]);
 });
+
+for (const isCut of [true, false]) {
+  const meanwhile = isCut ? "was cut" : "filled with more than is read at once";
+  test(`a page in which no script ran for four ping periods goes on where it was, though its connection ${meanwhile}`, async ({
+    page,
+    server,
+    cdp,
+  }) => {
+    // To the page a ping period is the real 15 seconds, so that it counts its connection as dead when it goes on.
+    const timesAsFast = 30;
+    const pingMs = 15_000 / timesAsFast;
+    const cable = await Cable.to(server.url);
+    const pings = setInterval(() => server.ping(), pingMs);
+    await page.addInitScript((factor) => {
+      const { setTimeout } = globalThis;
+      const now = performance.now.bind(performance);
+      globalThis.setTimeout = ((call: () => void, ms = 0) => setTimeout(call, ms / factor)) as typeof setTimeout;
+      performance.now = () => now() * factor;
+    }, timesAsFast);
+    await page.goto(cable.url);
+    const key = `paused-${isCut}`;
+    await page.evaluate((key) => window.streamPage.show("text", key), key);
+    await expect.poll(() => server.readers).toBe(1);
+    server.write(key, ["one "]);
+    await expect.poll(() => textOf(page)).toBe("one ");
+    const asked = server.asked.length;
+
+    await cdp.send("Debugger.enable");
+    const paused = new Promise((resolve) => cdp.once("Debugger.paused", resolve));
+    // Scripts stop where the next one begins.
+    await page.evaluate(() => window.streamPage.watchSleep());
+    await cdp.send("Debugger.pause");
+    await paused;
+    const written = Array.from({ length: 200 }, (_, n) => `${n} ${"x".repeat(2 ** 15)} `);
+    server.write(key, written.slice(0, 100));
+    if (isCut) cable.cut();
+    server.write(key, written.slice(100));
+    await new Promise((resolve) => setTimeout(resolve, 4 * pingMs));
+    cable.mend();
+    await cdp.send("Debugger.resume");
+    await cdp.send("Debugger.disable");
+
+    await expect.poll(() => textOf(page), { intervals: [20] }).toBe(`one ${written.join("")}`);
+    expect(await page.evaluate(() => window.streamPage.sleptMs)).toBeGreaterThan(3 * pingMs * timesAsFast);
+    expect(server.asked.length - asked, "connections").toBeLessThanOrEqual(1);
+    if (isCut) expect(server.asked.slice(asked)).toEqual([expect.stringMatching(/^\d+$/)]);
+    clearInterval(pings);
+    await cable.stop();
+  });
+}
 
 test("a loop that stops taking makes the server wait with the rest of 200 MB, and gets all of it", async ({
   page,

@@ -52,11 +52,16 @@ export class Turnstile {
     return this.#passages.filter(({ closed }) => closed === Number.POSITIVE_INFINITY).length;
   }
 
-  /** How many streams have been open at once, without those that were closed within `graceMs` of the opening that they met. */
-  most(graceMs: number) {
+  /** The most streams that were open at once, as a server sees it. */
+  get fullest() {
     const beside = ({ opened: now }: Passage) =>
-      this.#passages.filter(({ opened, closed }) => opened <= now && closed > now + graceMs).length;
+      this.#passages.filter(({ opened, closed }) => opened <= now && closed > now).length;
     return Math.max(0, ...this.#passages.map(beside));
+  }
+
+  /** Counts from here on. */
+  forget() {
+    this.#passages.length = 0;
   }
 
   /** Resolves when the next stream is asked for. */

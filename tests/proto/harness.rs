@@ -41,6 +41,7 @@ pub(crate) struct World {
 /// What became of a request.
 pub(crate) enum Entry {
     Made(OutgoingRequest),
+    GivenUp(RequestId),
     Over(RequestId),
 }
 
@@ -102,7 +103,7 @@ impl World {
             let output = self.client.poll_output();
             match &output {
                 Output::Request(request) => self.journal.push((self.now_ms, Entry::Made(request.clone()))),
-                Output::Abort(id) => self.journal.push((self.now_ms, Entry::Over(*id))),
+                Output::Abort(id) => self.journal.push((self.now_ms, Entry::GivenUp(*id))),
                 Output::SetReading(..) | Output::Event(_) | Output::Idle(_) => {}
             }
             match output {

@@ -8,6 +8,7 @@ use tidegate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
+use tidegate::proto::turns::CLOSE_MS;
 
 use super::harness::{Entry, World, batch, cursor_of, input_log, is_read, public_token, secret_key, seeds, status};
 use super::sim_feed::Follower;
@@ -16,6 +17,8 @@ const NEAR: &str = "http://near";
 const FAR: &str = "https://far";
 const RUNS: usize = 3;
 const LIMIT: usize = 4;
+/// How late the server sees that a connection was given up.
+const CLOSED_MS: u64 = CLOSE_MS - 1;
 const SENDS: usize = 24;
 
 #[test]
@@ -91,6 +94,8 @@ struct Simulation {
     later: Vec<(u64, RequestId, Reply)>,
     windows: BTreeMap<RequestId, Window>,
     under_way: BTreeMap<RequestId, OutgoingRequest>,
+    /// When the server sees of each reader and feed near by that it was given up.
+    closing_ms: Vec<u64>,
     /// When a reader last asked for a connection.
     last_connect: BTreeMap<String, u64>,
     tokens_given: usize,
@@ -126,6 +131,7 @@ impl Simulation {
             later: Vec::new(),
             windows: BTreeMap::new(),
             under_way: BTreeMap::new(),
+            closing_ms: Vec::new(),
             last_connect: BTreeMap::new(),
             tokens_given: 0,
             online: true,
@@ -578,8 +584,19 @@ impl Simulation {
     fn follow(&mut self) {
         self.show();
         let seed = self.seed;
+        let is_near = |request: &OutgoingRequest| {
+            let is_window = is_read(request) && !request.url.contains("/input/");
+            (is_window || request.kind == RequestKind::Feed) && request.url.starts_with(NEAR)
+        };
         for (at_ms, entry) in core::mem::take(&mut self.world.journal) {
             let request = match entry {
+                Entry::GivenUp(id) => {
+                    if self.under_way.remove(&id).is_some_and(|request| is_near(&request)) {
+                        self.closing_ms.push(at_ms + CLOSED_MS);
+                    }
+                    self.windows.remove(&id);
+                    continue;
+                }
                 Entry::Over(id) => {
                     self.under_way.remove(&id);
                     self.windows.remove(&id);
@@ -591,16 +608,14 @@ impl Simulation {
             // A run may be watched for two principals.
             let alike = self.under_way.values().filter(|other| other.url == url).count();
             assert!(alike < if request.kind == RequestKind::Run { 2 } else { 1 }, "seed {seed}: two requests to {url}");
-            let is_window = |request: &OutgoingRequest| {
-                (is_read(request) && !request.url.contains("/input/")) || request.kind == RequestKind::Feed
-            };
-            if is_window(&request) && is_read(&request) {
+            if is_read(&request) && !url.contains("/input/") {
                 let last = self.last_connect.insert(url.clone(), at_ms);
                 assert!(last.is_none_or(|last| at_ms - last >= 250), "seed {seed}: {url} at {last:?} and {at_ms}");
             }
             self.under_way.insert(request.id, request);
-            let near = self.under_way.values().filter(|other| is_window(other) && other.url.starts_with(NEAR)).count();
-            assert!(near <= LIMIT, "seed {seed}: {near} windows are open");
+            self.closing_ms.retain(|&closed_ms| closed_ms > at_ms);
+            let near = self.under_way.values().filter(|other| is_near(other)).count() + self.closing_ms.len();
+            assert!(near <= LIMIT, "seed {seed}: {near} windows are open to the server");
         }
     }
 

@@ -556,7 +556,7 @@ impl Simulation {
         for (at_ms, entry) in &self.world.journal[self.journal..] {
             match entry {
                 Entry::Made(_) => self.requests_ms.push(*at_ms),
-                Entry::Over(id) => {
+                Entry::GivenUp(id) | Entry::Over(id) => {
                     self.under_way.retain(|other| other != id);
                     self.held.retain(|(other, ..)| other != id);
                 }

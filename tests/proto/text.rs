@@ -1,9 +1,7 @@
 //! The small things done to text, against the standard library's.
 
 use tidegate::proto::random::Random;
-use tidegate::proto::text::{
-    below, concat, decimal, equal, hex_digit, line_end, parse_digits, shorten, split_once, word_at,
-};
+use tidegate::proto::text::{Lanes, concat, decimal, find, hex_digit, line_end, parse_digits, shorten, split_once};
 
 #[test]
 fn numbers_are_written_and_read_as_the_standard_library_does() {
@@ -40,23 +38,23 @@ fn text_is_split_at_the_first_and_shortened_between_characters() {
 }
 
 #[test]
-fn eight_bytes_at_once_are_found_as_one_by_one() {
+fn sixteen_bytes_at_once_are_found_as_one_by_one() {
     let mut random = Random::new(7);
     let kinds =
         [b'\n', b'\r', 0, b'\t', 0x0E, b' ', b'!', b'"', b'#', b'\\', b']', b'[', 0x7F, 0x80, 0x8A, 0xA2, 0xDC, 0xFF];
     for _ in 0..20_000 {
-        let bytes: Vec<u8> = (0..random.below(20)).map(|_| kinds[random.below(kinds.len() as u64) as usize]).collect();
+        let bytes: Vec<u8> = (0..random.below(40)).map(|_| kinds[random.below(kinds.len() as u64) as usize]).collect();
         assert_eq!(line_end(&bytes), bytes.iter().position(|byte| b"\r\n".contains(byte)), "{bytes:?}");
-        let Some(eight) = bytes.get(2..10) else {
-            assert_eq!(word_at(&bytes, 2), None);
+        assert_eq!(find(&bytes, 0x7F), bytes.iter().position(|byte| *byte == 0x7F), "{bytes:?}");
+        let Some(sixteen) = bytes.get(2..18) else {
+            assert!(Lanes::at(&bytes, 2).is_none());
             continue;
         };
-        let word = word_at(&bytes, 2).unwrap();
-        for sought in [b'"', b'\\', b' '] {
-            let found: Vec<_> = eight.iter().map(|byte| if *byte == sought { 0x80 } else { 0 }).collect();
-            assert_eq!(equal(word, sought).to_le_bytes(), *found, "{sought} in {eight:?}");
-            let first = (below(word, sought).trailing_zeros() / 8) as usize;
-            assert_eq!(first, eight.iter().position(|byte| *byte < sought).unwrap_or(8), "below {sought} in {eight:?}");
+        let lanes = Lanes::at(&bytes, 2).unwrap();
+        let bits = |is_it: &dyn Fn(u8) -> bool| (0..16).map(|n| u32::from(is_it(sixteen[n])) << n).sum::<u32>();
+        for sought in kinds {
+            assert_eq!(lanes.equal(sought), bits(&|byte| byte == sought), "{sought} in {sixteen:?}");
+            assert_eq!(lanes.below(sought), bits(&|byte| byte < sought), "below {sought} in {sixteen:?}");
         }
     }
 }

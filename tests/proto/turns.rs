@@ -6,6 +6,7 @@ use tidegate::proto::http::{CallKind, FeedKind, OutgoingRequest, RequestKind, To
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::random::Random;
+use tidegate::proto::turns::CLOSE_MS;
 
 use super::harness::{World, batch, blind_token, cursor_of, secret_key, seeds};
 use super::run_end::ping;
@@ -55,15 +56,18 @@ fn open_scarce(world: &mut World, base_url: &str) -> PrincipalId {
     principal
 }
 
+/// What they asked for as turns came, in the milliseconds since the last look.
+fn served(crowd: &mut Crowd, ms: u64) -> String {
+    crowd.world.advance(ms);
+    crowd.step().into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn four_are_open_and_the_others_come_round() {
     let mut crowd = Crowd::new(10);
-    let mut served = Vec::new();
-    for _ in 0..8 {
-        served.push(crowd.step().into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(" "));
-        crowd.world.advance(1_000);
-    }
-    assert_eq!(served, ["s0 s1 s2 s3", "", "s4 s5 s6 s7", "", "s8 s9 s0 s1", "", "s2 s3 s4 s5", ""]);
+    let turns = [0, 1_000, 1_000 + CLOSE_MS, 1_000, 1_000 + CLOSE_MS, 1_000, 1_000 + CLOSE_MS];
+    let served = turns.map(|ms| served(&mut crowd, ms));
+    assert_eq!(served, ["s0 s1 s2 s3", "", "s4 s5 s6 s7", "", "s0 s1 s8 s9", "", "s2 s3 s4 s5"]);
     let last = crowd.readers[9];
     assert_eq!(crowd.world.statuses(last), ["connecting", "live"], "a turn is nothing that a person should see");
 }
@@ -84,15 +88,68 @@ fn no_more_than_four_keep_what_they_have() {
 }
 
 #[test]
-fn a_connection_that_is_let_go_is_somebody_elses_at_once() {
+fn a_connection_that_is_let_go_is_somebody_elses_once_it_has_closed() {
     let mut crowd = Crowd::new(6);
     crowd.step();
     let reader = crowd.readers[2];
     crowd.world.command(Command::Unsubscribe(reader));
-    assert_eq!(crowd.step(), [("s4".to_owned(), None)]);
+    assert_eq!(served(&mut crowd, CLOSE_MS - 1), "");
+    assert_eq!(served(&mut crowd, 1), "s4");
+    // What broke is closed already.
     let window = crowd.open.remove("s0").expect("it is open");
     crowd.world.fail(window);
-    assert_eq!(crowd.step(), [("s5".to_owned(), None)]);
+    assert_eq!(served(&mut crowd, 0), "s5");
+}
+
+#[test]
+fn who_makes_room_leaves_first_and_all_who_wait_come_together() {
+    let mut crowd = Crowd::new(LIMIT + 3);
+    crowd.step();
+    crowd.world.advance(2_000);
+    assert_eq!(crowd.world.aborted.len(), 3);
+    assert_eq!(served(&mut crowd, CLOSE_MS - 1), "");
+    assert_eq!(served(&mut crowd, 1), "s4 s5 s6");
+}
+
+#[test]
+fn while_one_closes_what_is_free_is_taken_by_who_waited_longest() {
+    let mut crowd = Crowd::new(LIMIT);
+    crowd.step();
+    let reader = crowd.readers[0];
+    crowd.world.command(Command::Unsubscribe(reader));
+    let principal = crowd.principal;
+    crowd.world.subscribe(principal, "early", None);
+    crowd.world.subscribe(principal, "late", None);
+    let window = crowd.open.remove("s1").expect("it is open");
+    crowd.world.fail(window);
+    assert_eq!(served(&mut crowd, 0), "early");
+    assert_eq!(served(&mut crowd, CLOSE_MS), "late");
+}
+
+#[test]
+fn nobody_waits_for_a_connection_that_closes_elsewhere() {
+    let mut crowd = Crowd::new(LIMIT);
+    crowd.step();
+    let reader = crowd.readers[0];
+    crowd.world.command(Command::Unsubscribe(reader));
+    let elsewhere = open_scarce(&mut crowd.world, "http://localhost:4040");
+    for n in 0..LIMIT {
+        crowd.world.subscribe(elsewhere, &format!("e{n}"), None);
+    }
+    assert_eq!(crowd.world.requests.len(), LIMIT);
+}
+
+#[test]
+fn whoever_it_was_that_closed_counts_until_it_has() {
+    let mut crowd = Crowd::new(LIMIT);
+    crowd.step();
+    let principal = crowd.principal;
+    crowd.world.command(Command::ClosePrincipal(principal));
+    let again = open_scarce(&mut crowd.world, "http://localhost:3030");
+    crowd.world.subscribe(again, "next", None);
+    assert!(crowd.world.requests.is_empty());
+    crowd.world.advance(CLOSE_MS);
+    assert_eq!(crowd.world.requests.len(), 1);
 }
 
 #[test]
@@ -195,7 +252,7 @@ fn turns_end_in_time_at_every_server() {
         crowd.world.subscribe(elsewhere, &format!("e{n}"), None);
     }
     crowd.world.requests.clear();
-    crowd.world.advance(1_000);
+    crowd.world.advance(1_000 + CLOSE_MS);
     let urls: Vec<_> = crowd.world.requests.iter().map(|request| request.url.clone()).collect();
     assert_eq!(urls.len(), 1, "{urls:?}");
     assert!(urls[0].ends_with("/s4"), "{urls:?}");
@@ -240,18 +297,14 @@ fn a_server_that_takes_its_time_is_given_it() {
     crowd.world.advance(5_000);
     assert_eq!(crowd.world.aborted, [], "nobody has been answered yet");
     crowd.step();
-    crowd.world.advance(2_000);
-    assert_eq!(crowd.step(), [("s4".to_owned(), None)]);
+    assert_eq!(served(&mut crowd, 2_000 + CLOSE_MS), "s4");
 }
 
 #[test]
 fn one_too_many_costs_one_connect_a_turn() {
     let mut crowd = Crowd::new(LIMIT + 1);
-    let mut served = Vec::new();
-    for _ in 0..6 {
-        served.push(crowd.step().into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(" "));
-        crowd.world.advance(2_000);
-    }
+    let turn_ms = 2_000 + CLOSE_MS;
+    let served = [0, turn_ms, turn_ms, turn_ms, turn_ms, turn_ms].map(|ms| served(&mut crowd, ms));
     assert_eq!(served, ["s0 s1 s2 s3", "s4", "s0", "s1", "s2", "s3"]);
 }
 

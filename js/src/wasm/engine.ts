@@ -14,7 +14,10 @@ import type { Engine, Sink } from "./interface.js";
  * the maker of engines. Each engine after the first gets a fresh instance, since a panic leaves the old one undefined.
  */
 export async function instantiate(): Promise<(sink: Sink) => Engine> {
-  const bytes = Uint8Array.from(atob(compressed), (character) => character.charCodeAt(0));
+  const text = atob(compressed);
+  const bytes = new Uint8Array(text.length);
+  // A loop: `Uint8Array.from` with a function cost every page 8 ms more.
+  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
   const inflated = (new Response(bytes).body as ReadableStream).pipeThrough(new DecompressionStream("deflate-raw"));
   const source = await new Response(inflated).arrayBuffer();
   const { instance, module } = await WebAssembly.instantiate(source, importsOfModule());
