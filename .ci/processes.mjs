@@ -88,9 +88,9 @@ export function serve(program, parameters, env) {
   });
 }
 
-/** Builds the development server and starts it, with flags of its own if any; port 0 takes any free one. */
+/** Builds the development server and starts it, in memory, with flags of its own if any; port 0 takes any free one. */
 export async function serveApi(port, env, flags = []) {
   const built = await run("cargo", ["build", "--quiet", "--package", "tidegate-dev-server", "--bin", "tidegate-dev"]);
   if (!built) throw new Error("The development server does not build.");
-  return serve(join(cargoTarget, "debug/tidegate-dev"), ["--port", String(port), ...flags], env);
+  return serve(join(cargoTarget, "debug/tidegate-dev"), ["--port", String(port), "--memory", ...flags], env);
 }

@@ -75,7 +75,7 @@ mod upload;
 mod wire;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -83,11 +83,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
 use std::io;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 pub use feed::FeedDialect;
 pub use rate_limit::RateLimits;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
+pub use store::DatabaseError;
 
 use respond::Refusal;
 use routes::{
@@ -138,6 +140,7 @@ pub fn app(state: AppState) -> Router {
         .route("/realtime/v1/streams/{run}/{target}/{key}/append", action(write::append));
     let wire = for_browsers
         .merge(for_backends)
+        .layer(from_fn_with_state(state.clone(), tell_what_is_written))
         .fallback(not_found)
         .layer(from_fn_with_state(state.clone(), door::guard))
         .layer(from_fn(redirect_trailing_slash));
@@ -147,19 +150,38 @@ pub fn app(state: AppState) -> Router {
     let switches = Router::new()
         .route("/dev/faults", get(dev::faults).put(dev::set_faults).delete(dev::clear_faults))
         .route("/dev/requests", get(dev::requests))
-        .route("/dev/runs/{run}", put(dev::report));
+        .route("/dev/runs/{run}", put(dev::report))
+        .layer(from_fn_with_state(state.clone(), tell_what_is_written));
     wire.layer(from_fn_with_state(state.clone(), faults::inject)).merge(switches).with_state(state)
 }
 
-/// Serves [`app`] on a port, for ever. Connections are such that a fault can drop them.
+/// Serves [`app`] on a port, for ever, and goes on with the runs that were under way when the file was last closed. Connections are such
+/// that a fault can drop them.
 ///
 /// # Errors
-/// Those of the listener.
+/// Those of the listener, and what the file of [`AppState::open`] fails with.
 pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
     // A second listener of the same server leaves the first one's address in callbacks that no request made.
     let _ = state.origin.set(origin::listening(listener.local_addr()?));
+    tasks::resume(&state);
+    let store = Arc::clone(&state.store);
     let service = app(state).into_make_service_with_connect_info::<wire::Plug>();
-    axum::serve(wire::Wires(listener), service).await
+    tokio::select! {
+        ended = axum::serve(wire::Wires(listener), service) => ended,
+        reason = store.failure() => Err(io::Error::other(format!("the database cannot be written: {reason}"))),
+    }
+}
+
+/// Holds an answer back until everything that it may tell of is in the file.
+async fn tell_what_is_written(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    match app.store.written().await {
+        Ok(()) => response,
+        Err(reason) => {
+            let message = format!("The database of this server cannot be written: {reason}");
+            Refusal::Error(StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+        }
+    }
 }
 
 /// A route that only POST reaches. Other verbs that change things are told so; GET gets an empty 405.
