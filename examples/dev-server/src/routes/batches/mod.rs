@@ -63,7 +63,7 @@ pub(crate) async fn trigger(
     let token = caller.one_time_token();
     let batch = Batch::new(id::batch(), items.len() as u64, None);
     let (id, size) = (batch.id.clone(), batch.size);
-    let replays = by_request(&tasks.join(" "), &headers, token).into_iter().collect();
+    let replays = by_request(&format!("items of {}", tasks.join(" ")), &headers, token).into_iter().collect();
     let id = match app.store.create_batch(batch, replays, token) {
         Created::Now => id,
         Created::Before { id, .. } => id,
@@ -107,7 +107,7 @@ pub(crate) async fn create(
     }
     let tasks = tasks.unwrap_or_default().join(" ");
     let token = caller.one_time_token();
-    let by_request = by_request(&tasks, &headers, token);
+    let by_request = by_request(&format!("batch of {tasks}"), &headers, token);
     let by_key = key.clone().map(|key| (Replay::BatchKey { tasks, key }, until(KEY_SECONDS)));
     let new = Batch::new(id::batch(), size, key);
     let (batch, is_cached) =
