@@ -36,6 +36,7 @@ const test = [
   { name: "compat", counts: true, command: ["npm", "run", "--silent", "test", "--prefix", "tests/compat"] },
   { name: "contract", counts: true, command: ["node", "tests/contract/run.mjs"] },
   { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] },
+  { name: "crash", counts: true, command: ["node", "tests/crash/run.mjs"] },
   {
     name: "e2e",
     counts: true,

@@ -1,5 +1,4 @@
 // Runs of the demo task `approval` that live through many kills: a draft takes longer than a server lives.
-import { Lost } from "./api.mjs";
 import { StreamReader } from "./readers.mjs";
 
 const atOnce = 3;
@@ -62,5 +61,3 @@ export class Approvals {
     if (states !== "waiting,published") this.#problems.push(`${run.id} said ${states}`);
   }
 }
-
-export { Lost };

@@ -18,7 +18,8 @@ export class StreamReader {
 
   async follow(api) {
     try {
-      for await (const { records } of api.events(this.#path, this.records.at(-1)?.seq_num)) this.records.push(...records);
+      for await (const { records } of api.events(this.#path, this.records.at(-1)?.seq_num))
+        this.records.push(...records);
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
     }

@@ -35,8 +35,9 @@ export class Round {
     this.#readers = Object.entries({ ...paths, parts: `${stream}/parts`, lines: `${stream}/lines` }).map(
       ([name, path]) => ({ name, path, reader: new StreamReader(path) }),
     );
-    const paths2 = [`/realtime/v1/runs/${id}`, `/realtime/v1/runs?tags=${this.#name}`];
-    [this.#feeds] = [paths2.map((path) => new FeedReader(path))];
+    this.#feeds = [`/realtime/v1/runs/${id}`, `/realtime/v1/runs?tags=${this.#name}`].map(
+      (path) => new FeedReader(path),
+    );
     for (const feed of this.#feeds) await feed.poll(api);
     this.#triggered.set("the run of the round", id);
   }
@@ -72,7 +73,10 @@ export class Round {
   /** Asks again, as a client does, for what had no answer. */
   async finish(api) {
     await Promise.all(this.#open.splice(0).map((step) => step.go(api)));
-    await Promise.all([...this.#readers.map(({ reader }) => reader.catchUp(api)), ...this.#feeds.map((f) => f.catchUp(api))]);
+    await Promise.all([
+      ...this.#readers.map(({ reader }) => reader.catchUp(api)),
+      ...this.#feeds.map((f) => f.catchUp(api)),
+    ]);
   }
 
   // --- what a lane does: `go` may be repeated, unless there is a `lose`, which notes that nobody knows ------------------------
@@ -150,7 +154,10 @@ export class Round {
     const item = (index) => ({ task: "nobody", payload: { n, index } });
     return {
       go: async (api) => {
-        const { id } = await api.get("POST", "/api/v2/tasks/batch", { body: { items: [item(0), item(1), item(2)] }, headers });
+        const { id } = await api.get("POST", "/api/v2/tasks/batch", {
+          body: { items: [item(0), item(1), item(2)] },
+          headers,
+        });
         this.#batches.set(n, id);
       },
     };
@@ -219,10 +226,14 @@ export class Round {
         whole.records.every((record, at) => record.seq_num === at),
         `${name} has a gap`,
       );
-      must(JSON.stringify(reader.records) === JSON.stringify(whole.records), `the reader of ${name} saw something else`);
+      must(
+        JSON.stringify(reader.records) === JSON.stringify(whole.records),
+        `the reader of ${name} saw something else`,
+      );
       const count = new Map();
       for (const value of whole.data) count.set(value, (count.get(value) ?? 0) + 1);
-      for (const value of this.#sent[name]) must(count.get(value) === 1, `${value} is there ${count.get(value) ?? 0} times`);
+      for (const value of this.#sent[name])
+        must(count.get(value) === 1, `${value} is there ${count.get(value) ?? 0} times`);
       for (const value of count.keys()) {
         must(this.#sent[name].has(value) || this.#unknown[name]?.has(value), `${value} was never sent`);
       }
@@ -230,10 +241,13 @@ export class Round {
     const run = await api.get("GET", `/api/v3/runs/${this.#run}`);
     const { acknowledged, unknown } = this.#increments;
     const n = run.metadata?.n ?? 0;
-    must(n >= acknowledged && n <= acknowledged + unknown, `n is ${n} after ${acknowledged} increments, ${unknown} unknown`);
+    must(
+      n >= acknowledged && n <= acknowledged + unknown,
+      `n is ${n} after ${acknowledged} increments, ${unknown} unknown`,
+    );
     const [ofRun, ofTag] = this.#feeds;
     const row = [...ofRun.rows.values()][0];
-    must(JSON.stringify(JSON.parse(row.metadata ?? "null")?.n ?? 0) === JSON.stringify(n), `the feed says ${row.metadata}`);
+    must((JSON.parse(row.metadata ?? "null")?.n ?? 0) === n, `the feed says ${row.metadata}`);
     const tagged = await this.#list(api, `filter[tag]=${this.#name}`);
     const same = (some, others) => [...some].sort().join() === [...others].sort().join();
     must(same(tagged, this.#triggered.values()), `${tagged.length} runs of ${this.#triggered.size} triggers`);
@@ -247,10 +261,11 @@ export class Round {
     for (const [id, wait] of this.#waits) {
       const { status, output } = await api.get("GET", `/api/v1/waitpoints/tokens/${id}`);
       must(status === "COMPLETED" && wait.values.includes(output), `${id} is ${status} with ${output}`);
-      must(output === (wait.end ??= output), `${id} was resolved with ${wait.end}, then with ${output}`);
+      wait.end ??= output;
+      must(output === wait.end, `${id} was resolved with ${wait.end}, then with ${output}`);
     }
     for (const [id, value] of this.#gates) {
-      const { output, status } = await this.ended(api, id);
+      const { output, status } = await this.#ended(api, id);
       must(output === value, `gate ${id} is ${status} with ${output}`);
     }
     for (const [token, id] of this.#tokens) {
@@ -266,7 +281,7 @@ export class Round {
     return sets.reduce((sum, set) => sum + set.size, this.#increments.acknowledged);
   }
 
-  async ended(api, id) {
+  async #ended(api, id) {
     const feed = new FeedReader(`/realtime/v1/runs/${id}`);
     await feed.poll(api);
     while (![...feed.rows.values()][0].completedAt) await feed.poll(api);

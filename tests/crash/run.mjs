@@ -41,6 +41,9 @@ async function start() {
   return { api: new Api(server.address, secret), kill: () => server.stop("SIGKILL") };
 }
 
+/** What is wrong, be it that looking was refused. */
+const look = (what, api) => what.check(api).catch((error) => [error.message]);
+
 const failed = new Set();
 function judge(name, problems) {
   if (problems.length === 0) return;
@@ -65,12 +68,12 @@ try {
     await loaded;
     server = await start();
     await round.finish(server.api);
-    judge(n, [...(await round.check(server.api)), ...(await approvals.check(server.api))]);
+    judge(n, [...(await look(round, server.api)), ...(await look(approvals, server.api))]);
     answers += round.answers;
     done.push(round);
   }
   judge("at the end", await approvals.finish(server.api));
-  for (const [at, round] of done.entries()) judge(at + 1, await round.check(server.api));
+  for (const [at, round] of done.entries()) judge(at + 1, await look(round, server.api));
 } finally {
   await server.kill();
 }

@@ -1,9 +1,27 @@
-//! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with nothing behind it.
+//! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with a file behind it.
 //!
 //! It answers the requests that a page and its backend make (trigger one run or a batch, mint a token, send input, read streams, follow
 //! runs, change their metadata, make and complete wait tokens, look at runs, cancel them) with the paths, statuses, bodies and headers
 //! that were recorded from a real Trigger.dev 4.5.12, and runs demo tasks of its own: `approval`, `story`, `chat`, `gate` and `progress`.
-//! Streams are in the v2 form. Everything is kept in memory.
+//! Streams are in the v2 form. Everything is kept in an SQLite file ([`AppState::open`]) or in memory ([`AppState::new`]).
+//!
+//! # What is kept
+//!
+//! What was answered is in the file: however the process ends, the next one has it. That holds for runs, streams, metadata, wait tokens,
+//! batches and large packets, for the keys that make a repeat a repeat, for one-time tokens that were used, and for the cursors of
+//! readers: a reader is told of nothing that is not in the file yet, so it never stands beyond the end of a log. An append counts as
+//! written when the operating system has it (WAL with `synchronous = NORMAL`): it outlives the process. A power failure may take the last
+//! moments, never the order and never half of a transaction.
+//!
+//! Reads are answered from memory, so a file must fit into it, and it is read whole at the start. Transactions are written by a thread of
+//! their own, as many at once as have come meanwhile; each answer waits for those before it. When the file cannot be written any
+//! more, nothing is acknowledged: requests get a 500, and [`serve`] ends with the reason. One process at a time has a file; others may look
+//! into it.
+//!
+//! Demo tasks whose server ended begin again from the top with the next one, as attempt 2 and so on. They make the same steps again: the
+//! nth part of a stream is not appended a second time, input is read from its beginning, `gate` waits for the same wait token,
+//! and `progress` goes on behind the step that its metadata names (where it was cut off just as it was told to stop, it may say so
+//! twice). A delay and a time to live count from when they began. A run of a task that is not known here stays as it is.
 //!
 //! # Feeds of runs
 //!

@@ -47,14 +47,14 @@ CREATE TABLE streams (
 ) STRICT;
 
 CREATE TABLE records (
+    position INTEGER PRIMARY KEY,
     stream INTEGER NOT NULL,
     seq_num INTEGER NOT NULL,
     timestamp INTEGER NOT NULL,
     body TEXT NOT NULL,
     once_key TEXT,
     client TEXT,
-    line INTEGER,
-    PRIMARY KEY (stream, seq_num)
+    line INTEGER
 ) STRICT;
 
 CREATE TABLE waits (
@@ -123,8 +123,8 @@ INSERT INTO runs VALUES ('run_first', 'mine', 'EXECUTING', 1, 1795301765269, 179
     NULL, '["log"]', 'batch_first', NULL, NULL, 0, 5, 9,
     '[5,5,9,9,5,5,5,5,5,5,5,5,9,5,5,5,5,5,5,8,5,5,5,5,5,9]', '[{"tag":"a","from":5,"until":null}]');
 INSERT INTO streams VALUES (1, 'run_first', 'input', 'words'), (2, 'run_first', 'output', 'log');
-INSERT INTO records VALUES (1, 0, 1795301765300, '{"data":"\"hello\"","id":"inp_1"}', 'first', NULL, NULL),
-    (2, 0, 1795301765301, '{"data":1,"id":"p"}', NULL, 'default', 0);
+INSERT INTO records VALUES (1, 1, 0, 1795301765300, '{"data":"\"hello\"","id":"inp_1"}', 'first', NULL, NULL),
+    (2, 2, 0, 1795301765301, '{"data":1,"id":"p"}', NULL, 'default', 0);
 INSERT INTO waits VALUES ('run_first', 'words', 'waitpoint_w');
 INSERT INTO replays VALUES ('key', 'mine', 'k', x'', 'run_first', 9000000000000),
     ('request', 'mine', 'r', zeroblob(32), 'run_first', 9000000000000), ('batch-key', 'mine', 'b', x'', 'batch_first', 9000000000000);

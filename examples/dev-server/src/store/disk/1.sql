@@ -47,16 +47,17 @@ CREATE TABLE streams (
     UNIQUE (run, direction, name)
 ) STRICT;
 
--- What makes a repeat of an append a repeat stands with its record: a key, or the line number of one client.
+-- In the order in which they came. What makes a repeat of an append a repeat stands with its record: a key, or the line number of one
+-- client. There is no index by stream: it would write a page for each stream that grows, where this writes to the end alone.
 CREATE TABLE records (
+    position INTEGER PRIMARY KEY,
     stream INTEGER NOT NULL,
     seq_num INTEGER NOT NULL,
     timestamp INTEGER NOT NULL,
     body TEXT NOT NULL,
     once_key TEXT,
     client TEXT,
-    line INTEGER,
-    PRIMARY KEY (stream, seq_num)
+    line INTEGER
 ) STRICT;
 
 -- What waits for the next record of an input.

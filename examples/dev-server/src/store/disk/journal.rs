@@ -34,11 +34,13 @@ impl Journal {
     pub(super) fn start(connection: Connection, lock: Connection) -> Self {
         let (queue, transactions) = channel();
         let (tell, progress) = watch::channel(Progress::default());
-        let writer = thread::spawn(move || {
+        let work = move || {
             write(connection, &transactions, &tell);
             drop(lock);
-        });
-        Self { queue, handed_over: AtomicU64::new(0), progress, writer: Some(writer) }
+        };
+        // Without a thread nothing is written, and whoever waits is told that.
+        let writer = thread::Builder::new().name("journal".to_owned()).spawn(work).ok();
+        Self { queue, handed_over: AtomicU64::new(0), progress, writer }
     }
 
     /// Hands over what one transaction changed. The caller holds the tables, so that the order is theirs.

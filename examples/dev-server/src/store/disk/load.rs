@@ -80,7 +80,7 @@ fn logs(file: &Connection, tables: &mut Tables) -> Result<()> {
         Ok(())
     })?;
     tables.last_stream = logs.keys().copied().max().unwrap_or(0);
-    let query = "SELECT stream, seq_num, timestamp, body, once_key, client, line FROM records ORDER BY stream, seq_num";
+    let query = "SELECT stream, seq_num, timestamp, body, once_key, client, line FROM records ORDER BY position";
     each(file, query, |row| {
         let Some((_, log)) = logs.get_mut(&row.get(0)?) else { return Ok(()) };
         let body: Arc<str> = row.get_ref(3)?.as_str()?.into();
