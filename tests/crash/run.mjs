@@ -13,7 +13,7 @@ import { Round } from "./round.mjs";
 
 const secret = "tr_dev_crash";
 const { values: options } = parseArgs({ options: { rounds: { type: "string" }, seed: { type: "string" } } });
-const rounds = Number(options.rounds || process.env.ROUNDS || 12);
+const rounds = Number(options.rounds || process.env.ROUNDS || 24);
 const seed = Number(options.seed || process.env.SEED || Date.now() % 1_000_000);
 
 /** Numbers from 0 to 1 that a seed decides (mulberry32). */
@@ -78,7 +78,8 @@ try {
   await server.kill();
 }
 const size = (await stat(file)).size;
-await rm(folder, { recursive: true });
+if (failed.size === 0) await rm(folder, { recursive: true });
+else console.log(`The database is kept: ${file}`);
 const slowest = Math.max(...starts);
 console.log(
   `seed ${seed}: ${rounds} kills, ${answers} answers, ${approvals.attempts} attempts of approvals, ` +
