@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check sim fuzz faults contract compat size bench
+.PHONY: help setup build demo test check sim fuzz faults crash contract compat size bench
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -16,7 +16,7 @@ demo: ## server and example pages until Ctrl-C; CHECK=1 drives the pages in head
 	@node js/scripts/build.mjs
 	@node .ci/demo.mjs $(if $(CHECK),--check)
 
-test: ## every test: Rust, wasm in a browser, hooks, beside the official packages, contract, faults, the example end to end
+test: ## every test: Rust, wasm in a browser, hooks, beside the official packages, contract, faults, crashes, the example end to end
 	@.ci/setup build browser test compat
 	@node .ci/parts.mjs test
 
@@ -34,6 +34,10 @@ fuzz: ## the decoders on bytes that libFuzzer makes up, each target for SECONDS=
 faults: ## what can happen to a send, over real sockets, in Node and in Chromium; SEED= for the thousand sends
 	@.ci/setup build browser
 	@SEED=$(SEED) node .ci/parts.mjs package faults
+
+crash: ## the development server is killed ROUNDS=200 times under load; what it had acknowledged is there afterwards, once; SEED= for the moments
+	@.ci/setup build
+	@ROUNDS=$(or $(ROUNDS),200) SEED=$(SEED) node .ci/parts.mjs crash
 
 contract: ## the recorded exchanges, asked of URL= with KEY= (of our own server when left out)
 	@.ci/setup build

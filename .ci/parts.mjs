@@ -42,6 +42,7 @@ const test = [
   },
   { name: "contract", counts: true, command: ["node", "tests/contract/run.mjs"] },
   { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] },
+  { name: "crash", counts: true, command: ["node", "tests/crash/run.mjs"] },
   {
     name: "e2e",
     counts: true,

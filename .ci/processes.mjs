@@ -63,15 +63,16 @@ export async function run(program, parameters, env) {
 }
 
 /**
- * Starts a server and resolves, as soon as it has printed its address, to that address and to `stop` and `ended`.
+ * Starts a server and resolves, as soon as it has printed its address, to that address and to `stop`, which may be given a signal, and
+ * `ended`.
  * What it prints is kept back, and shown if it ends before that.
  */
 export function serve(program, parameters, env) {
   const plain = { NO_COLOR: "1", FORCE_COLOR: "0" };
   const child = start(program, parameters, { stdio: ["ignore", "pipe", "pipe"], env: { ...plain, ...env } });
   const ended = new Promise((settle) => child.once("close", settle));
-  const stop = () => {
-    child.kill();
+  const stop = (signal) => {
+    child.kill(signal);
     return ended;
   };
   return new Promise((settle, reject) => {
@@ -96,8 +97,8 @@ export async function buildApi() {
   if (!built) throw new Error("The development server does not build.");
 }
 
-/** Builds the development server and starts it, with flags of its own if any; port 0 takes any free one. */
+/** Builds the development server and starts it, in memory, with flags of its own if any; port 0 takes any free one. */
 export async function serveApi(port, env, flags = []) {
   await buildApi();
-  return serve(apiProgram, ["--port", String(port), ...flags], env);
+  return serve(apiProgram, ["--port", String(port), "--memory", ...flags], env);
 }

@@ -8,7 +8,7 @@ const cargo = ["cargo", "run", "--quiet", "--package", "tidegate-dev-server", "-
 export function startServer(key) {
   const [program, ...before] = process.env.TIDEGATE_DEV ? [process.env.TIDEGATE_DEV] : cargo;
   // Two seconds are long for a change to come and short for one that does not.
-  const flags = ["--port", "0", "--rate-limits", "trigger-dev", "--faults", "--hold-ms", "2000"];
+  const flags = ["--port", "0", "--memory", "--rate-limits", "trigger-dev", "--faults", "--hold-ms", "2000"];
   const child = spawn(program, [...before, ...flags], {
     cwd: root,
     env: { ...process.env, TIDEGATE_SECRET_KEY: key },

@@ -19,11 +19,11 @@ export interface Started {
   stop: () => Promise<void>;
 }
 
-/** The development server, on a port of its own. */
+/** The development server in memory, on a port of its own. */
 export function startApi(flags: string[] = []): Promise<Started> {
   const binary = process.env.TIDEGATE_DEV || join(root, "target/debug/tidegate-dev");
   if (!existsSync(binary)) throw new Error(`There is no ${binary}. Build it with: cargo build -p tidegate-dev-server`);
-  return start(root, binary, ["--port", "0", ...flags], { TIDEGATE_SECRET_KEY: secretKey });
+  return start(root, binary, ["--port", "0", "--memory", ...flags], { TIDEGATE_SECRET_KEY: secretKey });
 }
 
 /** An example page with its backend, as built (`preview`) or from its sources (`dev`). */

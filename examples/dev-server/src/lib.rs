@@ -1,9 +1,27 @@
-//! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with nothing behind it.
+//! A development server for Tidegate: the wire protocol of Trigger.dev in one process, with a file behind it.
 //!
 //! It answers the requests that a page and its backend make (trigger one run or a batch, mint a token, send input, read streams, follow
 //! runs, change their metadata, make and complete wait tokens, look at runs, cancel them) with the paths, statuses, bodies and headers
 //! that were recorded from a real Trigger.dev 4.5.12, and runs demo tasks of its own: `approval`, `story`, `chat`, `gate` and `progress`.
-//! Streams are in the v2 form. Everything is kept in memory.
+//! Streams are in the v2 form. Everything is kept in an SQLite file ([`AppState::open`]) or in memory ([`AppState::new`]).
+//!
+//! # What is kept
+//!
+//! What was answered is in the file: however the process ends, the next one has it. That holds for runs, streams, metadata, wait tokens,
+//! batches and large packets, for the keys that make a repeat a repeat, for one-time tokens that were used, and for the cursors of
+//! readers: a reader is told of nothing that is not in the file yet, so it never stands beyond the end of a log. An append counts as
+//! written when the operating system has it (WAL with `synchronous = NORMAL`): it outlives the process. A power failure may take the last
+//! moments, never the order and never half of a transaction.
+//!
+//! Reads are answered from memory, so a file must fit into it, and it is read whole at the start. Transactions are written by a thread of
+//! their own, as many at once as have come meanwhile; each answer waits for those before it. When the file cannot be written any
+//! more, nothing is acknowledged: requests get a 500, and [`serve`] ends with the reason. One process at a time has a file; others may look
+//! into it.
+//!
+//! Demo tasks whose server ended begin again from the top with the next one, as attempt 2 and so on. They make the same steps again: the
+//! nth part of a stream is not appended a second time, input is read from its beginning, `gate` waits for the same wait token,
+//! and `progress` goes on behind the step that its metadata names (where it was cut off just as it was told to stop, it may say so
+//! twice). A delay and a time to live count from when they began. A run of a task that is not known here stays as it is.
 //!
 //! # Feeds of runs
 //!
@@ -75,7 +93,7 @@ mod upload;
 mod wire;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -83,11 +101,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
 use std::io;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 pub use feed::FeedDialect;
 pub use rate_limit::RateLimits;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
+pub use store::DatabaseError;
 
 use respond::Refusal;
 use routes::{
@@ -139,6 +159,7 @@ pub fn app(state: AppState) -> Router {
         .route("/realtime/v1/streams/{run}/{target}/{key}/append", action(write::append));
     let wire = for_browsers
         .merge(for_backends)
+        .layer(from_fn_with_state(state.clone(), tell_what_is_written))
         .fallback(not_found)
         .layer(from_fn_with_state(state.clone(), door::guard))
         .layer(from_fn(redirect_trailing_slash));
@@ -148,19 +169,38 @@ pub fn app(state: AppState) -> Router {
     let switches = Router::new()
         .route("/dev/faults", get(dev::faults).put(dev::set_faults).delete(dev::clear_faults))
         .route("/dev/requests", get(dev::requests))
-        .route("/dev/runs/{run}", put(dev::report));
+        .route("/dev/runs/{run}", put(dev::report))
+        .layer(from_fn_with_state(state.clone(), tell_what_is_written));
     wire.layer(from_fn_with_state(state.clone(), faults::inject)).merge(switches).with_state(state)
 }
 
-/// Serves [`app`] on a port, for ever. Connections are such that a fault can drop them.
+/// Serves [`app`] on a port, for ever, and goes on with the runs that were under way when the file was last closed. Connections are such
+/// that a fault can drop them.
 ///
 /// # Errors
-/// Those of the listener.
+/// Those of the listener, and what the file of [`AppState::open`] fails with.
 pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
     // A second listener of the same server leaves the first one's address in callbacks that no request made.
     let _ = state.origin.set(origin::listening(listener.local_addr()?));
+    tasks::resume(&state);
+    let store = Arc::clone(&state.store);
     let service = app(state).into_make_service_with_connect_info::<wire::Plug>();
-    axum::serve(wire::Wires(listener), service).await
+    tokio::select! {
+        ended = axum::serve(wire::Wires(listener), service) => ended,
+        reason = store.failure() => Err(io::Error::other(format!("the database cannot be written: {reason}"))),
+    }
+}
+
+/// Holds an answer back until everything that it may tell of is in the file.
+async fn tell_what_is_written(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    match app.store.written().await {
+        Ok(()) => response,
+        Err(reason) => {
+            let message = format!("The database of this server cannot be written: {reason}");
+            Refusal::Error(StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+        }
+    }
 }
 
 /// A route that only POST reaches. Other verbs that change things are told so; GET gets an empty 405.

@@ -3,6 +3,7 @@
 use std::env;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,12 +16,16 @@ const USAGE: &str = "\
 tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
 Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND]
+                    [--data FILE | --memory]
                     [--feeds DIALECT] [--hold-ms N] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
   --secret-key KEY  default tr_dev_tidegate; or the environment variable TIDEGATE_SECRET_KEY,
                     which does not show in the list of processes
+  --data FILE       the SQLite database that everything is kept in, made if it is missing;
+                    default .tidegate/dev.db in the current folder
+  --memory          keeps everything in memory instead, until it is stopped
   --rate-limits KIND
                     announced: requests to /api are counted and answers tell what is left (default);
                     refused: what is over the limit gets 429;
@@ -33,11 +38,16 @@ Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limit
                     that no task here executes by requests to /dev/runs
   --no-idempotence  a repeated send is a second record, as it is on Trigger.dev
 
-It keeps everything in memory, prints its address and serves until it is stopped.";
+It prints its address and serves until it is stopped, in whatever way: what it has answered is in the
+database, and runs that were under way begin again with the next start.";
+
+const DEFAULT_DATA: &str = ".tidegate/dev.db";
 
 struct Arguments {
     address: SocketAddr,
     config: Config,
+    /// None: in memory.
+    data: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -63,9 +73,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(arguments.address).await.map_err(|error| {
         format!("cannot listen on {}: {error}; give another --port, or 0 for any free one", arguments.address)
     })?;
+    let state = match &arguments.data {
+        Some(file) => AppState::open(arguments.config, file)?,
+        None => AppState::new(arguments.config),
+    };
     let hint = if is_default_key { DEFAULT_SECRET_KEY } else { "as given" };
-    say(&format!("tidegate-dev http://{} (secret key: {hint})", listener.local_addr()?));
-    serve(listener, AppState::new(arguments.config)).await?;
+    let place = arguments.data.as_deref().unwrap_or(Path::new("memory")).display();
+    say(&format!("tidegate-dev http://{} (secret key: {hint}, data: {place})", listener.local_addr()?));
+    serve(listener, state).await?;
     Ok(())
 }
 
@@ -75,12 +90,15 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     let mut host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let secret_key = env::var("TIDEGATE_SECRET_KEY").unwrap_or_default();
     let mut config = Config { secret_key, ..Config::default() };
+    let (mut data, mut in_memory) = (None, false);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("port") => port = parser.value()?.parse()?,
             Long("host") => host = parser.value()?.parse()?,
             Long("secret-key") => config.secret_key = parser.value()?.parse()?,
+            Long("data") => data = Some(PathBuf::from(parser.value()?)),
+            Long("memory") => in_memory = true,
             Long("rate-limits") => config.rate_limits = parser.value()?.parse()?,
             Long("feeds") => config.feeds = parser.value()?.parse()?,
             Long("hold-ms") => config.hold = Duration::from_millis(parser.value()?.parse()?),
@@ -96,7 +114,11 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     if !config.secret_key.starts_with("tr_") {
         return Err("a secret key begins with tr_, as in tr_dev_something".into());
     }
-    Ok(Some(Arguments { address: SocketAddr::new(host, port), config }))
+    if in_memory && data.is_some() {
+        return Err("--data and --memory exclude each other: give one of them".into());
+    }
+    let data = (!in_memory).then(|| data.unwrap_or_else(|| DEFAULT_DATA.into()));
+    Ok(Some(Arguments { address: SocketAddr::new(host, port), config, data }))
 }
 
 #[expect(clippy::print_stdout, reason = "the address is what this program has to say")]

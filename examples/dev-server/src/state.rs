@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::faults::Faults;
 use crate::feed::FeedDialect;
 use crate::id;
 use crate::rate_limit::{RateLimiter, RateLimits};
-use crate::store::Store;
+use crate::store::{DatabaseError, Store};
 
 /// What an owner of the server may choose.
 #[derive(Clone)]
@@ -76,11 +77,24 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// A server that has seen nothing yet.
+    /// A server that has seen nothing yet, and whose end is the end of all it keeps.
     pub fn new(config: Config) -> Self {
+        Self::over(Store::default(), config)
+    }
+
+    /// A server that keeps everything in this file, an SQLite database, and goes on with what is there. The file is made if it is
+    /// missing, and so is its folder; no other server may use it meanwhile. What was answered is in the file, however the process ends.
+    ///
+    /// # Errors
+    /// When the file is in use, was made by another program or by a newer version of this one, or cannot be read or written.
+    pub fn open(config: Config, file: &Path) -> Result<Self, DatabaseError> {
+        Ok(Self::over(Store::open(file)?, config))
+    }
+
+    fn over(store: Store, config: Config) -> Self {
         Self {
             config: Arc::new(config),
-            store: Arc::default(),
+            store: Arc::new(store),
             waits: Arc::default(),
             running: Arc::default(),
             faults: Arc::default(),

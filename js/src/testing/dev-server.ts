@@ -13,7 +13,7 @@ export const hasDevServer = existsSync(program);
 
 /** The development server, on a port of its own. */
 export async function startDevServer(secretKey: string) {
-  const child = spawn(program, ["--port", "0"], {
+  const child = spawn(program, ["--port", "0", "--memory"], {
     env: { ...process.env, TIDEGATE_SECRET_KEY: secretKey },
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -33,7 +33,7 @@ export default async function startServers({ provide }: TestProject) {
 }
 
 function startServer(program: string, ...flags: string[]): Promise<{ url: string; stop(): void }> {
-  const child = spawn(program, ["--port", "0", "--faults", "--hold-ms", "2000", ...flags], {
+  const child = spawn(program, ["--port", "0", "--memory", "--faults", "--hold-ms", "2000", ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   return new Promise((settle, reject) => {

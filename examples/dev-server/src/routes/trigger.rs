@@ -60,7 +60,7 @@ pub(super) fn prepare(
     Ok(run)
 }
 
-pub(super) enum Begun {
+enum Begun {
     /// The new run, or the earlier one that this trigger repeats.
     Run {
         id: String,
@@ -70,7 +70,7 @@ pub(super) enum Begun {
 }
 
 /// Keeps the run and starts its task, unless this is a repeat.
-pub(super) fn begin(app: &AppState, run: Run, replays: Vec<(Replay, u64)>, token: Option<[u8; 32]>) -> Begun {
+fn begin(app: &AppState, run: Run, replays: Vec<(Replay, u64)>, token: Option<[u8; 32]>) -> Begun {
     match app.store.create_run(run.clone(), replays, token) {
         Created::Now => {
             tasks::start(app, &run);
@@ -78,6 +78,13 @@ pub(super) fn begin(app: &AppState, run: Run, replays: Vec<(Replay, u64)>, token
         }
         Created::Before { id, by } => Begun::Run { id, is_cached: matches!(by, Replay::Key { .. }) },
         Created::TokenUsed => Begun::TokenUsed,
+    }
+}
+
+/// Keeps the run as the item of its batch with this index and starts its task, unless it repeats an earlier trigger.
+pub(super) fn begin_item(app: &AppState, run: Run, index: u64, replays: Vec<(Replay, u64)>) {
+    if matches!(app.store.create_item_run(run.clone(), index, replays), Created::Now) {
+        tasks::start(app, &run);
     }
 }
 

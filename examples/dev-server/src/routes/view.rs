@@ -60,7 +60,7 @@ pub(super) struct View<'a> {
     output_presigned_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Value>,
-    attempt_count: u8,
+    attempt_count: u32,
     attempts: [(); 0],
     related_runs: Value,
 }
@@ -168,7 +168,7 @@ impl<'a> View<'a> {
             output,
             output_presigned_url,
             error: run.error.as_ref().map(public_error),
-            attempt_count: u8::from(run.started_at.is_some()),
+            attempt_count: run.attempts,
             attempts: [],
             related_runs: related(run, app),
         }

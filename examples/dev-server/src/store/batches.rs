@@ -1,8 +1,10 @@
 //! Batches: runs that were triggered together.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Created, Replay, Run, Store};
+use super::disk::Entry;
+use super::{Created, Replay, Run, Store, Tables};
 use crate::clock::now_ms;
 
 /// Times are milliseconds since the epoch.
@@ -33,7 +35,7 @@ pub(crate) enum Item {
 pub(crate) struct Failure {
     pub(crate) task: String,
     pub(crate) error: String,
-    pub(crate) code: Option<&'static str>,
+    pub(crate) code: Option<Cow<'static, str>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +51,11 @@ impl Batch {
     pub(crate) fn new(id: String, size: u64, idempotency_key: Option<String>) -> Self {
         let now = now_ms();
         Self { id, created_at: now, updated_at: now, size, idempotency_key, items: BTreeMap::new(), sealed_at: None }
+    }
+
+    /// Without its items.
+    fn head(&self) -> Self {
+        Self { items: BTreeMap::new(), id: self.id.clone(), idempotency_key: self.idempotency_key.clone(), ..*self }
     }
 
     /// The ids of its runs, in the order of the items.
@@ -98,6 +105,7 @@ impl Store {
         let mut tables = self.tables();
         let created = tables.claim(&batch.id, replays, one_time_token);
         if matches!(created, Created::Now) {
+            tables.changes.note(|| Entry::Batch(batch.head().into()));
             tables.batches.insert(batch.id.clone(), batch);
         }
         created
@@ -113,17 +121,24 @@ impl Store {
         batch.runs().all(|id| tables.runs.get(id).is_none_or(Run::is_over))
     }
 
-    /// Takes the place of an item, so that nobody else triggers it.
+    /// Takes the place of an item, so that nobody else triggers it. Not for longer than this process lives: then nobody does.
     pub(crate) fn reserve_item(&self, batch: &str, index: u64) -> Place {
         self.tables().batches.get_mut(batch).map_or(Place::Outside, |batch| batch.reserve(index, now_ms()))
     }
 
     /// Notes what became of an item; the last one seals its batch.
     pub(crate) fn settle_item(&self, batch: &str, index: u64, item: Item) {
-        if let Some(batch) = self.tables().batches.get_mut(batch) {
-            batch.items.insert(index, item);
-            batch.seal(now_ms());
-        }
+        self.tables().settle_item(batch, index, item);
+    }
+}
+
+impl Tables {
+    pub(super) fn settle_item(&mut self, batch: &str, index: u64, item: Item) {
+        let Some(batch) = self.batches.get_mut(batch) else { return };
+        self.changes.note(|| Entry::Item { batch: batch.id.clone(), index, item: item.clone() });
+        batch.items.insert(index, item);
+        batch.seal(now_ms());
+        self.changes.note(|| Entry::Batch(batch.head().into()));
     }
 }
 

@@ -57,6 +57,14 @@ impl<'a> Append<'a> {
         self
     }
 
+    pub(super) fn key(&self) -> Option<String> {
+        if let Once::Key(key) = self.once { Some(key.to_owned()) } else { None }
+    }
+
+    pub(super) fn client_line(&self) -> Option<(String, u64)> {
+        if let Once::Line { client, index } = self.once { Some((client.to_owned(), index)) } else { None }
+    }
+
     fn body(&self) -> String {
         let id = serde_json::Value::from(self.id);
         match self.json {
@@ -104,6 +112,8 @@ pub(crate) struct Slice {
 
 #[derive(Default)]
 pub(super) struct Log {
+    /// Its name in the file, from its first record on.
+    number: Option<u64>,
     records: Vec<Record>,
     seen: HashSet<String>,
     lines: HashMap<String, u64>,
@@ -111,12 +121,33 @@ pub(super) struct Log {
 }
 
 impl Log {
+    pub(super) fn numbered(number: u64) -> Self {
+        Self { number: Some(number), ..Self::default() }
+    }
+
+    /// Its number, and whether it has only now got this one.
+    pub(super) fn number(&mut self, next: impl FnOnce() -> u64) -> (u64, bool) {
+        let is_new = self.number.is_none();
+        (*self.number.get_or_insert_with(next), is_new)
+    }
+
+    /// Takes back what was written down, in the order of the numbers.
+    pub(super) fn restore(&mut self, record: Record, once: Option<String>, line: Option<(String, u64)>) {
+        self.records.push(record);
+        self.seen.extend(once);
+        self.lines.extend(line);
+    }
+
+    pub(super) fn last(&self) -> Option<&Record> {
+        self.records.last()
+    }
+
     /// Whether there is a record with this key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.seen.contains(key)
     }
 
-    pub(super) fn append(&mut self, append: Append<'_>, now: u64) -> Appended {
+    pub(super) fn append(&mut self, append: &Append<'_>, now: u64) -> Appended {
         let is_repeat = match &append.once {
             Once::Always => false,
             Once::Key(key) => self.has(key),
@@ -130,15 +161,8 @@ impl Log {
         if record.measure() > RECORD_LIMIT {
             return Appended::TooLarge(record.measure());
         }
-        match append.once {
-            Once::Always => {}
-            Once::Key(key) => {
-                self.seen.insert(key.to_owned());
-            }
-            Once::Line { client, index } => {
-                self.lines.insert(client.to_owned(), index);
-            }
-        }
+        self.seen.extend(append.key());
+        self.lines.extend(append.client_line());
         self.records.push(record);
         self.grown.send_replace(self.tail().seq_num);
         Appended::Now
@@ -177,10 +201,10 @@ mod tests {
         let mut log = Log::default();
         let large = format!("\"{}\"", "x".repeat(700_000));
         for id in ["a", "b"] {
-            assert_eq!(log.append(Append::new(&large, id), 1), Appended::Now);
+            assert_eq!(log.append(&Append::new(&large, id), 1), Appended::Now);
         }
         for _ in 0..1500 {
-            log.append(Append::new("1", "c"), 1);
+            log.append(&Append::new("1", "c"), 1);
         }
         assert_eq!(log.read(0).records.len(), 1);
         assert_eq!(log.read(2).records.len(), SLICE_RECORDS);
@@ -192,8 +216,8 @@ mod tests {
     #[test]
     fn time_never_falls() {
         let mut log = Log::default();
-        log.append(Append::new("1", "a"), 20);
-        log.append(Append::new("2", "b"), 10);
+        log.append(&Append::new("1", "a"), 20);
+        log.append(&Append::new("2", "b"), 10);
         let times: Vec<u64> = log.read(0).records.iter().map(|record| record.timestamp).collect();
         assert_eq!(times, [20, 20]);
     }
@@ -204,7 +228,7 @@ mod tests {
         for (client, index, expected) in
             [("a", 0, Appended::Now), ("a", 1, Appended::Now), ("a", 0, Appended::Before), ("b", 0, Appended::Now)]
         {
-            assert_eq!(log.append(Append::new("1", "x").line(client, index), 1), expected, "{client} {index}");
+            assert_eq!(log.append(&Append::new("1", "x").line(client, index), 1), expected, "{client} {index}");
         }
     }
 }

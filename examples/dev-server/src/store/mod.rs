@@ -1,11 +1,12 @@
 //! Everything that is kept: runs, batches, wait tokens, logs, waits, and what makes a repeat harmless.
 //!
-//! In memory for now. Every method is one transaction that takes and gives owned values, so that a database can take the place of
-//! the tables without a caller noticing. What is not data are [`Store::watch`], [`Store::watch_runs`] and [`Store::watch_waitpoint`]: they
-//! wake tasks and readers of this process.
+//! Every method is one transaction on tables in memory, and takes and gives owned values. A store that was opened on a file writes each
+//! transaction there as well, in their order: see [`disk`]. Whoever tells what he has seen waits for [`Store::written`] first.
+//! What is not data are [`Store::watch`], [`Store::watch_runs`] and [`Store::watch_waitpoint`]: they wake tasks and readers of this process.
 
 mod batches;
 mod columns;
+mod disk;
 mod log;
 mod packet;
 mod run_table;
@@ -14,12 +15,16 @@ mod shapes;
 mod waitpoints;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 pub(crate) use batches::{Batch, Failure, Item as BatchItem, Place as BatchPlace};
 pub(crate) use columns::{COLUMNS, Cell, cells};
+pub use disk::DatabaseError;
 pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
 pub(crate) use packet::{Object, Packet};
 pub(crate) use runs::{Created, Outcome, Replay, Report, Run, Status};
@@ -29,6 +34,7 @@ pub(crate) use waitpoints::{
 };
 
 use crate::clock::now_ms;
+use disk::{Entries, Entry, Journal};
 use log::Log;
 use run_table::RunTable;
 use waitpoints::Waitpoints;
@@ -53,6 +59,10 @@ impl StreamKey {
 #[derive(Default)]
 pub(crate) struct Store {
     tables: Mutex<Tables>,
+    /// None: what it keeps ends with the process.
+    journal: Option<Journal>,
+    /// The runs that had not ended when the process before this one did.
+    unfinished: Mutex<Vec<Run>>,
 }
 
 #[derive(Default)]
@@ -60,11 +70,14 @@ struct Tables {
     runs: RunTable,
     objects: HashMap<String, Object>,
     logs: HashMap<StreamKey, Log>,
+    /// The number of the newest log.
+    last_stream: u64,
     waits: HashMap<StreamKey, String>,
     replays: HashMap<Replay, (String, u64)>,
     used_tokens: HashSet<[u8; 32]>,
     waitpoints: Waitpoints,
     batches: HashMap<String, Batch>,
+    changes: Entries,
 }
 
 impl Tables {
@@ -76,17 +89,98 @@ impl Tables {
                 return Created::Before { id: earlier.clone(), by: replay.clone() };
             }
         }
-        if one_time_token.is_some_and(|token| !self.used_tokens.insert(token)) {
-            return Created::TokenUsed;
+        if let Some(token) = one_time_token {
+            if !self.used_tokens.insert(token) {
+                return Created::TokenUsed;
+            }
+            self.changes.note(|| Entry::UsedToken(token));
         }
-        self.replays.extend(replays.into_iter().map(|(replay, until)| (replay, (id.to_owned(), until))));
+        for (replay, until) in replays {
+            self.changes.note(|| Entry::Replay { replay: replay.clone(), id: id.to_owned(), until });
+            self.replays.insert(replay, (id.to_owned(), until));
+        }
         Created::Now
+    }
+
+    fn insert_run(&mut self, run: Run) {
+        let id = run.id.clone();
+        self.runs.insert(run);
+        self.note_run(&id);
+    }
+
+    fn note_run(&mut self, id: &str) {
+        if let Some(kept) = self.runs.kept(id) {
+            self.changes.note(|| Entry::Run(kept.clone().into()));
+        }
+    }
+}
+
+/// The tables for one transaction. What has changed is handed over at its end, before anyone else has them.
+struct Transaction<'a> {
+    tables: MutexGuard<'a, Tables>,
+    journal: Option<&'a Journal>,
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Tables;
+
+    fn deref(&self) -> &Tables {
+        &self.tables
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut Tables {
+        &mut self.tables
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        let changes = self.tables.changes.take();
+        if let Some(journal) = self.journal.filter(|_| !changes.is_empty()) {
+            journal.hand_over(changes);
+        }
     }
 }
 
 impl Store {
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A store that lives on in a file, with everything that the file holds.
+    pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let (mut tables, journal) = disk::open(path)?;
+        tables.changes.are_kept = true;
+        let mut unfinished = tables.runs.newest(|run| !run.is_over());
+        unfinished.reverse();
+        Ok(Self { tables: Mutex::new(tables), journal: Some(journal), unfinished: Mutex::new(unfinished) })
+    }
+
+    fn tables(&self) -> Transaction<'_> {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        Transaction { tables, journal: self.journal.as_ref() }
+    }
+
+    /// Waits until everything that can be seen by now will be seen after a crash as well. At once in memory.
+    ///
+    /// # Errors
+    /// Why the file cannot be written any more.
+    pub(crate) async fn written(&self) -> Result<(), Arc<str>> {
+        match &self.journal {
+            Some(journal) => journal.written().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Why the file cannot be written any more, once that is so. Never in memory.
+    pub(crate) async fn failure(&self) -> Arc<str> {
+        match &self.journal {
+            Some(journal) => journal.failure().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The runs that had not ended when the file was opened, oldest first. Whoever takes them goes on with them.
+    pub(crate) fn take_unfinished(&self) -> Vec<Run> {
+        mem::take(&mut *self.unfinished.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn run(&self, id: &str) -> Option<Run> {
@@ -104,18 +198,38 @@ impl Store {
         let mut tables = self.tables();
         let created = tables.claim(&run.id, replays, one_time_token);
         if matches!(created, Created::Now) {
-            tables.runs.insert(run);
+            tables.insert_run(run);
         }
+        created
+    }
+
+    /// Keeps a new run as the item of its batch with this index, unless one of the `replays` names an earlier one, which then is the item.
+    pub(crate) fn create_item_run(&self, run: Run, index: u64, replays: Vec<(Replay, u64)>) -> Created {
+        let mut tables = self.tables();
+        let batch = run.batch.clone().unwrap_or_default();
+        let mut item = run.id.clone();
+        let created = tables.claim(&run.id, replays, None);
+        match &created {
+            Created::Now => tables.insert_run(run),
+            Created::Before { id, .. } => item.clone_from(id),
+            Created::TokenUsed => return created,
+        }
+        tables.settle_item(&batch, index, BatchItem::Run(item));
         created
     }
 
     /// Changes a run at the time that the change gets. `None` when there is no such run.
     fn change_run<T>(&self, id: &str, change: impl FnOnce(&mut Run, u64) -> T) -> Option<T> {
         let now = now_ms();
-        self.tables().runs.change(id, now, |run| change(run, now))
+        let mut tables = self.tables();
+        let (result, has_changed) = tables.runs.change(id, now, |run| change(run, now))?;
+        if has_changed {
+            tables.note_run(id);
+        }
+        Some(result)
     }
 
-    /// Notes that the run executes.
+    /// Notes that the run executes, for the first time or once more.
     pub(crate) fn start_run(&self, id: &str) {
         self.change_run(id, Run::start);
     }
@@ -216,7 +330,9 @@ impl Store {
 
     /// Keeps a large packet under its path, in the place of what was there.
     pub(crate) fn put_object(&self, path: &str, object: Object) {
-        self.tables().objects.insert(path.to_owned(), object);
+        let mut tables = self.tables();
+        tables.changes.note(|| Entry::Object { path: path.to_owned(), object: object.clone() });
+        tables.objects.insert(path.to_owned(), object);
     }
 
     pub(crate) fn object(&self, path: &str) -> Option<Object> {
@@ -224,7 +340,23 @@ impl Store {
     }
 
     pub(crate) fn append(&self, key: &StreamKey, append: Append<'_>) -> Appended {
-        self.tables().logs.entry(key.clone()).or_default().append(append, now_ms())
+        let mut tables = self.tables();
+        let Tables { logs, last_stream, changes, .. } = &mut *tables;
+        let log = logs.entry(key.clone()).or_default();
+        let appended = log.append(&append, now_ms());
+        if appended != Appended::Now {
+            return appended;
+        }
+        let (stream, is_new) = log.number(|| *last_stream + 1);
+        if is_new {
+            *last_stream = stream;
+            changes.note(|| Entry::Stream { number: stream, key: key.clone() });
+        }
+        if let Some(record) = log.last() {
+            let (once, line) = (append.key(), append.client_line());
+            changes.note(|| Entry::Record { stream, record: record.clone(), once, line });
+        }
+        appended
     }
 
     /// Whether the log holds a record that was appended once with this key.
@@ -249,7 +381,9 @@ impl Store {
 
     /// Registers what waits for the next record of an input stream. A later wait takes the place of an earlier one.
     pub(crate) fn register_wait(&self, key: &StreamKey, wait: &str) {
-        self.tables().waits.insert(key.clone(), wait.to_owned());
+        let mut tables = self.tables();
+        tables.changes.note(|| Entry::Wait { key: key.clone(), wait: wait.to_owned() });
+        tables.waits.insert(key.clone(), wait.to_owned());
     }
 
     pub(crate) fn waiting(&self, key: &StreamKey) -> Option<String> {
@@ -261,7 +395,11 @@ impl Store {
     pub(crate) fn remove_wait(&self, key: &StreamKey, wait: &str) -> bool {
         let mut tables = self.tables();
         let is_same = tables.waits.get(key).is_some_and(|registered| registered == wait);
-        is_same && tables.waits.remove(key).is_some()
+        if is_same {
+            tables.waits.remove(key);
+            tables.changes.note(|| Entry::NoWait { key: key.clone() });
+        }
+        is_same
     }
 }
 

@@ -20,6 +20,18 @@ pub(super) struct RunTable {
 }
 
 impl RunTable {
+    /// Takes back what was written down.
+    pub(super) fn restore(&mut self, kept: Kept) {
+        // A number of changes never names two changes, so the newest is how many there were.
+        self.sequence = self.sequence.max(kept.changed);
+        self.latest.insert(kept.changed, kept.run.id.clone());
+        self.runs.insert(kept.run.id.clone(), kept);
+    }
+
+    pub(super) fn kept(&self, id: &str) -> Option<&Kept> {
+        self.runs.get(id)
+    }
+
     pub(super) fn get(&self, id: &str) -> Option<&Run> {
         self.runs.get(id).map(|kept| &kept.run)
     }
@@ -33,12 +45,13 @@ impl RunTable {
         self.runs.insert(id, kept);
     }
 
-    /// Changes a run, and notes and tells it if that made a difference. `None` when there is no such run.
-    pub(super) fn change<T>(&mut self, id: &str, now: u64, change: impl FnOnce(&mut Run) -> T) -> Option<T> {
+    /// Changes a run, and tells it if that made a difference, which the second of the result says. `None` when there is no such run.
+    pub(super) fn change<T>(&mut self, id: &str, now: u64, change: impl FnOnce(&mut Run) -> T) -> Option<(T, bool)> {
         let kept = self.runs.get_mut(id)?;
         let mut run = kept.run.clone();
         let result = change(&mut run);
-        if run != kept.run {
+        let is_other = run != kept.run;
+        if is_other {
             self.sequence += 1;
             run.updated_at = now.max(run.updated_at);
             self.latest.remove(&kept.changed);
@@ -46,7 +59,7 @@ impl RunTable {
             kept.replace(run, self.sequence);
             tell(&mut self.watched, kept, self.sequence);
         }
-        Some(result)
+        Some((result, is_other))
     }
 
     /// The newest runs of a shape, oldest first.

@@ -105,6 +105,8 @@ pub(crate) struct Run {
     pub(crate) id: String,
     pub(crate) task: String,
     pub(crate) status: Status,
+    /// How often its task was started.
+    pub(crate) attempts: u32,
     pub(crate) created_at: u64,
     pub(crate) updated_at: u64,
     pub(crate) delay_until: Option<u64>,
@@ -165,6 +167,7 @@ impl Run {
             id,
             task: task.to_owned(),
             status: Status::Pending,
+            attempts: 0,
             created_at: now,
             updated_at: now,
             delay_until: None,
@@ -215,7 +218,9 @@ impl Run {
 
     pub(super) fn start(&mut self, now: u64) {
         if !self.is_over() {
-            (self.status, self.started_at) = (Status::Executing, Some(now));
+            self.status = Status::Executing;
+            self.started_at.get_or_insert(now);
+            self.attempts += 1;
         }
     }
 
@@ -265,6 +270,7 @@ impl Run {
             }
             if status.has_started() {
                 self.started_at.get_or_insert(now);
+                self.attempts = self.attempts.max(1);
             }
             if status == Status::Expired {
                 self.expired_at.get_or_insert(now);
@@ -294,7 +300,7 @@ pub(crate) enum Replay {
     Key { task: String, key: String },
     /// The caller's own key for a batch of these tasks, likewise.
     BatchKey { tasks: String, key: String },
-    /// A retry of the same call: the answer is the first one again. `of` is the task, or the tasks of the batch. A one-time token
+    /// A retry of the same call: the answer is the first one again. `of` is the task, or which kind of batch of which tasks. A one-time token
     /// has its own calls, so that one's answer is not another's.
     Request { of: String, key: String, token: Option<[u8; 32]> },
 }

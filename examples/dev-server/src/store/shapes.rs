@@ -1,5 +1,7 @@
 //! Which runs a feed shows, and what has become of them since its reader looked.
 
+use serde::{Deserialize, Serialize};
+
 use super::columns::{COUNT, cells};
 use super::runs::Run;
 
@@ -68,15 +70,17 @@ pub(crate) struct Reading<T> {
 }
 
 /// A run and when what of it changed, in numbers of changes since the store began.
+#[derive(Clone)]
 pub(super) struct Kept {
     pub(super) run: Run,
     pub(super) created: u64,
     pub(super) changed: u64,
-    columns: [u64; COUNT],
-    memberships: Vec<Membership>,
+    pub(super) columns: [u64; COUNT],
+    pub(super) memberships: Vec<Membership>,
 }
 
-struct Membership {
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Membership {
     tag: String,
     from: u64,
     until: Option<u64>,

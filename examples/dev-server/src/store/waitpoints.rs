@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use tokio::sync::watch;
 
-use super::{Packet, Store};
+use super::disk::Entry;
+use super::{Packet, Store, Tables};
 use crate::clock::{iso, now_ms};
 
 /// Times are milliseconds since the epoch.
@@ -132,6 +133,13 @@ struct Row {
 }
 
 impl Waitpoints {
+    /// Takes back what was written down, in the order in which they came.
+    pub(super) fn restore(&mut self, waitpoint: Waitpoint) {
+        self.by_id.insert(waitpoint.id.clone(), self.rows.len());
+        self.by_key.insert(waitpoint.key.text.clone(), self.rows.len());
+        self.rows.push(Row { waitpoint, done: watch::Sender::default() });
+    }
+
     fn add(&mut self, waitpoint: Waitpoint, now: u64) -> (Waitpoint, bool) {
         if let Some(earlier) = self.by_key.get(&waitpoint.key.text).map(|row| &mut self.rows[*row].waitpoint)
             && earlier.key.expires_at.is_none_or(|at| at > now)
@@ -139,9 +147,7 @@ impl Waitpoints {
             earlier.settle(now);
             return (earlier.clone(), true);
         }
-        self.by_id.insert(waitpoint.id.clone(), self.rows.len());
-        self.by_key.insert(waitpoint.key.text.clone(), self.rows.len());
-        self.rows.push(Row { waitpoint: waitpoint.clone(), done: watch::Sender::default() });
+        self.restore(waitpoint.clone());
         (waitpoint, false)
     }
 
@@ -151,13 +157,15 @@ impl Waitpoints {
         Some(row)
     }
 
-    fn complete(&mut self, id: &str, output: Packet, now: u64) -> bool {
-        let Some(row) = self.row(id, now) else { return false };
-        if row.waitpoint.completion.is_none() {
-            row.waitpoint.completion = Some(Completion { at: now, output, is_error: false });
-            row.done.send_replace(());
+    /// Gives the wait token when this is what completed it.
+    fn complete(&mut self, id: &str, output: Packet, now: u64) -> Option<&Waitpoint> {
+        let row = self.row(id, now)?;
+        if row.waitpoint.completion.is_some() {
+            return None;
         }
-        true
+        row.waitpoint.completion = Some(Completion { at: now, output, is_error: false });
+        row.done.send_replace(());
+        Some(&row.waitpoint)
     }
 
     fn list(&mut self, query: &Query, now: u64) -> Page {
@@ -197,16 +205,27 @@ impl Waitpoints {
 impl Store {
     /// Keeps a new wait token, unless its key names one already: then it is that one, and `true`.
     pub(crate) fn create_waitpoint(&self, waitpoint: Waitpoint) -> (Waitpoint, bool) {
-        self.tables().waitpoints.add(waitpoint, now_ms())
+        let mut tables = self.tables();
+        let position = tables.waitpoints.rows.len();
+        let (waitpoint, is_cached) = tables.waitpoints.add(waitpoint, now_ms());
+        if !is_cached {
+            tables.changes.note(|| Entry::Waitpoint { position, waitpoint: waitpoint.clone().into() });
+        }
+        (waitpoint, is_cached)
     }
 
     pub(crate) fn waitpoint(&self, id: &str) -> Option<Waitpoint> {
         self.tables().waitpoints.row(id, now_ms()).map(|row| row.waitpoint.clone())
     }
 
-    /// Completes a wait token that is still waiting; the first result stays. `false` when there is none of this id.
-    pub(crate) fn complete_waitpoint(&self, id: &str, output: Packet) -> bool {
-        self.tables().waitpoints.complete(id, output, now_ms())
+    /// Completes a wait token that is still waiting; the first result stays.
+    pub(crate) fn complete_waitpoint(&self, id: &str, output: Packet) {
+        let mut tables = self.tables();
+        let Tables { waitpoints, changes, .. } = &mut *tables;
+        let position = waitpoints.by_id.get(id).copied().unwrap_or_default();
+        if let Some(waitpoint) = waitpoints.complete(id, output, now_ms()) {
+            changes.note(|| Entry::Waitpoint { position, waitpoint: waitpoint.clone().into() });
+        }
     }
 
     /// Changes when the wait token is completed, and not when its time is out.
@@ -240,9 +259,9 @@ mod tests {
         for (id, key) in [("a", "1"), ("b", "2")] {
             table.add(Waitpoint { timeout_at: Some(100), ..waitpoint(id, key, 0) }, 0);
         }
-        assert!(table.complete("waitpoint_a", Packet::new("1", Packet::JSON), 99));
-        assert!(table.complete("waitpoint_a", Packet::new("2", Packet::JSON), 99));
-        assert!(table.complete("waitpoint_b", Packet::new("3", Packet::JSON), 100), "late, and no error");
+        assert!(table.complete("waitpoint_a", Packet::new("1", Packet::JSON), 99).is_some());
+        assert!(table.complete("waitpoint_a", Packet::new("2", Packet::JSON), 99).is_none());
+        assert!(table.complete("waitpoint_b", Packet::new("3", Packet::JSON), 100).is_none(), "late, and no error");
         let mut end = |id: &str| table.row(id, 200).unwrap().waitpoint.completion.clone().unwrap();
         let (first, late) = (end("waitpoint_a"), end("waitpoint_b"));
         assert_eq!((first.at, first.output.data.as_deref(), first.is_error), (99, Some("1"), false));
@@ -250,7 +269,7 @@ mod tests {
         let text =
             r#"{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":"Waitpoint timed out at 1970-01-01T00:00:00.100Z"}"#;
         assert_eq!(late.output.data.as_deref(), Some(text));
-        assert!(!table.complete("waitpoint_c", Packet::EMPTY, 1));
+        assert!(table.complete("waitpoint_c", Packet::EMPTY, 1).is_none());
     }
 
     #[test]

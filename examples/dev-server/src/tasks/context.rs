@@ -1,5 +1,7 @@
 //! What a task can do.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,43 +9,69 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::id;
-use crate::metadata::{self, Operation};
+use crate::metadata::{self, Document, Operation};
 use crate::state::AppState;
 use crate::store::{Append, Appended, StreamKey};
 
 /// One run, seen from inside its task.
+///
+/// A task that is started again makes the same steps again. Its nth part on a stream is the same part, so those that are there are not
+/// appended a second time.
 #[derive(Clone)]
 pub(super) struct TaskContext {
     app: AppState,
     run: String,
+    /// How many parts this attempt has appended, by stream.
+    appended: Arc<Mutex<HashMap<String, u64>>>,
 }
 
 impl TaskContext {
     pub(super) fn new(app: &AppState, run: &str) -> Self {
-        Self { app: app.clone(), run: run.to_owned() }
+        Self { app: app.clone(), run: run.to_owned(), appended: Arc::default() }
     }
 
     pub(super) const fn app(&self) -> &AppState {
         &self.app
     }
 
-    /// Appends a value to an output stream.
-    pub(super) fn append(&self, stream: &str, value: &impl Serialize) -> Result<(), String> {
+    pub(super) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Whether an attempt before this one was cut off.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.app.store.run(&self.run).is_some_and(|run| run.attempts > 1)
+    }
+
+    /// Appends a value to an output stream. `false` when an attempt before this one did.
+    pub(super) fn append(&self, stream: &str, value: &impl Serialize) -> Result<bool, String> {
         let json = serde_json::to_string(value).map_err(|error| error.to_string())?;
+        let once = format!("part {}", self.count(stream));
         self.app.store.declare_stream(&self.run, stream);
-        match self.app.store.append(&StreamKey::output(&self.run, stream), Append::new(&json, &id::part())) {
-            Appended::Now | Appended::Before => Ok(()),
+        let part_id = id::part();
+        let append = Append::new(&json, &part_id).once(Some(&once));
+        match self.app.store.append(&StreamKey::output(&self.run, stream), append) {
+            Appended::Now => Ok(true),
+            Appended::Before => Ok(false),
             Appended::TooLarge(size) => {
                 Err(format!("A part for {stream} measures {size} bytes, which is over the limit"))
             }
         }
     }
 
+    fn count(&self, stream: &str) -> u64 {
+        let mut appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = appended.entry(stream.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
     /// Appends a text token by token, at the pace of a model that writes it.
     pub(super) async fn write(&self, stream: &str, text: &str) -> Result<(), String> {
         for token in tokens(text) {
-            self.append(stream, &token)?;
-            self.pace().await;
+            if self.append(stream, &token)? {
+                self.pace().await;
+            }
         }
         Ok(())
     }
@@ -52,6 +80,12 @@ impl TaskContext {
     pub(super) async fn pace(&self) {
         let pace = fastrand::u64(self.app.config.token_pace_ms.clone());
         tokio::time::sleep(Duration::from_millis(pace)).await;
+    }
+
+    /// The run's metadata as it is.
+    pub(super) fn document(&self) -> Document {
+        let run = self.app.store.run(&self.run);
+        run.map(|run| metadata::document(&run, &self.app.store)).unwrap_or_default()
     }
 
     /// Carries operations on the run's metadata out, together and in order.

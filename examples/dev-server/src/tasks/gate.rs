@@ -37,7 +37,7 @@ pub(super) async fn run(context: TaskContext, payload: Value) -> TaskResult {
     let Payload { question, timeout } = payload.unwrap_or_default();
     let end = |text: String| span::end(&text, now_ms()).ok_or_else(unreadable);
     let timeout_at = timeout.map(end).transpose()?;
-    let token = context.create_token(timeout_at);
+    let token = context.create_token("gate", timeout_at);
     let gate = Gate { id: token.id, public_access_token: token.public_access_token, url: token.url, question };
     context.append("gate", &gate)?;
     context.wait_for_token(&gate.id).await

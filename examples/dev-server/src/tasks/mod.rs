@@ -8,6 +8,7 @@ mod progress;
 mod story;
 mod token;
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -36,18 +37,29 @@ pub(crate) fn start(app: &AppState, run: &Run) {
     });
 }
 
+/// Goes on with the runs that had not ended when the server before this one did. A task that was under way begins again from the top;
+/// what it has written is still there, and is not written again.
+pub(crate) fn resume(app: &AppState) {
+    for run in app.store.take_unfinished() {
+        if let Some(run) = app.store.run(&run.id).filter(|run| !run.is_over()) {
+            start(app, &run);
+        }
+    }
+}
+
 fn start_now(app: &AppState, run: &Run) {
     let context = TaskContext::new(app, &run.id);
     let payload = packet::decode(&run.payload, &app.store).unwrap_or_default();
-    let task = match run.task.as_str() {
-        "approval" => tokio::spawn(approval::run(context, payload)),
-        "story" => tokio::spawn(story::run(context)),
-        "chat" => tokio::spawn(chat::run(context)),
-        "gate" => tokio::spawn(gate::run(context, payload)),
-        "progress" => tokio::spawn(progress::run(context, payload)),
+    let task: Pin<Box<dyn Future<Output = TaskResult> + Send>> = match run.task.as_str() {
+        "approval" => Box::pin(approval::run(context, payload)),
+        "story" => Box::pin(story::run(context)),
+        "chat" => Box::pin(chat::run(context)),
+        "gate" => Box::pin(gate::run(context, payload)),
+        "progress" => Box::pin(progress::run(context, payload)),
         _ => return expire_later(app, run),
     };
     app.store.start_run(&run.id);
+    let task = tokio::spawn(task);
     app.running.add(&run.id, task.abort_handle());
     let (app, run) = (app.clone(), run.id.clone());
     tokio::spawn(async move {
@@ -78,9 +90,11 @@ async fn delayed(app: &AppState, id: &str) -> Option<Run> {
 
 fn expire_later(app: &AppState, run: &Run) {
     let Some(seconds) = run.ttl.as_deref().and_then(span::joined_seconds) else { return };
+    // From when it was queued: a server that has been started again gives it no more time.
+    let end = run.queued_at.unwrap_or(run.created_at).saturating_add(seconds.saturating_mul(1000));
     let (app, id) = (app.clone(), run.id.clone());
     tokio::spawn(async move {
-        sleep(Duration::from_secs(seconds)).await;
+        sleep(Duration::from_millis(end.saturating_sub(now_ms()))).await;
         app.store.expire_run(&id);
     });
 }

@@ -3,7 +3,8 @@
 //!
 //! Payload `{"name"?: string, "steps"?: number, "fail"?: boolean}`: 1 to 1000 steps, 20 unless said otherwise; with `fail` it fails half
 //! way. Metadata `{"progress": {"done": number, "total": number}, "label": string, "logs": string[]}`.
-//! Output `{"done": number, "total": number}`, with `done` below `total` when it was told to stop.
+//! Output `{"done": number, "total": number}`, with `done` below `total` when it was told to stop. An attempt after the first goes on behind
+//! the step that the metadata names.
 
 use std::pin::pin;
 
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::TaskResult;
 use super::context::TaskContext;
-use crate::metadata::Operation;
+use crate::metadata::{Document, Operation};
 
 const MOST_STEPS: u32 = 1000;
 const LONGEST_NAME: usize = 200;
@@ -37,8 +38,11 @@ pub(super) async fn run(context: TaskContext, payload: Value) -> TaskResult {
     let job = job_of(payload)?;
     let mut cancel = context.input("cancel");
     let mut cancelled = pin!(cancel.next());
-    job.tell(&context, 0, &job.label(0), format!("{} begins", job.name))?;
-    for done in 0..job.steps {
+    let before = context.is_repeated().then(|| context.document()).and_then(|document| job.done_by(&document));
+    if before.is_none() {
+        job.tell(&context, 0, &job.label(0), format!("{} begins", job.name))?;
+    }
+    for done in before.unwrap_or(0)..job.steps {
         tokio::select! {
             biased;
             _ = &mut cancelled => {
@@ -74,6 +78,12 @@ fn job_of(payload: Value) -> Result<Job, String> {
 }
 
 impl Job {
+    /// How many steps a document says are done.
+    fn done_by(&self, document: &Document) -> Option<u32> {
+        let done = document.get("progress")?["done"].as_u64()?;
+        u32::try_from(done).ok().filter(|done| *done <= self.steps)
+    }
+
     fn progress(&self, done: u32) -> Value {
         json!({ "done": done, "total": self.steps })
     }

@@ -27,8 +27,12 @@ pub(super) async fn run(context: TaskContext) -> TaskResult {
     let mut cancelled = pin!(cancel.next());
     let mut written = 0;
     for token in tokens(STORY) {
-        context.append("tokens", &token)?;
+        let is_new = context.append("tokens", &token)?;
         written += 1;
+        // Whoever stopped an attempt before this one had seen all that it wrote.
+        if !is_new {
+            continue;
+        }
         tokio::select! {
             biased;
             _ = &mut cancelled => return Ok(json!({ "tokens": written, "stopped": true })),

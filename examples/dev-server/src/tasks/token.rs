@@ -20,10 +20,13 @@ pub(super) struct Token {
 }
 
 impl TaskContext {
-    /// Makes a wait token that times out then, in milliseconds since the epoch, or never.
-    pub(super) fn create_token(&self, timeout_at: Option<u64>) -> Token {
+    /// Makes a wait token that times out then, in milliseconds since the epoch, or never. Within a run a name names one: an attempt
+    /// after the first gets the wait token of that one.
+    pub(super) fn create_token(&self, name: &str, timeout_at: Option<u64>) -> Token {
         let app = self.app();
-        let (Waitpoint { id, .. }, _) = app.store.create_waitpoint(new_waitpoint(timeout_at));
+        let mut waitpoint = new_waitpoint(timeout_at);
+        waitpoint.key.text = format!("{}/{name}", self.run());
+        let (Waitpoint { id, .. }, _) = app.store.create_waitpoint(waitpoint);
         let public_access_token = jwt::sign(&completing(app, &id), &app.config.secret_key);
         Token { public_access_token, url: callback::url(app, &id, None), id }
     }

@@ -206,6 +206,22 @@ async fn repeats_give_the_same_batch() {
 }
 
 #[tokio::test]
+async fn calls_of_different_kinds_never_repeat_each_other() {
+    let server = Server::new();
+    let mut ids = Vec::new();
+    for (path, body) in [
+        ("/api/v1/tasks/t/trigger", "{}"),
+        ("/api/v2/tasks/batch", r#"{"items":[{"task":"t"}]}"#),
+        ("/api/v3/batches", r#"{"runCount":1,"taskIdentifiers":["t"]}"#),
+    ] {
+        let ask = server.ask("POST", path).body(body).header("x-trigger-request-idempotency-key", "the same");
+        ids.push(id_of(&ask.answer().await));
+    }
+    assert!(ids[0].starts_with("run_") && ids[1].starts_with("batch_") && ids[2].starts_with("batch_"), "{ids:?}");
+    assert_ne!(ids[1], ids[2]);
+}
+
+#[tokio::test]
 async fn a_one_time_token_makes_one_batch() {
     let server = Server::new();
     for (path, life, body_of_batch, error) in [

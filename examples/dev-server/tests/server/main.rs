@@ -4,6 +4,7 @@
 mod batches;
 mod faults;
 mod feeds;
+mod kept;
 mod limits;
 mod metadata;
 mod packets;

@@ -1,6 +1,7 @@
 //! One server, and requests to it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
@@ -171,7 +172,16 @@ impl Server {
 
     /// With this configuration, but for the key and the pace.
     pub(crate) fn with(config: Config) -> Self {
-        let state = AppState::new(Config { secret_key: KEY.to_owned(), token_pace_ms: 1..=1, ..config });
+        Self::of(AppState::new(Config { secret_key: KEY.to_owned(), token_pace_ms: 1..=1, ..config }))
+    }
+
+    /// One that keeps everything in this file, and whose tasks take so long for a token.
+    pub(crate) fn on(file: &Path, pace_ms: u64) -> Self {
+        let config = Config { secret_key: KEY.to_owned(), token_pace_ms: pace_ms..=pace_ms, ..Config::default() };
+        Self::of(AppState::open(config, file).unwrap())
+    }
+
+    fn of(state: AppState) -> Self {
         Self { router: app(state.clone()), state }
     }
 

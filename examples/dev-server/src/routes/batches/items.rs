@@ -103,7 +103,7 @@ impl Line {
                 kib(self.bytes),
                 kib(ITEM_LIMIT)
             );
-            let failure = Failure { task: self.item.task, error, code: Some("PAYLOAD_TOO_LARGE") };
+            let failure = Failure { task: self.item.task, error, code: Some("PAYLOAD_TOO_LARGE".into()) };
             app.store.settle_item(batch, self.index, BatchItem::Failed(failure));
         }
         is_new

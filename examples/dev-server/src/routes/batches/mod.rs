@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::handout::{self, Told};
 use super::options::{Options, by_request, until};
-use super::trigger::{Begun, begin, prepare};
+use super::trigger::{begin_item, prepare};
 use super::validate::{mismatch, read_body};
 use crate::auth::Caller;
 use crate::clock::now_seconds;
@@ -63,17 +63,16 @@ pub(crate) async fn trigger(
     let token = caller.one_time_token();
     let batch = Batch::new(id::batch(), items.len() as u64, None);
     let (id, size) = (batch.id.clone(), batch.size);
-    let replays = by_request(&tasks.join(" "), &headers, token).into_iter().collect();
+    let replays = by_request(&format!("items of {}", tasks.join(" ")), &headers, token).into_iter().collect();
     let id = match app.store.create_batch(batch, replays, token) {
-        Created::Now => {
-            for (index, item) in items.into_iter().enumerate() {
-                item.trigger(&app, &id, index as u64);
-            }
-            id
-        }
+        Created::Now => id,
         Created::Before { id, .. } => id,
         Created::TokenUsed => return Err(token_used("batch trigger")),
     };
+    // Of a repeat as well: what ended the first call may have been this server's end, half way.
+    for (index, item) in items.into_iter().enumerate() {
+        item.trigger(&app, &id, index as u64);
+    }
     let size = app.store.batch(&id).map_or(size, |batch| batch.size);
     let response = respond::json(StatusCode::ACCEPTED, &Body { id: &id, is_cached: false, run_count: size });
     Ok(handout::with_token(response, &app, &reading(&app, &id), Told::Nothing))
@@ -108,7 +107,7 @@ pub(crate) async fn create(
     }
     let tasks = tasks.unwrap_or_default().join(" ");
     let token = caller.one_time_token();
-    let by_request = by_request(&tasks, &headers, token);
+    let by_request = by_request(&format!("batch of {tasks}"), &headers, token);
     let by_key = key.clone().map(|key| (Replay::BatchKey { tasks, key }, until(KEY_SECONDS)));
     let new = Batch::new(id::batch(), size, key);
     let (batch, is_cached) =
@@ -156,18 +155,15 @@ impl Item {
         let started = options.and_then(|options| {
             let key = options.by_key(&self.task);
             let run = prepare(app, &self.task, &self.body, options, Some(batch))?;
-            Ok(begin(app, run, key.into_iter().collect(), None))
+            begin_item(app, run, index, key.into_iter().collect());
+            Ok(())
         });
-        let item = match started {
-            Ok(Begun::Run { id, .. }) => BatchItem::Run(id),
-            Ok(Begun::TokenUsed) => unreachable!("an item brings no token"),
-            Err(Refusal::Error(_, error)) => BatchItem::Failed(Failure { task: self.task, error, code: None }),
-            Err(refusal) => {
-                let error = format!("This item cannot be triggered: {refusal:?}");
-                BatchItem::Failed(Failure { task: self.task, error, code: None })
-            }
+        let error = match started {
+            Ok(()) => return true,
+            Err(Refusal::Error(_, error)) => error,
+            Err(refusal) => format!("This item cannot be triggered: {refusal:?}"),
         };
-        app.store.settle_item(batch, index, item);
+        app.store.settle_item(batch, index, BatchItem::Failed(Failure { task: self.task, error, code: None }));
         true
     }
 }

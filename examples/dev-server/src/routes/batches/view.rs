@@ -65,7 +65,7 @@ impl<'a> View<'a> {
                 index,
                 task_identifier: &failure.task,
                 error: &failure.error,
-                error_code: failure.code,
+                error_code: failure.code.as_deref(),
             })
             .collect();
         let runs: Vec<&str> = batch.runs().collect();

@@ -1,0 +1,70 @@
+//! What a transaction changes, as rows.
+
+use crate::store::batches::{Batch, Item};
+use crate::store::log::Record;
+use crate::store::runs::Replay;
+use crate::store::shapes::Kept;
+use crate::store::waitpoints::Waitpoint;
+use crate::store::{Object, StreamKey};
+
+/// One row as it is from now on.
+pub(in crate::store) enum Entry {
+    Run(Box<Kept>),
+    Stream {
+        number: u64,
+        key: StreamKey,
+    },
+    Record {
+        stream: u64,
+        record: Record,
+        once: Option<String>,
+        line: Option<(String, u64)>,
+    },
+    Wait {
+        key: StreamKey,
+        wait: String,
+    },
+    NoWait {
+        key: StreamKey,
+    },
+    Replay {
+        replay: Replay,
+        id: String,
+        until: u64,
+    },
+    UsedToken([u8; 32]),
+    Waitpoint {
+        position: usize,
+        waitpoint: Box<Waitpoint>,
+    },
+    /// Without its items.
+    Batch(Box<Batch>),
+    Item {
+        batch: String,
+        index: u64,
+        item: Item,
+    },
+    Object {
+        path: String,
+        object: Object,
+    },
+}
+
+/// The changes of one transaction, in order; none are gathered where nobody writes them down.
+#[derive(Default)]
+pub(in crate::store) struct Entries {
+    pub(in crate::store) are_kept: bool,
+    list: Vec<Entry>,
+}
+
+impl Entries {
+    pub(in crate::store) fn note(&mut self, change: impl FnOnce() -> Entry) {
+        if self.are_kept {
+            self.list.push(change());
+        }
+    }
+
+    pub(in crate::store) fn take(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.list)
+    }
+}
