@@ -48,7 +48,7 @@ const OUTCOMES: &[(&str, &str)] = &[
 ];
 
 /// The recorded lives of runs, poll by poll, and how many rows each has.
-const LIVES: &[(&str, usize)] = &[("run-follow-", 9), ("waiter-follow-", 4)];
+const LIVES: &[(&str, usize)] = &[("run-follow-", 9), ("tokener-follow-", 5), ("waiter-follow-", 4)];
 
 fn is_feed(fixture: &Fixture) -> bool {
     let path = fixture.path.strip_prefix("/realtime/v1/").unwrap_or_default();
@@ -216,12 +216,28 @@ fn last_offset(request: &OutgoingRequest) -> &'static str {
 const CALLS: &[(&str, CallKind, &str)] = &[
     ("cancel-run", CallKind::Cancel, "ok"),
     ("cancel-run-again", CallKind::Cancel, "ok"),
+    ("ratelimit-429", CallKind::Retrieve, "rate-limited"),
+    ("ratelimit-other-token", CallKind::Retrieve, "ok"),
     ("run-retrieve", CallKind::Retrieve, "ok"),
     ("run-retrieve-done-jwt", CallKind::Retrieve, "ok"),
     ("run-retrieve-expired", CallKind::Retrieve, "token-expired"),
     ("run-retrieve-failed", CallKind::Retrieve, "ok"),
     ("run-retrieve-jwt", CallKind::Retrieve, "ok"),
     ("run-retrieve-missing", CallKind::Retrieve, "not-found"),
+    ("sdk-001-01-POST-api-v1-tasks-echo-trigger", CallKind::Trigger, "ok"),
+    ("sdk-001-05-POST-api-v1-waitpoints-tokens-waitpoint-complete", CallKind::Complete, "ok"),
+    ("sdk-001-06-POST-api-v1-tasks-quick-trigger", CallKind::Trigger, "ok"),
+    ("sdk-005-01-GET-api-v3-runs-run", CallKind::Retrieve, "ok"),
+    ("token-complete-again", CallKind::Complete, "ok"),
+    ("token-complete-bad-json", CallKind::Complete, "invalid-data"),
+    ("token-complete-empty", CallKind::Complete, "ok"),
+    ("token-complete-expired", CallKind::Complete, "token-expired"),
+    ("token-complete-missing-scope", CallKind::Complete, "forbidden"),
+    ("token-complete-no-auth", CallKind::Complete, "token-missing"),
+    ("token-complete-ok", CallKind::Complete, "ok"),
+    ("token-complete-timedout", CallKind::Complete, "ok"),
+    ("token-complete-unknown", CallKind::Complete, "not-found"),
+    ("tokener-complete", CallKind::Complete, "ok"),
     ("trigger-bad-body", CallKind::Trigger, "invalid-data"),
     ("trigger-bad-key", CallKind::Trigger, "unauthorized"),
     ("trigger-idempotent", CallKind::Trigger, "ok"),
@@ -236,13 +252,26 @@ const CALLS: &[(&str, CallKind, &str)] = &[
     ("trigger-unknown-task", CallKind::Trigger, "ok"),
 ];
 
+fn is_call(fixture: &Fixture) -> bool {
+    let path = &fixture.path;
+    let is_asked = path.ends_with("/trigger") || path.ends_with("/complete") || path.ends_with("/cancel");
+    (is_asked || path.starts_with("/api/v3/runs/")) && !fixture.name.ends_with("preflight")
+}
+
+#[test]
+fn every_recorded_call_has_a_row_and_every_row_a_recording() {
+    let recorded: Vec<_> = Fixture::all("").into_iter().filter(is_call).map(|fixture| fixture.name).collect();
+    assert_eq!(recorded, CALLS.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+}
+
 #[test]
 fn every_recorded_call_means_what_it_says() {
     use tidegate::proto::call::CallOutcome;
 
     for (name, kind, expected) in CALLS {
         let fixture = Fixture::all(name).into_iter().find(|fixture| fixture.name == *name).expect("it is recorded");
-        let subject = fixture.path.split('/').nth(4).expect("a call is about something").to_owned();
+        let subject = fixture.path.trim_end_matches("/complete").split('/').skip(4).find(|part| *part != "tokens");
+        let subject = subject.expect("a call is about something").to_owned();
         let (mut world, body) = (World::new(1), fixture.request_body().unwrap_or_default());
         let principal: PrincipalId = world.open_principal(false);
         if let Some(token) = fixture.token() {
@@ -251,7 +280,11 @@ fn every_recorded_call_means_what_it_says() {
         let call = world.client.next_subscription();
         world.command(Command::Call { call, principal, kind: *kind, name: &subject, body: &body });
         while let Some(request) = world.requests.pop_front().or_else(|| world.run_requests.pop_front()) {
-            assert_eq!(request.url, format!("{BASE}{}", fixture.path), "{name}");
+            assert_eq!(
+                request.url.replace("%7B", "{").replace("%7D", "}"),
+                format!("{BASE}{}", fixture.path),
+                "{name}"
+            );
             world.answer(request.id, status(fixture.head().status), fixture.body());
             world.jump();
         }
