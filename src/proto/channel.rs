@@ -361,7 +361,8 @@ impl Channel {
         }
         problem.subject = self.subject();
         let problem = Rc::new(problem);
-        let renewed = head.status == 401 && principal.auth.refuse(now, generation, &problem);
+        let of_token = head.status == 401 || problem.code == ErrorCode::Unauthorized;
+        let renewed = of_token && principal.auth.refuse(now, generation, &problem);
         match &mut self.machine {
             Machine::Queue(queue) if queue.is_in_doubt() => {
                 if renewed || problem.code.retryable() {

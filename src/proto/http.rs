@@ -262,6 +262,10 @@ pub fn classify(status: u16, body: &str, token: &AccessToken, wall: UnixTime) ->
         400 if server_message.as_deref().is_some_and(|words| words.ends_with("completed run")) => {
             ErrorCode::RunFinished
         }
+        422 if server_message.as_deref().is_some_and(|words| words.ends_with("already been used.")) => {
+            // A token for one use, which is another's or has been ours. Of the data it says nothing.
+            ErrorCode::Unauthorized
+        }
         400 | 422 => ErrorCode::InvalidData,
         401 => refused_token(token, wall),
         403 => ErrorCode::Forbidden,

@@ -181,7 +181,7 @@ fn a_refusal_settles_what_was_lost_before_only_where_it_can() {
     let used = "{\"error\":\"Cannot trigger task with a one-time use token as it has already been used.\"}";
     for (code, body, expected) in [
         // The lost attempt may have used it.
-        (422, used, "unknown:invalid-data"),
+        (422, used, "unknown:unauthorized"),
         // Said at the door, of the token and of nothing else.
         (403, "{}", "unknown:forbidden"),
         (401, "{}", "unknown:unauthorized"),
@@ -203,7 +203,7 @@ fn a_refusal_settles_what_was_lost_before_only_where_it_can() {
     let id = call(&mut world, principal, CallKind::Trigger, "task");
     let request = next(&mut world);
     answer(&mut world, request.id, status(422), used, "");
-    assert_eq!(outcomes(&world, id), ["failed:invalid-data"]);
+    assert_eq!(outcomes(&world, id), ["failed:unauthorized"]);
 }
 
 #[test]
@@ -235,23 +235,26 @@ fn a_run_may_be_found_a_little_later() {
 }
 
 #[test]
-fn a_refused_token_is_renewed_once() {
-    let mut world = World::new(1);
-    let principal = world.open_principal(true);
-    let token = |world: &mut World| {
-        let token = public_token(&["trigger:tasks:task"], EPOCH_MS + world.now_ms(), 900);
-        world.command(Command::SetToken(principal, &token));
-    };
-    let id = call(&mut world, principal, CallKind::Trigger, "task");
-    assert!(world.requests.is_empty(), "it waits for a token");
-    token(&mut world);
-    let first = next(&mut world);
-    answer(&mut world, first.id, status(401), "{}", "");
-    token(&mut world);
-    let again = next(&mut world);
-    assert_eq!(key_of(&again), key_of(&first));
-    answer(&mut world, again.id, status(200), "{}", "");
-    assert_eq!(outcomes(&world, id), ["ok:{}:"]);
+fn a_token_that_is_refused_or_used_up_is_renewed_once() {
+    let used = "{\"error\":\"Cannot trigger task with a one-time use token as it has already been used.\"}";
+    for (code, body) in [(401, "{}"), (422, used)] {
+        let mut world = World::new(1);
+        let principal = world.open_principal(true);
+        let token = |world: &mut World| {
+            let token = public_token(&["trigger:tasks:task"], EPOCH_MS + world.now_ms(), 900);
+            world.command(Command::SetToken(principal, &token));
+        };
+        let id = call(&mut world, principal, CallKind::Trigger, "task");
+        assert!(world.requests.is_empty(), "it waits for a token");
+        token(&mut world);
+        let first = next(&mut world);
+        answer(&mut world, first.id, status(code), body, "");
+        token(&mut world);
+        let again = next(&mut world);
+        assert_eq!(key_of(&again), key_of(&first));
+        answer(&mut world, again.id, status(200), "{}", "");
+        assert_eq!(outcomes(&world, id), ["ok:{}:"]);
+    }
 }
 
 #[test]

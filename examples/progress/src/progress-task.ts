@@ -3,7 +3,8 @@ import type { RealtimeRun } from "tidegate/react";
 /** The task `progress` as a page needs to know it: what goes in, what comes out. */
 export interface ProgressTask {
   id: "progress";
-  trigger: (payload: Payload) => Promise<{ __output: Output }>;
+  trigger: (payload: Payload) => unknown;
+  triggerAndWait: (payload: Payload) => { unwrap(): Promise<Output> };
 }
 
 interface Payload {

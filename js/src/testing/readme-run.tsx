@@ -1,5 +1,5 @@
 // The second example of README.md, word for word: readme.test.tsx holds them together.
-import { useRealtimeRun, useTaskTrigger } from "../react.js";
+import { type AccessToken, useRealtimeRun, useTaskTrigger } from "../react.js";
 
 type Report = {
   id: "report";
@@ -9,7 +9,7 @@ type Report = {
 
 declare const report: Report;
 
-export function MonthlyReport({ accessToken }: { accessToken: string | undefined }) {
+export function MonthlyReport({ accessToken }: { accessToken: AccessToken | undefined }) {
   const { submit, handle, isLoading, isReady, error: failure } = useTaskTrigger<typeof report>("report", { accessToken });
   const { run, isFinished, error = failure } = useRealtimeRun<typeof report>(handle?.id, {
     accessToken: handle?.publicAccessToken,
