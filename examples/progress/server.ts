@@ -7,7 +7,12 @@ export const backend = () =>
   backendAt("/api", async (path, body) => {
     const [kind, name, what] = path.slice(1).split("/");
     // A real app checks here that this person may see this desk, and stop this run.
-    if (kind === "desks" && name?.match(/^[a-z0-9]{4,32}$/)) {
+    if (kind === "desks") {
+      if (!name?.match(/^[a-z0-9]{4,32}$/))
+        throw new Refusal(
+          404,
+          "No desk has that name: one is 4 to 32 small letters and digits. Open the page without any.",
+        );
       if (what === "token") return mint({ read: { tags: `desk_${name}` } });
       if (what === "runs") return trigger("progress", readJob(body), { tags: [`desk_${name}`] });
     }

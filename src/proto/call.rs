@@ -152,8 +152,7 @@ impl Call {
     /// It will not be made, or made again. A token's refusal says nothing of what an earlier attempt came to, and that a one-time token
     /// has been used may be that attempt's doing.
     pub fn refuse(&mut self, problem: Rc<Problem>) {
-        let is_used = problem.server_message.as_deref().is_some_and(|words| words.ends_with("already been used."));
-        let tells_nothing = is_used || problem.code.concerns_token() || problem.code.retryable();
+        let tells_nothing = problem.code.concerns_token() || problem.code.retryable();
         let is_read = matches!(self.kind, CallKind::Retrieve | CallKind::Packet);
         self.outcome = Some(CallOutcome::Failed { unknown: self.doubtful && tells_nothing && !is_read, problem });
     }

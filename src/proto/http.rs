@@ -262,7 +262,10 @@ pub fn classify(status: u16, body: &str, token: &AccessToken, wall: UnixTime) ->
         400 if server_message.as_deref().is_some_and(|words| words.ends_with("completed run")) => {
             ErrorCode::RunFinished
         }
-        422 if server_message.as_deref().is_some_and(|words| words.ends_with("already been used.")) => {
+        422 if server_message
+            .as_deref()
+            .is_some_and(|words| words.ends_with("use token as it has already been used.")) =>
+        {
             // A token for one use, which is another's or has been ours. Of the data it says nothing.
             ErrorCode::Unauthorized
         }

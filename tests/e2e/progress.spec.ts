@@ -93,6 +93,15 @@ test("a reload and a second page show the same runs, with the log of the one tha
   await expect(log.getByRole("listitem")).not.toHaveCount(0);
 });
 
+test.describe("at an address of no desk", () => {
+  test.use({ tolerated: [/Failed to load resource/] });
+
+  test("the page says what one looks like", async ({ page }) => {
+    await page.goto("/#../elsewhere");
+    await expect(page.getByRole("alert")).toHaveText(/4 to 32 small letters and digits/);
+  });
+});
+
 test.describe("when the network goes", () => {
   test.use({ tolerated: [/Failed to load resource|ERR_/] });
 

@@ -1,7 +1,6 @@
 //! The table of a feed's transitions, as its module's page prints it, held against the machine: every stage, every input, every flag.
 //! A new stage or input does not compile here without its row or column, and a new method is missed by name.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use tidegate::proto::error::{ErrorCode, Problem};
@@ -9,6 +8,8 @@ use tidegate::proto::http::{FeedKind, Told};
 use tidegate::proto::random::Random;
 use tidegate::proto::shape::{Shape, Stage};
 use tidegate::proto::time::Instant;
+
+use crate::transition_table::{assert_printed, changing_methods, table};
 
 const SOURCE: &str = include_str!("../../src/proto/shape.rs");
 
@@ -88,7 +89,7 @@ enum Flag {
     Finished,
 }
 
-const FLAGS: [Flag; 3] = [Flag::None, Flag::Unseen, Flag::Finished];
+const FLAGS: [(Flag, &str); 2] = [(Flag::Unseen, "unseen"), (Flag::Finished, "finished")];
 
 impl Step {
     /// Its name in the table, the method, and who calls that.
@@ -212,48 +213,16 @@ fn cells(step: Step, flag: Flag) -> Vec<String> {
     STAGES.map(cell).to_vec()
 }
 
-/// The rows without a flag, and those that a flag makes different.
-fn table() -> Vec<String> {
-    let row = |name: &str, cells: &[String]| format!("| {name} | {} |", cells.join(" | "));
-    let mut rows = vec![row("", &STAGES.map(|stage| title(stage).to_owned()))];
-    rows.push(format!("|---|{}", "---|".repeat(STAGES.len())));
-    for step in STEPS {
-        let (name, ..) = step.describe();
-        let usual = cells(step, Flag::None);
-        rows.push(row(name, &usual));
-        for flag in FLAGS {
-            let flagged = cells(step, flag);
-            if flagged != usual {
-                let word = match flag {
-                    Flag::None => "",
-                    Flag::Unseen => "unseen",
-                    Flag::Finished => "finished",
-                };
-                rows.push(row(&format!("{name} ({word})"), &flagged));
-            }
-        }
-    }
-    rows.into_iter().map(|row| row.replace("|  ", "| ")).collect()
-}
-
 #[test]
 fn the_table_on_the_page_is_what_the_machine_does() {
-    let printed: Vec<_> =
-        SOURCE.lines().filter_map(|line| line.strip_prefix("//! ")).filter(|line| line.starts_with('|')).collect();
-    assert_eq!(printed.join("\n"), table().join("\n"), "the table belongs on top of src/proto/shape.rs:\n{}", {
-        table().iter().map(|row| format!("//! {row}\n")).collect::<String>()
-    });
+    let steps = STEPS.map(|step| (step, step.describe().0));
+    let made = table(&STAGES.map(title), &steps, Flag::None, &FLAGS, cells);
+    assert_printed("src/proto/shape.rs", SOURCE, &made);
 }
 
 #[test]
 fn every_method_that_changes_a_feed_has_its_row() {
-    let methods = SOURCE.split("impl Shape {").nth(1).and_then(|rest| rest.split("\n}\n").next());
-    let public = methods.expect("the machine has methods").split("    pub ").skip(1);
-    let changing: BTreeSet<_> = public
-        .filter(|text| text.split(')').next().is_some_and(|head| head.contains("&mut self")))
-        .filter_map(|text| text.trim_start_matches("const ").trim_start_matches("fn ").split('(').next())
-        // These tell, and leave the stage alone.
-        .filter(|name| !matches!(*name, "poll_rows" | "poll_status"))
-        .collect();
+    // Those that tell leave the stage alone.
+    let changing = changing_methods(SOURCE, "Shape", &["poll_rows", "poll_status"]);
     assert_eq!(changing, STEPS.iter().map(|step| step.describe().1).collect());
 }

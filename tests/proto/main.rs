@@ -23,5 +23,6 @@ mod subscription;
 mod table;
 mod text;
 mod token;
+mod transition_table;
 mod transitions;
 mod turns;

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { type RunsTarget, runsKey, toAddress } from "./target.js";
+import { type RunsTarget, toAddress } from "./target.js";
 
 test.each<[RunsTarget, object]>([
   [{ runId: "run_1" }, { kind: 0, name: "run_1", query: "", endless: false }],
@@ -20,12 +20,6 @@ test.each<[RunsTarget, object]>([
   [{ batchId: "batch_1" }, { kind: 2, name: "batch_1", query: "", endless: true }],
 ])("%j", (target, address) => {
   expect(toAddress(target)).toEqual(address);
-});
-
-test("the same runs have the same key, and others another", () => {
-  expect(runsKey({ tags: ["a", "b"] })).toBe(runsKey({ tags: ["b", "a"] }));
-  expect(runsKey({ tags: ["a-b"] })).not.toBe(runsKey({ tags: ["a", "b"] }));
-  expect(runsKey({ runId: "x" })).not.toBe(runsKey({ batchId: "x" }));
 });
 
 test("a run that is asked not to tell of its end is followed for ever, which the developer is told", () => {

@@ -85,8 +85,3 @@ export function toAddress(target: RunsTarget): FeedAddress {
   const age = createdAt && `createdAt=${createdAt}`;
   return { kind: 1, name: tags.join(), query: [skipped, age].filter(Boolean).join("&"), endless: true };
 }
-
-/** Names a target by value: the same runs and columns, the same key. Throws `invalid-options`. */
-export function runsKey(target: RunsTarget): string {
-  return JSON.stringify(toAddress(target));
-}
