@@ -1,0 +1,47 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { BackendOptions } from "../server/configuration.js";
+
+/** What a task asks for when it goes to sleep until an input stream has something for it. */
+export interface InputWait {
+  readonly streamId: string;
+  /** A span such as `"7d"`, or the time as an ISO date. None: for ever. */
+  readonly timeout: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly idempotencyKeyTTL: string | undefined;
+  readonly tags: string[] | undefined;
+  /** The last record that the task has consumed; none: it has consumed nothing of this stream. */
+  readonly lastSeqNum: number | undefined;
+}
+
+/**
+ * How a wait ended. `data` is the JSON text of the value, undefined where the record has none; `seqNum` is the record it came with,
+ * where the server says so.
+ */
+export type InputWaitResult =
+  | { readonly ok: true; readonly data: string | undefined; readonly seqNum: number | undefined }
+  | { readonly ok: false; readonly message: string };
+
+/** The run that the code around it belongs to. */
+export interface RunContext {
+  readonly runId: string;
+  /** The run that triggered this one, and the first of its line: absent where that is this run. */
+  readonly parentRunId: string | undefined;
+  readonly rootRunId: string | undefined;
+  readonly backend: BackendOptions;
+  /** Aborted when the run is cancelled, or is not this process's any more. */
+  readonly signal: AbortSignal;
+  /** Gives the run's slot away until the wait has ended. Rejects when the run is cancelled. */
+  waitForInput(wait: InputWait): Promise<InputWaitResult>;
+  /** Something to finish before the run's end is told: what is queued is written, what is open is closed. */
+  atEnd(finish: () => Promise<void>): void;
+  /** One of a kind in a run, made when it is first wanted: its inputs, its metadata. */
+  keep<Kept>(kind: symbol, make: () => Kept): Kept;
+}
+
+const current = new AsyncLocalStorage<RunContext>();
+
+/** The run around the caller; none outside of tasks. */
+export const currentRun = (): RunContext | undefined => current.getStore();
+
+/** Calls something inside a run. */
+export const inRun = <Result>(run: RunContext, call: () => Result): Result => current.run(run, call);
