@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check sim fuzz faults crash contract compat size bench
+.PHONY: help setup build demo test check sim fuzz faults crash contract compat packaging size bench
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -16,8 +16,8 @@ demo: ## server and example pages until Ctrl-C; CHECK=1 drives the pages in head
 	@node js/scripts/build.mjs
 	@node .ci/demo.mjs $(if $(CHECK),--check)
 
-test: ## every test: Rust, wasm in a browser, hooks, beside the official packages, contract, faults, crashes, the example end to end
-	@.ci/setup build browser test compat
+test: ## every test: Rust, wasm in a browser, hooks, beside the official packages, contract, faults, crashes, bundlers, the example end to end
+	@.ci/setup build browser test compat packaging
 	@node .ci/parts.mjs test
 
 check: ## formats, lints, types, exports, licences, advisories, size
@@ -46,6 +46,10 @@ contract: ## the recorded exchanges, asked of URL= with KEY= (of our own server 
 compat: ## components, rows, packets and calls beside the official packages; the server, judged by the official client
 	@.ci/setup build compat
 	@node .ci/parts.mjs package compat
+
+packaging: ## the packed package in small real applications: bundlers in Chromium, with and without WebAssembly, and Node; APP= for one
+	@.ci/setup build browser packaging
+	@APP=$(APP) node .ci/parts.mjs package packaging
 
 size: build ## bytes of the package as an application ships it, against the budget
 	@node js/scripts/size.mjs

@@ -41,6 +41,7 @@ const test = [
     env: { TIDEGATE_DEV: apiProgram },
   },
   { name: "contract", counts: true, command: ["node", "tests/contract/run.mjs"] },
+  { name: "packaging", counts: true, command: ["node", "tests/packaging/run.mjs"] },
   { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] },
   { name: "crash", counts: true, command: ["node", "tests/crash/run.mjs"] },
   {
@@ -74,7 +75,7 @@ const check = [
   { name: "exports", command: [binary("publint"), "pkg", "--strict"] },
   {
     name: "exports-types",
-    command: [binary("attw"), "--pack", "pkg", "--profile", "esm-only", "--exclude-entrypoints", "core.wasm"],
+    command: [binary("attw"), "--pack", "pkg", "--exclude-entrypoints", "core.wasm"],
   },
   { name: "licences", command: ["node", ".ci/licences.mjs"] },
   { name: "advisories", command: ["bash", ".ci/advisories"] },

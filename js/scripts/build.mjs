@@ -3,6 +3,7 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
+import { addCommonJs } from "./commonjs.mjs";
 import { buildCore, wasmFile } from "./core.mjs";
 import { pkg, root, run, source } from "./paths.mjs";
 
@@ -97,7 +98,26 @@ function layTemplate() {
   copyFileSync(wasmFile, join(dist, "core.wasm"));
   const manifest = JSON.parse(readFileSync(join(pkg, "package.json"), "utf8"));
   manifest.version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
+  manifest.files.push(...leaveSigns(manifest));
   writeFileSync(join(pkg, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** Folders for those who look for `tidegate/react` as for a file, past `exports`: Parcel, and the older ways of TypeScript and Jest. */
+function leaveSigns({ exports }) {
+  const names = Object.keys(exports).flatMap((path) => (exports[path].import && path !== "." ? [path.slice(2)] : []));
+  for (const name of names) {
+    const { import: modules, require } = exports[`./${name}`];
+    const from = (file) => `.${file}`;
+    const sign = {
+      main: from(require.default),
+      module: from(modules.default),
+      types: from(require.types),
+      sideEffects: false,
+    };
+    mkdirSync(join(pkg, name), { recursive: true });
+    writeFileSync(join(pkg, name, "package.json"), `${JSON.stringify(sign, null, 2)}\n`);
+  }
+  return names;
 }
 
 await buildCore({ fast: process.argv.includes("--dev") });
@@ -106,4 +126,5 @@ mkdirSync(dist, { recursive: true });
 for (const name of readdirSync(dist)) rmSync(join(dist, name), { recursive: true });
 await bundle();
 run("node_modules/.bin/tsc", ["--project", "js/scripts/tsconfig.types.json"]);
+await addCommonJs(dist);
 layTemplate();

@@ -1,0 +1,148 @@
+// The packed package, installed in small real applications: built, served, and used in Chromium as a person would.
+//   node tests/packaging/run.mjs [NAME...]     the applications of those names (or of APP=); all of them when none is named
+// Each takes what `npm pack` made of pkg/, and nothing from the project around it.
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { root, run, serve, serveApi } from "../../.ci/processes.mjs";
+import { apps, builders, collect, nextEnvironment, nextFolder, nextProgram } from "./builders.mjs";
+import { openSite } from "./site.mjs";
+import { closeBrowser, visit } from "./visit.mjs";
+
+const secret = "tr_dev_packaging";
+const here = import.meta.dirname;
+const target = join(root, "target/packaging");
+
+async function install() {
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  const quiet = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts"];
+  const packed = await run("npm", ["pack", join(root, "pkg"), "--pack-destination", target, "--silent"]);
+  const [tarball] = readdirSync(target);
+  if (!packed || !tarball) throw new Error("pkg/ cannot be packed. Run: make build");
+  // Not saved: the lock file is of what others publish.
+  if (
+    !(await run("npm", ["install", "--no-save", "--prefer-offline", ...quiet, "--prefix", here, join(target, tarball)]))
+  )
+    throw new Error("The package cannot be installed.");
+}
+
+// Applications in the browser
+
+const strict = "script-src 'self'";
+const policies = { "with WebAssembly": `${strict} 'wasm-unsafe-eval'`, "without WebAssembly": strict };
+/** What writes scripts into its pages: Next its data, Parcel an import map. */
+const inlines = (name) => name === "parcel" || name.startsWith("next-");
+const relaxed = (policy) => `${policy} 'unsafe-inline'`;
+
+async function checkPage(name, address, policy) {
+  const { auth, trigger } = await backend();
+  const { id } = await trigger("approval", { topic: name });
+  const token = await auth.createPublicToken({ scopes: { read: { runs: id }, write: { inputStreams: id } } });
+  const parameters = new URLSearchParams({ api: api.address, run: id, token });
+  const { complaints, started, violations } = await visit(`${address}/?${parameters}`);
+  const refused = policy === strict;
+  if (started !== 1) complaints.push(`${started} modules were started`);
+  if (violations > (refused ? 1 : 0)) complaints.push(`the policy was violated ${violations} times`);
+  return complaints;
+}
+
+const backend = async () => {
+  const { createBackend } = await import("tidegate/server");
+  return createBackend({ baseURL: api.address, secretKey: secret });
+};
+
+/** The modules of the package are long texts: each may be in one file of what a bundler writes, and has to be in one. */
+function checkCopies(out) {
+  const modules = new Map();
+  for (const file of files(join(here, "node_modules/tidegate/dist"))) {
+    if (file.includes("/cjs/")) continue;
+    for (const [text] of readFileSync(file, "utf8").matchAll(/[A-Za-z0-9+/]{20000,}={0,2}/g)) modules.set(text, file);
+  }
+  const built = files(out).map((file) => readFileSync(file, "utf8"));
+  return [...modules].flatMap(([text, file]) => {
+    const copies = built.filter((content) => content.includes(text)).length;
+    return copies > 1 ? [`${copies} copies of ${file}`] : [];
+  });
+}
+
+const files = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".js"))
+    .map((entry) => join(entry.parentPath, entry.name));
+
+/** What a page is before a browser has it: the server asks nobody for anything. */
+async function checkServerRender(address) {
+  let asked = 0;
+  const counter = await openSite(target, () => {
+    asked += 1;
+  });
+  const html = await (
+    await fetch(`${address}/?${new URLSearchParams({ api: counter.address, run: "run_1", token: "t" })}`)
+  ).text();
+  counter.close();
+  const problems = html.includes('<p id="sent">idle</p>') ? [] : ["the server did not render the page"];
+  return asked > 0 ? [...problems, `the server asked ${asked} times`] : problems;
+}
+
+async function tryPage(name) {
+  const out = join(target, name);
+  const problems = (await builders[name](out)).map((warning) => `warning: ${warning}`);
+  const bundler = name.startsWith("next-") ? name.slice(5) : undefined;
+  const next =
+    bundler &&
+    (await serve(process.execPath, [nextProgram, "start", nextFolder, "--port", "0"], nextEnvironment(bundler)));
+  const site = await openSite(next?.address ?? out);
+  try {
+    problems.push(...checkCopies(bundler ? join(nextFolder, `.next-${bundler}/static`) : out));
+    if (next) problems.push(...(await checkServerRender(site.address)));
+    for (const [when, policy] of Object.entries(policies)) {
+      site.policy = inlines(name) ? relaxed(policy) : policy;
+      problems.push(...(await checkPage(name, site.address, policy)).map((problem) => `${when}: ${problem}`));
+    }
+  } finally {
+    site.close();
+    next?.stop();
+  }
+  return problems;
+}
+
+// Applications in Node
+
+async function tryScript(script, ...parameters) {
+  const output = await collect(script, parameters, surroundings());
+  return output.trim() === "published" ? [] : [output];
+}
+
+async function tryVitest() {
+  const vitest = join(here, "node_modules/vitest/vitest.mjs");
+  const folder = join(apps, "vitest");
+  await collect(vitest, ["run", "--root", folder], surroundings());
+  return [];
+}
+
+const surroundings = () => ({ TIDEGATE_URL: api.address, TIDEGATE_SECRET_KEY: secret });
+
+const applications = {
+  ...Object.fromEntries(Object.keys(builders).map((name) => [name, () => tryPage(name)])),
+  "node-esm": () => tryScript(join(apps, "node/esm.mjs")),
+  "node-commonjs": () => tryScript(join(apps, "node/cjs.cjs")),
+  "vitest-jsdom": tryVitest,
+};
+
+const chosen = [...process.argv.slice(2), ...(process.env.APP ? [process.env.APP] : [])];
+const names = Object.keys(applications).filter((name) => chosen.length === 0 || chosen.includes(name));
+await install();
+const api = await serveApi(0, { TIDEGATE_SECRET_KEY: secret });
+let failed = 0;
+for (const name of names) {
+  const began = performance.now();
+  const problems = await applications[name]().catch((error) => [error.stack]);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  console.log(`${problems.length ? "FAILED" : "ok    "}  ${name.padEnd(16)} ${seconds.padStart(5)} s`);
+  for (const problem of problems) console.log(`        ${problem}`);
+  failed += Math.sign(problems.length);
+}
+await closeBrowser();
+await api.stop();
+console.log(`${names.length - failed} passed, ${failed} failed`);
+process.exitCode = failed ? 1 : 0;
