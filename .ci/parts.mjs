@@ -15,14 +15,25 @@ async function withWebServer(body) {
   await body().finally(server.stop);
 }
 
-const pkg = { name: "package", command: ["node", "js/scripts/build.mjs"] };
+// Which browsers run the tests of the shell: BROWSERS=chrome,firefox,webkit
+const flags = {
+  chrome: { flag: "--chrome" },
+  firefox: { flag: "--firefox" },
+  // Debian's WebKit has a driver and no mode without a screen.
+  webkit: { flag: "--safari", before: ["xvfb-run", "-a"], after: ["--safaridriver", "/usr/bin/WebKitWebDriver"] },
+};
+const browsers = (process.env.BROWSERS || "chrome").split(",");
+for (const browser of browsers) {
+  if (!flags[browser]) throw new Error(`No browser is called ${browser}: ${Object.keys(flags).join(", ")}`);
+}
 
-const test = [
-  { name: "rust", counts: true, command: ["cargo", "test", "--workspace", "--no-fail-fast"] },
-  {
-    name: "browser",
+function browserPart(browser) {
+  const { flag, before = [], after = [] } = flags[browser];
+  const wasmPack = ["wasm-pack", "test", "--mode", "no-install", "--headless", flag, ...after, ".", "--test", "web"];
+  return {
+    name: browser === "chrome" ? "browser" : `browser-${browser}`,
     counts: true,
-    command: [withWasm, "wasm-pack", "test", "--mode", "no-install", "--headless", "--chrome", ".", "--test", "web"],
+    command: [...before, withWasm, ...wasmPack],
     around: withWebServer,
     env: {
       TIDEGATE_TEST_SERVER: `http://127.0.0.1:${webPort}`,
@@ -30,7 +41,14 @@ const test = [
       WASM_BINDGEN_TEST_TIMEOUT: "120",
       WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60",
     },
-  },
+  };
+}
+
+const pkg = { name: "package", command: ["node", "js/scripts/build.mjs"] };
+
+const test = [
+  { name: "rust", counts: true, command: ["cargo", "test", "--workspace", "--no-fail-fast"] },
+  ...browsers.map(browserPart),
   pkg,
   { name: "vitest", counts: true, command: ["npm", "run", "--silent", "test", "--workspace=js"] },
   {
