@@ -18,3 +18,13 @@ declare module "*/inline.js" {
   /** Base64 of the raw-deflated WebAssembly module. */
   export const compressed: string;
 }
+
+declare module "*/generated/task/tidegate.js" {
+  export const Inputs: new () => import("./task-interface.js").InputsMachine;
+  export function initSync(given: { module: WebAssembly.Module }): unknown;
+}
+
+declare module "*/module.js" {
+  /** Base64 of the WebAssembly module. */
+  export const module: string;
+}
