@@ -88,7 +88,8 @@ export function defineInput<T>({ id }: { id: string }): TaskInputStream<T> {
 
   const waitAwakeFirst = async (options: InputStreamIdleOptions): Promise<Result<T, WaitpointTimeoutError>> => {
     const { idleTimeoutInSeconds, timeout, onSuspend, onResume, skipSuspend } = options;
-    if (!(idleTimeoutInSeconds >= 0)) throw invalidOptions("idleTimeoutInSeconds must be a number of seconds, from 0 up.");
+    if (!(idleTimeoutInSeconds >= 0))
+      throw invalidOptions("idleTimeoutInSeconds must be a number of seconds, from 0 up.");
     runAround(id, "waitWithIdleTimeout");
     if (idleTimeoutInSeconds > 0) {
       const awake = await once({ timeoutMs: idleTimeoutInSeconds * 1_000 });
@@ -106,7 +107,8 @@ export function defineInput<T>({ id }: { id: string }): TaskInputStream<T> {
   return {
     id,
     on(handler) {
-      if (typeof handler !== "function") throw invalidOptions("on() needs a function, which is called with each record.");
+      if (typeof handler !== "function")
+        throw invalidOptions("on() needs a function, which is called with each record.");
       const run = currentRun();
       const off = run ? inputsOf(run).on(id, handler as (value: unknown) => unknown) : () => {};
       return { off };

@@ -64,6 +64,7 @@ export class RunInputs {
   readonly #run: RunContext;
   readonly #pump: EventPump;
   readonly #principal: Principal;
+  readonly #token: string;
   readonly #machine: InputsMachine = createInputs();
   readonly #streams: Stream[] = [];
   #draining = false;
@@ -72,6 +73,7 @@ export class RunInputs {
   constructor(run: RunContext, pump: EventPump = pagePump()) {
     const { endpoint, token } = toIdentity(run.backend);
     this.#run = run;
+    this.#token = token;
     this.#pump = pump;
     this.#principal = pump.openPrincipal(endpoint, token);
     const end = () => this.#end();
@@ -275,7 +277,10 @@ export class RunInputs {
     stream.failures += 1;
     let stopped = false;
     const cancel = after(longest * (0.5 + Math.random() / 2), () => {
-      if (!stopped) this.#read(stream);
+      if (stopped) return;
+      // A token that was refused is not asked with again by itself.
+      this.#pump.setToken(this.#principal, this.#token);
+      this.#read(stream);
     });
     stream.stop = () => {
       stopped = true;

@@ -174,7 +174,10 @@ function versionIn(text: string): string {
 }
 
 function tooLarge(actualBytes: number): TidegateError {
-  const { message } = invalidData("make too large a record", `${actualBytes} bytes, where ${RECORD_BYTES} are the most`);
+  const { message } = invalidData(
+    "make too large a record",
+    `${actualBytes} bytes, where ${RECORD_BYTES} are the most`,
+  );
   const details = { code: "too-large", retryable: false, outcome: "rejected" } as const;
   return new TidegateError(message, { ...details, limitBytes: RECORD_BYTES, actualBytes });
 }

@@ -84,10 +84,7 @@ export function outputOf(key: string, target: StreamTarget = "self"): Output {
     return { log: outputs.log(runId, key), signal: run.signal, hold };
   }
   if (target === "self" || target === "parent" || target === "root") {
-    throw invalidOptions(
-      `Outside of a task there is no "${target}" to write to. Pass the id of a run as target.`,
-    );
+    throw invalidOptions(`Outside of a task there is no "${target}" to write to. Pass the id of a run as target.`);
   }
   return { log: new OutputLog(toIdentity(configuration()), target, key), signal: undefined, hold: quiet };
 }
-

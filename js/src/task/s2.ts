@@ -44,12 +44,7 @@ export class S2Sink implements Sink {
     const name = headers.get("x-s2-stream-name") || `/runs/${stream.runId}/${stream.key}`;
     const url = `${endpoint.replace(/\/+$/, "")}/streams/${part(name)}/records`;
     const linger = numberIn(headers, "x-s2-flush-interval-ms", DEFAULT_LINGER_MS);
-    return new S2Sink(
-      stream,
-      { url, token, basin },
-      linger,
-      numberIn(headers, "x-s2-max-retries", DEFAULT_RETRIES),
-    );
+    return new S2Sink(stream, { url, token, basin }, linger, numberIn(headers, "x-s2-max-retries", DEFAULT_RETRIES));
   }
 
   async write(lines: readonly Line[], signal: AbortSignal): Promise<number> {
@@ -93,7 +88,10 @@ export class S2Sink implements Sink {
   #withoutToken(miss: Miss): Miss {
     const { serverMessage } = miss.problem;
     if (!serverMessage) return miss;
-    return { ...miss, problem: { ...miss.problem, serverMessage: serverMessage.replaceAll(this.#log.token, "(a token)") } };
+    return {
+      ...miss,
+      problem: { ...miss.problem, serverMessage: serverMessage.replaceAll(this.#log.token, "(a token)") },
+    };
   }
 
   /** The place of the last of these lines, if they are in the log between where it was thought to end and where it ends. */
