@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createClient } from "./index.js";
 import { type Backend, createBackend } from "./server.js";
 import { inRun } from "./task/run-context.js";
-import { streams } from "./task.js";
+import { type Serving, serve, streams, task } from "./task.js";
 import { hasDevServer, startDevServer } from "./testing/dev-server.js";
 import { FakeRun } from "./testing/fake-run.js";
 
@@ -53,7 +53,7 @@ describe.skipIf(!hasDevServer || !built)("inside of a task, with the real develo
     await inRun(other, () => notes.send(run.runId, { from: "it again" }));
     const later = (await Promise.all(both)).map((output) => output?.from);
     await new Promise<void>((resolve) => {
-      inside(() => notes.on(({ from }) => from === "the end" && resolve()));
+      inside(() => notes.on(({ from }) => (from === "the end" ? resolve() : undefined)));
       void page.send(run.runId, "notes", { from: "the end" });
     });
     expect(heard).toEqual(["a backend", "another run", "it again", "the end"]);
@@ -99,4 +99,124 @@ describe.skipIf(!hasDevServer || !built)("inside of a task, with the real develo
     expect(read).toEqual(lines);
     client.close();
   });
+});
+
+/** What a task does with its input, in every way there is. */
+const order = task({
+  id: "order-notes",
+  run: async (_: unknown) => {
+    const asleep = await notes.wait({ timeout: "1h" }).unwrap();
+    await log.append("asleep");
+    const awake = await notes.once().unwrap();
+    await log.append("awake");
+    const heard: string[] = [];
+    // Those that wait are heard within this call, so that there is nothing to call off() on yet.
+    let two = () => {};
+    const both = new Promise<void>((resolve) => {
+      two = resolve;
+    });
+    const { off } = notes.on(({ from }) => {
+      heard.push(from);
+      if (heard.length === 2) two();
+    });
+    await both;
+    off();
+    await log.append("heard");
+    const again = await notes.wait().unwrap();
+    return { asleep, awake, heard, again, peeked: notes.peek() ?? null };
+  },
+});
+const sender = task({
+  id: "send-notes",
+  run: async (to: string) => notes.send(to, { from: "another task" }),
+});
+
+describe.skipIf(!hasDevServer || !built)("a task at the real development server", () => {
+  let server: Awaited<ReturnType<typeof startDevServer>>;
+  let backend: Backend;
+  let serving: Serving;
+  const work = () => serve({ tasks: [order, sender], secretKey, baseURL: server.baseURL, log: () => {} });
+
+  beforeAll(async () => {
+    server = await startDevServer(secretKey);
+    backend = createBackend({ secretKey, baseURL: server.baseURL });
+    serving = await work();
+  });
+  afterAll(async () => {
+    await serving.stop();
+    await server.stop();
+  });
+
+  const follow = async () => {
+    const { id, publicAccessToken } = await backend.trigger("order-notes", {});
+    const page = createClient({ accessToken: publicAccessToken, baseURL: server.baseURL });
+    const sleeping = async () => {
+      for await (const run of page.run(id)) if (run.status === "WAITING") return;
+    };
+    return { id, page, sleeping };
+  };
+
+  it("is driven by a page, a backend and another task", async () => {
+    const { id, page, sleeping } = await follow();
+    const steps = page.stream(id, "log");
+    await sleeping();
+    await page.send(id, "notes", { from: "a page" });
+    expect((await steps.next()).value).toBe("asleep");
+    await backend.streams.input("notes").send(id, { from: "a backend" });
+    expect((await steps.next()).value).toBe("awake");
+    await backend.trigger("send-notes", id);
+    await backend.trigger("send-notes", id);
+    expect((await steps.next()).value).toBe("heard");
+    await sleeping();
+    await page.send(id, "notes", { from: "a page again" });
+    expect((await page.run(id).finished()).output).toEqual({
+      asleep: { from: "a page" },
+      awake: { from: "a backend" },
+      heard: ["another task", "another task"],
+      again: { from: "a page again" },
+      peeked: null,
+    });
+    page.close();
+  }, 30_000);
+
+  it("takes what was sent before it began, each once", async () => {
+    await serving.stop();
+    const { id, page, sleeping } = await follow();
+    for (const from of ["1", "2", "3", "4"]) await page.send(id, "notes", { from });
+    serving = await work();
+    const steps = page.stream(id, "log");
+    for (const step of ["asleep", "awake", "heard"]) expect((await steps.next()).value).toBe(step);
+    await sleeping();
+    await page.send(id, "notes", { from: "5" });
+    expect((await page.run(id).finished()).output).toEqual({
+      asleep: { from: "1" },
+      awake: { from: "2" },
+      heard: ["3", "4"],
+      again: { from: "5" },
+      peeked: null,
+    });
+    page.close();
+  }, 30_000);
+
+  it("survives its worker: it starts from the top and takes the same again", async () => {
+    const { id, page, sleeping } = await follow();
+    await sleeping();
+    for (const from of ["1", "2", "3", "4"]) await page.send(id, "notes", { from });
+    const steps = page.stream(id, "log");
+    for (const step of ["asleep", "awake", "heard"]) expect((await steps.next()).value).toBe(step);
+    await sleeping();
+    await serving.stop();
+    serving = await work();
+    for (const step of ["asleep", "awake", "heard"]) expect((await steps.next()).value).toBe(step);
+    await sleeping();
+    await page.send(id, "notes", { from: "5" });
+    expect((await page.run(id).finished()).output).toEqual({
+      asleep: { from: "1" },
+      awake: { from: "2" },
+      heard: ["3", "4"],
+      again: { from: "5" },
+      peeked: null,
+    });
+    page.close();
+  }, 30_000);
 });
