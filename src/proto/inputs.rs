@@ -87,6 +87,8 @@ struct Stream {
     received: Option<u64>,
     /// Records behind that, which have been taken from sleep.
     ahead: Vec<u64>,
+    /// Records that sleeps of an earlier life of this run have ended with: they are for the sleeps of this one.
+    reserved: Vec<u64>,
     /// How many records have been taken from sleep and are not found in the log yet.
     unnamed: u32,
     /// A sleep has ended with this one of those ahead once more: what is before it is looked for, awake.
@@ -135,6 +137,11 @@ impl Inputs {
         taker
     }
 
+    /// An earlier life of the run has taken this record from sleep: when this one asks again, it is answered with that. Told first of all.
+    pub fn reserve(&mut self, id: StreamId, seq: u64) {
+        self.stream(id).reserved.push(seq);
+    }
+
     /// It wants none any more. `false` when it has got one.
     pub fn cancel(&mut self, id: StreamId, taker: TakerId) -> bool {
         let stream = self.stream(id);
@@ -158,7 +165,7 @@ impl Inputs {
         let was_taken = stream.ahead.contains(&seq);
         stream.ahead.retain(|taken| *taken > seq);
         stream.catch_up();
-        if was_taken {
+        if was_taken || stream.reserved.contains(&seq) {
             return Arrival::Known;
         }
         if is_answer && stream.unnamed > 0 {
@@ -182,6 +189,7 @@ impl Inputs {
     pub fn give_up_search(&mut self, id: StreamId) {
         let stream = self.stream(id);
         (stream.unnamed, stream.search_to) = (0, None);
+        stream.reserved.clear();
     }
 
     /// Whether the log is read to find out where the stream stands.
@@ -197,6 +205,13 @@ impl Inputs {
         }
         stream.asleep = false;
         match woken {
+            Woken::By(seq) | Woken::Keyed(seq) if stream.reserved.contains(&seq) => {
+                stream.reserved.retain(|other| *other != seq);
+                if !stream.has_had(seq) {
+                    stream.ahead.push(seq);
+                    stream.catch_up();
+                }
+            }
             Woken::Keyed(seq) if stream.has_had(seq) => {}
             Woken::By(seq) | Woken::Keyed(seq) => {
                 if stream.ahead.contains(&seq) {
@@ -257,18 +272,39 @@ impl Stream {
         self.received >= Some(seq) || self.ahead.contains(&seq)
     }
 
+    fn first_sleeps(&self) -> bool {
+        matches!(self.line.first(), Some((_, Want::Sleep)))
+    }
+
+    fn next_seq(&self) -> u64 {
+        self.received.map_or(0, |received| received + 1)
+    }
+
+    /// What the next sleep of an earlier life has ended with.
+    fn owed(&self) -> Option<u64> {
+        self.reserved.iter().min().copied().filter(|_| self.first_sleeps())
+    }
+
+    /// When that sleep began, everything before its record had been taken.
     fn is_searching(&self) -> bool {
-        self.unnamed > 0 || self.search_to > self.received
+        self.unnamed > 0 || self.search_to > self.received || self.owed().is_some_and(|owed| owed > self.next_seq())
+    }
+
+    /// Whether what waits has come behind what the head of the line gets.
+    fn is_overtaken(&self) -> bool {
+        self.buffer.first().is_none_or(|(seq, _)| self.owed().is_some_and(|owed| owed < *seq))
     }
 
     /// Whether the head of the line is to go to sleep.
     fn is_tired(&self) -> bool {
-        let sleeper = matches!(self.line.first(), Some((_, Want::Sleep)));
-        sleeper && !self.asleep && !self.is_searching() && self.buffer.is_empty()
+        self.first_sleeps() && !self.asleep && !self.is_searching() && self.is_overtaken()
     }
 
     fn can_hand_out(&self) -> bool {
-        !self.buffer.is_empty() && (!self.line.is_empty() || !self.handlers.is_empty())
+        !self.asleep
+            && !self.buffer.is_empty()
+            && (!self.line.is_empty() || !self.handlers.is_empty())
+            && !(self.first_sleeps() && self.is_overtaken())
     }
 
     /// Whether reading is to stop or to go on.
@@ -290,7 +326,8 @@ impl Stream {
             }
             if let Some((taker, _)) = self.line.first() {
                 self.asleep = true;
-                outputs.push(Output::Sleep(id, *taker, self.received));
+                let after = self.owed().map_or(self.received, |owed| owed.checked_sub(1));
+                outputs.push(Output::Sleep(id, *taker, after));
             }
         } else if !self.open && self.is_wanted() {
             self.open = true;
@@ -320,7 +357,7 @@ impl Stream {
     /// Moves over what comes next and has been taken.
     fn catch_up(&mut self) {
         loop {
-            let next = self.received.map_or(0, |received| received + 1);
+            let next = self.next_seq();
             let Some(at) = self.ahead.iter().position(|taken| *taken == next) else { return };
             self.ahead.remove(at);
             self.received = Some(next);

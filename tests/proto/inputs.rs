@@ -184,6 +184,42 @@ fn nothing_is_read_while_somebody_sleeps() {
 }
 
 #[test]
+fn what_an_earlier_life_took_from_sleep_is_for_the_sleeps_of_this_one() {
+    let mut inputs = Inputs::default();
+    // It slept for 0, took 1 and 2 awake, and slept for 3.
+    inputs.reserve(S, 0);
+    inputs.reserve(S, 3);
+    let (sleeper, outputs) = sleep(&mut inputs);
+    assert_eq!(outputs, [Output::Sleep(S, sleeper, None)]);
+    assert!(inputs.wake(S, sleeper, Woken::By(0)));
+    let once = inputs.take(S, Want::Record);
+    assert_eq!(drain(&mut inputs), [Output::Open(S, Some(0))]);
+    let handler = inputs.on(S);
+    let told = |seq| vec![Output::Tell(S, handler, seq), Output::Drop(S, seq)];
+    let first = [vec![Output::Give(S, once, 1)], told(1)].concat();
+    assert_eq!(receive(&mut inputs, 1..5), [first, told(2), told(4)].concat(), "3 is no handler's");
+    let (sleeper, outputs) = sleep(&mut inputs);
+    assert_eq!(outputs, [Output::Close(S), Output::Sleep(S, sleeper, Some(2))], "so that the server finds 3");
+    assert!(inputs.wake(S, sleeper, Woken::By(3)));
+    let (sleeper, outputs) = sleep(&mut inputs);
+    assert_eq!(outputs.last(), Some(&Output::Sleep(S, sleeper, Some(4))));
+}
+
+#[test]
+fn a_sleep_of_an_earlier_life_began_when_all_before_it_was_taken() {
+    let mut inputs = Inputs::default();
+    inputs.reserve(S, 1);
+    let (early, outputs) = sleep(&mut inputs);
+    assert_eq!(outputs, [Output::Open(S, None)], "then 0 was taken by a wait that found it there");
+    assert_eq!(receive(&mut inputs, 0..3), [Output::Give(S, early, 0), Output::Drop(S, 0)]);
+    let (sleeper, outputs) = sleep(&mut inputs);
+    assert_eq!(outputs, [Output::Close(S), Output::Sleep(S, sleeper, Some(0))]);
+    assert!(inputs.wake(S, sleeper, Woken::By(1)));
+    let (last, outputs) = sleep(&mut inputs);
+    assert_eq!(outputs, [Output::Give(S, last, 2), Output::Drop(S, 2)]);
+}
+
+#[test]
 fn who_gives_up_loses_nothing() {
     let mut inputs = Inputs::default();
     let (first, second) = (inputs.take(S, Want::Record), inputs.take(S, Want::Record));

@@ -130,6 +130,10 @@ impl World {
     fn answer(&mut self, at: usize) {
         let stream = &mut self.streams[at];
         let Some((sleeper, after)) = stream.sleeper else { return };
+        let had = |answer: &Answer| answer.seq.is_some_and(|seq| after.is_some_and(|after| seq <= after));
+        while stream.replay.front().is_some_and(had) {
+            stream.replay.pop_front();
+        }
         let answer = if let Some(answer) = stream.replay.pop_front() {
             answer
         } else {
@@ -224,10 +228,13 @@ impl World {
     fn restart(&mut self) {
         self.restarted += 1;
         self.inputs = Inputs::default();
-        for stream in &mut self.streams {
+        for (number, stream) in (1..).zip(&mut self.streams) {
             let log = std::mem::take(&mut stream.log);
             let mut replay = std::mem::take(&mut stream.replay);
             std::mem::take(&mut stream.answers).into_iter().rev().for_each(|answer| replay.push_front(answer));
+            for seq in replay.iter().filter_map(|answer| answer.seq) {
+                self.inputs.reserve(StreamId::new(number), seq);
+            }
             *stream = Stream { log, replay, ..Stream::default() };
         }
     }
@@ -281,6 +288,15 @@ impl World {
         for taker in std::mem::take(&mut self.streams[at].line) {
             self.inputs.cancel(Self::id(at), taker);
         }
+        // A life that goes another way may sleep less often than the one before; what that had is kept for its sleeps.
+        while !self.streams[at].replay.is_empty() {
+            self.want(at, Want::Sleep);
+            self.read(at);
+        }
+        for taker in std::mem::take(&mut self.streams[at].line) {
+            self.inputs.cancel(Self::id(at), taker);
+        }
+        self.streams[at].sleeper = None;
         while self.streams[at].tail != Some(self.streams[at].log.len() as u64)
             || self.inputs.peek(Self::id(at)).is_some()
         {

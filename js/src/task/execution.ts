@@ -114,6 +114,11 @@ export class Execution implements RunContext {
     return tended(this.#waitForInput(wait));
   }
 
+  pastInputs(streamId: string): readonly number[] {
+    const ends = this.#past.filter((end) => end.streamId === streamId);
+    return ends.flatMap(({ seqNum }) => (seqNum === undefined ? [] : [seqNum]));
+  }
+
   waitForToken(id: string): Promise<TokenWaitResult> {
     return tended(this.#waitForToken(id));
   }

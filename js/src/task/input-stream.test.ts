@@ -125,6 +125,16 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
     expect(await keyed.unwrap()).toBe("b");
   });
 
+  it("keeps for the waits of this life what waits of an earlier one have ended with", async () => {
+    log().send("a", "b", "c", "d");
+    run.past = [2];
+    const listener = listen(3);
+    expect(await listener.all).toEqual(["a", "b", "d"]);
+    run.onWait = async () => ({ ok: true, data: '"c"', seqNum: 2 });
+    expect(await inside(() => input.wait().unwrap())).toBe("c");
+    expect(run.waits).toMatchObject([{ lastSeqNum: 1 }]);
+  });
+
   it("finds an answer without a number in the log, and takes it once", async () => {
     log().send("a", "b", "c");
     run.onWait = async () => ({ ok: true, data: '"b"', seqNum: undefined });

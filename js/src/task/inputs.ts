@@ -144,6 +144,7 @@ export class RunInputs {
         cancelTimers: [],
       };
       this.#streams.push(stream);
+      for (const seq of this.#run.pastInputs(id)) this.#machine.reserve(stream.number, seq);
     }
     return stream;
   }

@@ -37,6 +37,8 @@ export interface RunContext {
   readonly signal: AbortSignal;
   /** Gives the run's slot away until the wait has ended. Rejects when the run is cancelled. */
   waitForInput(wait: InputWait): Promise<InputWaitResult>;
+  /** The records of this stream that waits of earlier lives of this run have ended with, and that waits of this one are answered with. */
+  pastInputs(streamId: string): readonly number[];
   /** The same for a wait token. */
   waitForToken(id: string): Promise<TokenWaitResult>;
   /** Something to finish before the run's end is told: what is queued is written, what is open is closed. */

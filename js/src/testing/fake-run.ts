@@ -5,6 +5,7 @@ export class FakeRun implements RunContext {
   readonly parentRunId: string | undefined;
   readonly rootRunId: string | undefined;
   readonly waits: InputWait[] = [];
+  past: number[] = [];
   readonly #controller = new AbortController();
   readonly signal = this.#controller.signal;
   readonly #kept = new Map<symbol, unknown>();
@@ -24,6 +25,10 @@ export class FakeRun implements RunContext {
   waitForInput(wait: InputWait): Promise<InputWaitResult> {
     this.waits.push(wait);
     return this.onWait(wait);
+  }
+
+  pastInputs(): readonly number[] {
+    return this.past;
   }
 
   waitForToken(): Promise<TokenWaitResult> {

@@ -7,6 +7,8 @@ export interface InputsMachine {
   off(stream: number, handler: number): void;
   /** Somebody wants the next record that nobody before it gets; `asleep`: without the log being read meanwhile. */
   take(stream: number, asleep: boolean): number;
+  /** An earlier life of the run has taken this record from sleep. Told before anything else of the stream. */
+  reserve(stream: number, seq: number): void;
   /** It wants none any more; false when it has got one. */
   cancel(stream: number, taker: number): boolean;
   /** The record that would be taken next. */

@@ -35,6 +35,11 @@ impl Inputs {
         self.0.take(StreamId::new(stream), if asleep { Want::Sleep } else { Want::Record }).number()
     }
 
+    /// An earlier life of the run has taken this record from sleep.
+    pub fn reserve(&mut self, stream: u32, seq: f64) {
+        self.0.reserve(StreamId::new(stream), seq as u64);
+    }
+
     /// It wants none any more.
     pub fn cancel(&mut self, stream: u32, taker: u32) -> bool {
         self.0.cancel(StreamId::new(stream), TakerId::new(taker))
