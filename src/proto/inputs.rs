@@ -301,10 +301,9 @@ impl Stream {
     }
 
     fn can_hand_out(&self) -> bool {
-        !self.asleep
-            && !self.buffer.is_empty()
-            && (!self.line.is_empty() || !self.handlers.is_empty())
-            && !(self.first_sleeps() && self.is_overtaken())
+        let is_wanted = !self.line.is_empty() || !self.handlers.is_empty();
+        let is_owed_more = self.first_sleeps() && self.is_overtaken();
+        is_wanted && !self.asleep && !self.buffer.is_empty() && !is_owed_more
     }
 
     /// Whether reading is to stop or to go on.

@@ -240,7 +240,10 @@ impl World {
     }
 
     fn drain(&mut self) {
+        let mut steps = 0;
         while let Some(output) = self.inputs.poll_output() {
+            steps += 1;
+            assert!(steps < 10_000, "seed {}: there is no end of {output:?}", self.seed);
             match output {
                 Output::Open(id, after) => {
                     let stream = self.stream(id);
@@ -289,7 +292,15 @@ impl World {
             self.inputs.cancel(Self::id(at), taker);
         }
         // A life that goes another way may sleep less often than the one before; what that had is kept for its sleeps.
+        let mut turns = 0;
         while !self.streams[at].replay.is_empty() {
+            turns += 1;
+            assert!(
+                turns < 1_000,
+                "seed {}: an earlier life's answers are not asked for: {:?}",
+                self.seed,
+                self.inputs
+            );
             self.want(at, Want::Sleep);
             self.read(at);
         }
@@ -297,9 +308,13 @@ impl World {
             self.inputs.cancel(Self::id(at), taker);
         }
         self.streams[at].sleeper = None;
+        let mut turns = 0;
         while self.streams[at].tail != Some(self.streams[at].log.len() as u64)
             || self.inputs.peek(Self::id(at)).is_some()
         {
+            self.drain();
+            turns += 1;
+            assert!(turns < 10_000, "seed {}: the log is not read to its end: {:?}", self.seed, self.inputs);
             if self.streams[at].handlers.is_empty() {
                 self.listen(at);
             }
