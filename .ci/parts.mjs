@@ -77,10 +77,13 @@ const check = [
     name: "clippy-wasm",
     command: [withWasm, "cargo", "clippy", wasm, "--lib", "--test=web", "--quiet", "--", "-Dwarnings"],
   },
-  {
-    name: "clippy-bundle",
-    command: [withWasm, "cargo", "clippy", wasm, "--lib", "--features=bundle", "--quiet", "--", "-Dwarnings"],
-  },
+  ...["bundle", "bundle,task"].map((features) => ({
+    name: features.replace("bundle", "clippy-bundle").replace(",", "-"),
+    command: [
+      ...[withWasm, "cargo", "clippy", wasm, "--lib", "--no-default-features", `--features=${features}`, "--quiet"],
+      ...["--", "-Dwarnings"],
+    ],
+  })),
   {
     name: "rustdoc",
     command: ["cargo", "doc", "--workspace", "--no-deps", "--quiet"],

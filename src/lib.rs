@@ -13,8 +13,9 @@
 //! | `js/src/store` | The last immutable snapshot for each key, counted references | `client` |
 //! | `js/src/react` | Hooks of a few dozen lines over `useSyncExternalStore` | `store` |
 //! | `js/src/server` | The backend's half, without the core: makes tokens, and asks with the secret key | `client`, and of `wasm` only words |
+//! | `js/src/task` | What runs inside of tasks: input, output, and the worker. Drives [`proto::inputs`], in a module of its own | `client`, `server`, and the module |
 //!
-//! Imports run towards the top of this table and never back; `server` stands beside `store` and `react`. Inside `proto` every module
+//! Imports run towards the top of this table and never back; `server` and `task` stand beside `store` and `react`. Inside `proto` every module
 //! has a level, named in `proto/mod.rs`, and uses lower levels only; `tests/architecture.rs` holds both.
 //!
 //! # How the core is driven
@@ -86,6 +87,12 @@
 //! **Turns.** Over HTTP/1.1 a browser has six connections to a server. There four readers and feeds are connected at most; when others
 //! wait, the one that has had its connection for longest, and for two seconds, makes room, and the next one connects when that has had
 //! time to close. Whose [turn](proto::turns) it is, the root asks before it lets one connect. Sends and calls wait for nobody.
+//!
+//! **Input in a task.** The task reads the log of an input stream as a page would, record by record, and tells the
+//! [machine](proto::inputs) the number of each; the values stay outside. Who waits for a record stands in one line, awake or asleep, and
+//! handlers hear what passes. Where the first in line would sleep and nothing waits to be taken, the connection is closed and the server
+//! is asked to wake the task with a record behind the last one. The number that comes with it says where the stream stands then; where none
+//! comes, the record is looked for in the log. An answer that had been taken, as after a restart, is no answer, and the question stands.
 //!
 //! # Laws
 //!

@@ -4,7 +4,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { addCommonJs } from "./commonjs.mjs";
-import { buildCore, wasmFile } from "./core.mjs";
+import { buildCore, wasmFileOf } from "./core.mjs";
 import { pkg, root, run, source } from "./paths.mjs";
 
 const dist = join(pkg, "dist");
@@ -95,7 +95,7 @@ function layTemplate() {
   cpSync(join(root, "pkg-template"), pkg, { recursive: true });
   rmSync(join(pkg, "size-budget.json")); // ours, not the users'
   copyFileSync(join(root, "LICENSE"), join(pkg, "LICENSE"));
-  copyFileSync(wasmFile, join(dist, "core.wasm"));
+  copyFileSync(wasmFileOf("core"), join(dist, "core.wasm"));
   const manifest = JSON.parse(readFileSync(join(pkg, "package.json"), "utf8"));
   manifest.version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
   manifest.files.push(...leaveSigns(manifest));

@@ -1,31 +1,58 @@
 // From the Rust core to what the TypeScript imports: js/src/wasm/generated/.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import zopfli from "@gfx/zopfli";
 import { optimise } from "./optimise.mjs";
-import { cargoTarget, generated, run, withWasm } from "./paths.mjs";
+import { cargoTarget, generated, run, source, withWasm } from "./paths.mjs";
 
 const sources = ["core.mjs", "optimise.mjs"].map((name) => join(import.meta.dirname, name));
-export const wasmFile = join(generated, "tidegate_bg.wasm");
 
-/** Compiles the core and its glue. `fast` leaves out what only makes it smaller: for a quick look, not for release. */
+/** What is made of the crate, each from its features into a folder of its name: `js/src/wasm/generated/<name>/`. */
+const variants = [
+  { name: "core", features: "bundle" },
+  // Its objects are freed: a process that runs tasks makes them for each run. No browser loads it, so it comes as it is, and starts
+  // without waiting: a task may ask what there is before anything has been awaited.
+  { name: "task", features: "bundle,task", frees: true, plain: true },
+];
+
+export const folderOf = (name) => join(generated, name);
+export const wasmFileOf = (name) => join(folderOf(name), "tidegate_bg.wasm");
+
+/** Compiles what is imported, with its glue. `fast` leaves out what only makes it smaller: for a quick look, not for release. */
 export async function buildCore({ fast = false } = {}) {
+  const wanted = variants.filter(({ name }) => isImported(name));
+  mkdirSync(generated, { recursive: true });
+  for (const name of readdirSync(generated)) {
+    if (!wanted.some((variant) => variant.name === name)) rmSync(join(generated, name), { recursive: true });
+  }
+  for (const variant of wanted) await buildVariant(variant, fast);
+}
+
+/** Whether anything in `js/src` says `generated/<name>/`: what nothing loads is not made. */
+function isImported(name) {
+  return readdirSync(source, { recursive: true })
+    .filter((file) => /\.tsx?$/.test(file) && !/\.test\.|\.d\.ts$/.test(file))
+    .some((file) => readFileSync(join(source, file), "utf8").includes(`generated/${name}/`));
+}
+
+async function buildVariant({ name, features, frees, plain }, fast) {
   const wasm = "wasm32-unknown-unknown";
-  const options = ["--quiet", "--lib", "--features=bundle", "--profile=wasm-release", `--target=${wasm}`];
-  run(withWasm, ["cargo", "build", ...options]);
+  const options = ["--quiet", "--lib", "--profile=wasm-release", `--target=${wasm}`];
+  run(withWasm, ["cargo", "build", ...options, "--no-default-features", `--features=${features}`]);
   const raw = join(cargoTarget(), wasm, "wasm-release", "tidegate.wasm");
   const tool = execFileSync(withWasm, ["wasm-bindgen", "--version"], { encoding: "utf8" });
 
-  const stamp = join(generated, ".stamp");
+  const folder = folderOf(name);
+  const stamp = join(folder, ".stamp");
   const inputs = [readFileSync(raw), tool, String(fast), ...sources.map((file) => readFileSync(file))];
   const key = inputs.reduce((hash, input) => hash.update(input), createHash("sha256")).digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
 
-  rmSync(generated, { recursive: true, force: true }); // snippets of earlier builds
-  mkdirSync(generated, { recursive: true });
+  rmSync(folder, { recursive: true, force: true }); // snippets of earlier builds
+  mkdirSync(folder);
   run(withWasm, [
     "wasm-bindgen",
     raw,
@@ -35,43 +62,56 @@ export async function buildCore({ fast = false } = {}) {
     "--encode-into=always", // as old as WebAssembly in the browsers that have the rest
     "--remove-name-section",
     "--remove-producers-section",
-    `--out-dir=${generated}`,
+    `--out-dir=${folder}`,
   ]);
-  exposeStart();
-  if (!fast) optimise(wasmFile, join(generated, "tidegate.js"));
-  await inline(fast);
+  exposeStart(folder);
+  if (!fast) optimise(wasmFileOf(name), join(folder, "tidegate.js"), { frees });
+  await inline(folder, { fast, plain });
   writeFileSync(stamp, key);
 }
 
 /**
- * The host, and the two halves of the glue's own start. Around them it carries ways to fetch a module that this one, being
- * inlined, never needs: they stay out of the bundle when nothing imports them.
+ * The host, if it has one, and the two halves of the glue's own start. Around them it carries ways to fetch a module that this one,
+ * being inlined, never needs: they stay out of the bundle when nothing imports them.
  */
-function exposeStart() {
-  const glue = readFileSync(join(generated, "tidegate.js"), "utf8");
-  const [host] = /'[^']*\/host\.js'/.exec(glue);
+function exposeStart(folder) {
+  const glue = readFileSync(join(folder, "tidegate.js"), "utf8");
+  const [host] = /'[^']*\/host\.js'/.exec(glue) ?? [];
   const declarations = [
-    'export const Engine: { prototype: import("../interface.js").Engine };',
-    'export class Host { constructor(sink: Sink); start(core: Core): import("../interface.js").Engine; }',
     "export function __wbg_get_imports(): WebAssembly.Imports;",
     "export function __wbg_finalize_init(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;",
   ];
-  const exports = `export { Engine, Host } from ${host};\nexport { __wbg_get_imports, __wbg_finalize_init };\n`;
-  appendFileSync(join(generated, "tidegate.js"), exports);
-  appendFileSync(join(generated, "tidegate.d.ts"), `${declarations.join("\n")}\n`);
+  const exports = ["export { __wbg_get_imports, __wbg_finalize_init };"];
+  if (host) {
+    exports.push(`export { Engine, Host } from ${host};`);
+    declarations.push(
+      'export const Engine: { prototype: import("../../interface.js").Engine };',
+      'export class Host { constructor(sink: Sink); start(core: Core): import("../../interface.js").Engine; }',
+    );
+  }
+  appendFileSync(join(folder, "tidegate.js"), `${exports.join("\n")}\n`);
+  appendFileSync(join(folder, "tidegate.d.ts"), `${declarations.join("\n")}\n`);
 }
 
 /**
  * The module as text, so that it needs no loader and no path in any bundler. Deflated first, since no server compresses base64
  * well; and as tightly as it goes (5 % under level 9), since nothing compresses it again.
  */
-async function inline(fast) {
-  const bytes = readFileSync(wasmFile);
+async function inline(folder, { fast, plain }) {
+  const bytes = readFileSync(join(folder, "tidegate_bg.wasm"));
+  if (plain) {
+    writeFileSync(join(folder, "module.js"), `export const module = "${bytes.toString("base64")}";\n`);
+    writeFileSync(
+      join(folder, "module.d.ts"),
+      "/** Base64 of the WebAssembly module. */\nexport declare const module: string;\n",
+    );
+    return;
+  }
   const deflated = fast ? deflateRawSync(bytes) : await zopfli.deflateAsync(bytes, { numiterations: 30 });
   const text = Buffer.from(deflated).toString("base64");
-  writeFileSync(join(generated, "inline.js"), `export const compressed = "${text}";\n`);
+  writeFileSync(join(folder, "inline.js"), `export const compressed = "${text}";\n`);
   writeFileSync(
-    join(generated, "inline.d.ts"),
+    join(folder, "inline.d.ts"),
     "/** Base64 of the raw-deflated WebAssembly module. */\nexport declare const compressed: string;\n",
   );
 }

@@ -27,12 +27,18 @@ const unneeded = [
 ];
 const unneededExports = /^ *\(export "(__wbg_core_free|__wbindgen_free|__abort_handler|__instance_terminated)" .*\n/gm;
 
-/** Rewrites both files. Every name between them ends in a hash, which no compression can shrink: 2 % of all that is sent. */
-export function optimise(wasmFile, glueFile) {
+/**
+ * Rewrites both files. Every name between them ends in a hash, which no compression can shrink: 2 % of all that is sent.
+ * `frees`: its objects may end before their instance does, so that the glue stays as it is.
+ */
+export function optimise(wasmFile, glueFile, { frees = false } = {}) {
   const textFile = `${wasmFile}.wat`;
   const features = tool("wasm-opt", wasmFile, "--print-features", "--emit-text", "-o", textFile).trim().split(/\s+/);
-  const text = readFileSync(textFile, "utf8").replace(unneededExports, "");
-  const glue = unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), readFileSync(glueFile, "utf8"));
+  const text = readFileSync(textFile, "utf8").replace(frees ? /$^/ : unneededExports, "");
+  const glue = (frees ? [] : unneeded).reduce(
+    (rest, pattern) => rest.replace(pattern, ""),
+    readFileSync(glueFile, "utf8"),
+  );
 
   const found = text.match(/"(__wb\w+_[0-9a-f]{16}|wasm_bindgen__\w+_h[0-9a-f]{16})"/g) ?? [];
   const short = new Map([...new Set(found)].map((name, index) => [name.slice(1, -1), `_${index.toString(36)}`]));

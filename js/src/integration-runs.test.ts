@@ -6,7 +6,7 @@ import { insertRun, RUN_SCHEMA, updateRun } from "./testing/runs.js";
 import { answerJson, startServer } from "./testing/tiny-server.js";
 import { fakeJwt } from "./testing/tokens.js";
 
-const built = existsSync(new URL("./wasm/generated/tidegate.js", import.meta.url));
+const built = existsSync(new URL("./wasm/generated/core/tidegate.js", import.meta.url));
 
 const token = (...scopes: string[]) => fakeJwt({ scopes, exp: Math.floor(Date.now() / 1000) + 3600 });
 

@@ -6,7 +6,7 @@ import { createClient, TidegateError } from "./index.js";
 import { answerJson, batch, startServer } from "./testing/tiny-server.js";
 import { fakeJwt } from "./testing/tokens.js";
 
-const built = existsSync(new URL("./wasm/generated/tidegate.js", import.meta.url));
+const built = existsSync(new URL("./wasm/generated/core/tidegate.js", import.meta.url));
 if (!built) console.warn("integration.test.ts is skipped: the core has not been built (make build)");
 
 const unauthorized = { error: "Unauthorized", code: "unauthorized", param: "access_token", type: "authorization" };
@@ -220,7 +220,7 @@ describe.skipIf(!built)("the real core", () => {
     const stream = client.stream("run_1", "draft");
     await expect(stream.next()).resolves.toMatchObject({ value: "before" });
 
-    const { Engine } = await import("./wasm/generated/tidegate.js");
+    const { Engine } = await import("./wasm/generated/core/tidegate.js");
     vi.spyOn(Engine.prototype, "send").mockImplementationOnce(() => {
       throw new WebAssembly.RuntimeError("unreachable");
     });

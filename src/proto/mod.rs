@@ -25,6 +25,8 @@ pub mod status;
 // Level 4: the machines, each on its own, and the door in.
 pub mod auth;
 pub mod input;
+#[cfg(feature = "task")]
+pub mod inputs;
 pub mod records;
 pub mod run_watch;
 pub mod verdict;

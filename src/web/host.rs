@@ -95,8 +95,4 @@ extern "C" {
 
     #[wasm_bindgen(method, js_name = tellParts)]
     pub(super) fn tell_parts(this: &Host, subscription: u32, text: &str, last_event_id: &str, form: u32);
-
-    #[cfg(feature = "bundle")]
-    #[wasm_bindgen(js_name = tellCrash)]
-    pub(super) fn tell_crash(file: &str, line: u32);
 }

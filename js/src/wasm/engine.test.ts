@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { expect, it } from "vitest";
 
-const built = existsSync(`${import.meta.dirname}/generated/tidegate.js`);
+const built = existsSync(`${import.meta.dirname}/generated/core/tidegate.js`);
 
 // The tests of applications run in it, and it has no Blob.stream.
 it.skipIf(!built)("starts the core in jsdom", async () => {

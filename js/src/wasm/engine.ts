@@ -1,12 +1,12 @@
 /** The only importer of generated code: from the inlined bytes to a running core. */
-import { compressed } from "./generated/inline.js";
+import { compressed } from "./generated/core/inline.js";
 import {
   __wbg_finalize_init as finishStart,
   Core as GeneratedCore,
   Host,
   __wbg_get_imports as importsOfModule,
   __wbg_reset_state as resetInstance,
-} from "./generated/tidegate.js";
+} from "./generated/core/tidegate.js";
 import type { Engine, Sink } from "./interface.js";
 
 /**

@@ -1,6 +1,6 @@
 // Stands in for the build output in a fresh clone, so that types can be checked before the core has been built.
 // Where the real declarations exist, they win.
-declare module "*/generated/tidegate.js" {
+declare module "*/generated/core/tidegate.js" {
   export const Engine: { prototype: import("./interface.js").Engine };
   export class Host {
     constructor(sink: import("./interface.js").Sink);
@@ -14,7 +14,17 @@ declare module "*/generated/tidegate.js" {
   export function __wbg_finalize_init(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;
 }
 
-declare module "*/generated/inline.js" {
+declare module "*/inline.js" {
   /** Base64 of the raw-deflated WebAssembly module. */
   export const compressed: string;
+}
+
+declare module "*/generated/task/tidegate.js" {
+  export const Inputs: new () => import("./task-interface.js").InputsMachine;
+  export function initSync(given: { module: WebAssembly.Module }): unknown;
+}
+
+declare module "*/module.js" {
+  /** Base64 of the WebAssembly module. */
+  export const module: string;
 }
