@@ -13,8 +13,9 @@ const sources = ["core.mjs", "optimise.mjs"].map((name) => join(import.meta.dirn
 /** What is made of the crate, each from its features into a folder of its name: `js/src/wasm/generated/<name>/`. */
 const variants = [
   { name: "core", features: "bundle" },
-  // Its objects are freed: a process that runs tasks makes them for each run.
-  { name: "task", features: "bundle,task", frees: true },
+  // Its objects are freed: a process that runs tasks makes them for each run. No browser loads it, so it comes as it is, and starts
+  // without waiting: a task may ask what there is before anything has been awaited.
+  { name: "task", features: "bundle,task", frees: true, plain: true },
 ];
 
 export const folderOf = (name) => join(generated, name);
@@ -37,7 +38,7 @@ function isImported(name) {
     .some((file) => readFileSync(join(source, file), "utf8").includes(`generated/${name}/`));
 }
 
-async function buildVariant({ name, features, frees }, fast) {
+async function buildVariant({ name, features, frees, plain }, fast) {
   const wasm = "wasm32-unknown-unknown";
   const options = ["--quiet", "--lib", "--profile=wasm-release", `--target=${wasm}`];
   run(withWasm, ["cargo", "build", ...options, "--no-default-features", `--features=${features}`]);
@@ -65,7 +66,7 @@ async function buildVariant({ name, features, frees }, fast) {
   ]);
   exposeStart(folder);
   if (!fast) optimise(wasmFileOf(name), join(folder, "tidegate.js"), { frees });
-  await inline(folder, fast);
+  await inline(folder, { fast, plain });
   writeFileSync(stamp, key);
 }
 
@@ -96,8 +97,16 @@ function exposeStart(folder) {
  * The module as text, so that it needs no loader and no path in any bundler. Deflated first, since no server compresses base64
  * well; and as tightly as it goes (5 % under level 9), since nothing compresses it again.
  */
-async function inline(folder, fast) {
+async function inline(folder, { fast, plain }) {
   const bytes = readFileSync(join(folder, "tidegate_bg.wasm"));
+  if (plain) {
+    writeFileSync(join(folder, "module.js"), `export const module = "${bytes.toString("base64")}";\n`);
+    writeFileSync(
+      join(folder, "module.d.ts"),
+      "/** Base64 of the WebAssembly module. */\nexport declare const module: string;\n",
+    );
+    return;
+  }
   const deflated = fast ? deflateRawSync(bytes) : await zopfli.deflateAsync(bytes, { numiterations: 30 });
   const text = Buffer.from(deflated).toString("base64");
   writeFileSync(join(folder, "inline.js"), `export const compressed = "${text}";\n`);

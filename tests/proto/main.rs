@@ -6,9 +6,13 @@ mod backoff;
 mod call;
 mod doubt;
 mod feed_transitions;
+#[cfg(feature = "task")]
+mod generator;
 mod harness;
 mod http;
 mod json;
+#[cfg(feature = "task")]
+mod operation;
 mod records;
 mod replay;
 mod run_end;

@@ -18,3 +18,18 @@ declare module "*/inline.js" {
   /** Base64 of the raw-deflated WebAssembly module. */
   export const compressed: string;
 }
+
+declare module "*/generated/task/tidegate.js" {
+  export const Metadata: new (
+    document: string,
+    above: number,
+    intervalMs: number,
+    seed: number,
+  ) => import("./metadata-interface.js").MetadataMachine;
+  export function initSync(given: { module: WebAssembly.Module }): unknown;
+}
+
+declare module "*/module.js" {
+  /** Base64 of the WebAssembly module. */
+  export const module: string;
+}
