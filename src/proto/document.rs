@@ -58,6 +58,11 @@ impl Json {
         out
     }
 
+    /// Whether the other one is equal, and its members are in the same order.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self == other && self.text() == other.text()
+    }
+
     /// Appends what [`text`](Self::text) gives.
     pub fn push(&self, out: &mut String) {
         match self {

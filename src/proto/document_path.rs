@@ -182,7 +182,7 @@ fn put(document: &mut Document, steps: &[String], value: &Json) -> bool {
 }
 
 fn put_member(members: &mut Document, name: &str, value: &Json) -> bool {
-    if members.get(name) == Some(value) {
+    if members.get(name).is_some_and(|old| old.is_same(value)) {
         return false;
     }
     members.set(name, value.clone());
@@ -195,7 +195,7 @@ fn put_element(elements: &mut Vec<Json>, index: usize, value: &Json) -> bool {
         elements.push(value.clone());
         return true;
     }
-    let has_changed = elements[index] != *value;
+    let has_changed = !elements[index].is_same(value);
     elements[index].clone_from(value);
     has_changed
 }

@@ -556,8 +556,8 @@ fn push(queue: &mut Vec<Operation>, next: Operation) {
         if is_apart {
             continue;
         }
-        // An increment of many places at once is one with the next of its kind, if nothing is in between.
-        let may_merge = one.is_some() || back == 0;
+        // Across others only where the order of members stays: `*` asks about it.
+        let may_merge = back == 0 || earlier.makes_member();
         if may_merge && earlier.merge(&next) == Merged::One {
             return;
         }

@@ -153,7 +153,7 @@ impl Operation {
                 written(path.write(document, &Json::Number(old + by)))
             }
             Self::Update(new) => {
-                if document == new {
+                if document == new && document.text() == new.text() {
                     return Applied::Same;
                 }
                 document.clone_from(new);
@@ -169,6 +169,14 @@ impl Operation {
             Self::Delete(key) => Some(key),
             Self::Update(_) => None,
         }
+    }
+
+    /// Whether its member is there after it, whatever the document is.
+    pub fn makes_member(&self) -> bool {
+        matches!(
+            self,
+            Self::Set(Key::Member(_), _) | Self::Append(Key::Member(_), _) | Self::Increment(Key::Member(_), _)
+        )
     }
 
     /// Whether it may write to several places.
@@ -189,7 +197,8 @@ impl Operation {
         }
     }
 
-    /// Takes the next operation in, if one does for both: whatever the document is, it is the same after the one as after the two.
+    /// Takes the next operation in, if one does for both: whatever the document is, it is the same after the one as after the two, and its
+    /// members are in the same order.
     pub fn merge(&mut self, next: &Self) -> Merged {
         if let Self::Update(document) = self {
             next.apply(document);
@@ -212,6 +221,8 @@ impl Operation {
             return Merged::Two;
         }
         match (&mut *self, next) {
+            // What is taken out and put back is the last member, which `*` may ask about.
+            (Self::Delete(_), Self::Set(..)) => return Merged::Two,
             (_, Self::Set(Key::Member(_), _) | Self::Delete(_)) => self.clone_from(next),
             // What is there is known, and so is what becomes of it.
             (Self::Set(Key::Member(name), value), next) => {
@@ -262,7 +273,7 @@ impl Operation {
 }
 
 fn put(document: &mut Document, name: &str, value: &Json) -> Applied {
-    if document.get(name) == Some(value) {
+    if document.get(name).is_some_and(|old| old.is_same(value)) {
         return Applied::Same;
     }
     document.set(name, value.clone());

@@ -20,6 +20,8 @@ mod send;
 mod shape;
 mod sim_all;
 mod sim_feed;
+#[cfg(feature = "task")]
+mod sim_metadata;
 mod sim_send;
 mod sim_stream;
 mod sse;
