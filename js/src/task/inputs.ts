@@ -259,7 +259,7 @@ export class RunInputs {
     }
     stream.failures = 0;
     stream.cursor = seq;
-    const value = valueOf(part);
+    const value = readValue(part);
     const answer = stream.answers.length > 0 ? stream.answers.indexOf(textOf(value)) : -1;
     const arrival = this.#machine.receive(stream.number, seq, Math.ceil(size), answer >= 0);
     if (arrival === 1) stream.values.set(seq, value);
@@ -329,7 +329,7 @@ export class RunInputs {
   #wake(stream: Stream, number: number, taker: Taker, result: InputWaitResult): boolean {
     const { how, seq } = howOf(result, !!taker.wait?.idempotencyKey);
     const accepted = this.#machine.wake(stream.number, number, how, seq);
-    if (result.ok && how === Woken.unnamed) stream.answers.push(textOf(valueOf(result.data ?? null)));
+    if (result.ok && how === Woken.unnamed) stream.answers.push(textOf(readValue(result.data ?? null)));
     if (accepted) return true;
     const isRepeated = taker.stale === seq;
     taker.stale = seq;
@@ -341,7 +341,7 @@ export class RunInputs {
   }
 
   #answer(taker: Taker, data: string | undefined): void {
-    taker.give(data === undefined ? undefined : valueOf(data));
+    taker.give(data === undefined ? undefined : readValue(data));
   }
 
   #fail(stream: Stream, number: number, taker: Taker, error: unknown): void {
@@ -377,7 +377,7 @@ function howOf(result: InputWaitResult, keyed: boolean): { how: Woken; seq: numb
 const sequence = (id: string): number => (/^\d+$/.test(id) ? Number(id) : Number.NaN);
 
 /** What a send holds is a text of JSON, and a text by itself is what it says. Without data there is none. */
-function valueOf(part: unknown): unknown {
+function readValue(part: unknown): unknown {
   if (part === null) return undefined;
   if (typeof part !== "string") return part;
   try {

@@ -96,7 +96,7 @@ describe.each([
           write("first");
           merge(count(3));
           await null;
-          merge(new ReadableStream({ start: (c) => (c.enqueue("last"), c.close()) }));
+          merge(new Response("last").body?.pipeThrough(new TextDecoderStream()) as ReadableStream<string>);
         },
       }),
     );

@@ -10,7 +10,7 @@ import { FakeRun } from "./testing/fake-run.js";
 const built = existsSync(new URL("./wasm/generated/task/tidegate.js", import.meta.url));
 if (!hasDevServer || !built) {
   console.warn(
-    "integration-task.test.ts is skipped: there is no development server (cargo build) or no core (make build)",
+    "integration-task-streams.test.ts is skipped: there is no development server (cargo build) or no core (make build)",
   );
 }
 
