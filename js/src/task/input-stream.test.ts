@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeRun } from "../testing/fake-run.js";
 import { startInputServer } from "../testing/stream-server.js";
-import { InputStreamTimeoutError, WaitpointTimeoutError } from "./results.js";
+import { InputStreamTimeoutError } from "./results.js";
 import { inRun } from "./run-context.js";
 import { streams } from "./streams.js";
+import { WaitpointTimeoutError } from "./wait.js";
 
 const built = existsSync(new URL("../wasm/generated/task/tidegate.js", import.meta.url));
 if (!built) console.warn("input-stream.test.ts is skipped: the core has not been built (make build)");

@@ -3,9 +3,10 @@ import { checkName } from "../client/options.js";
 import { createBackend } from "../server/backend.js";
 import { configuration } from "../server/configuration.js";
 import { inputsOf, type WaitOptions } from "./inputs.js";
-import { InputStreamTimeoutError, type Result, ResultPromise, WaitpointTimeoutError } from "./results.js";
+import { InputStreamTimeoutError, type Result, ResultPromise } from "./results.js";
 import { currentRun } from "./run-context.js";
 import { after } from "./timer.js";
+import { WaitpointTimeoutError } from "./wait.js";
 
 /** Ends the listening of a handler. */
 export interface InputStreamSubscription {

@@ -15,11 +15,6 @@ export class InputStreamTimeoutError extends Error {
   }
 }
 
-/** Nothing came before the wait's timeout. The message is the server's. */
-export class WaitpointTimeoutError extends Error {
-  override readonly name = "WaitpointTimeoutError";
-}
-
 /**
  * A promise of a {@link Result}; `unwrap()` is the promise of its output, and rejects with its error. One that nobody looks at does
  * not count as unhandled.

@@ -1,4 +1,4 @@
-import type { InputWait, InputWaitResult, RunContext } from "../task/run-context.js";
+import type { InputWait, InputWaitResult, RunContext, TokenWaitResult } from "../task/run-context.js";
 
 /** A run without a worker: a test answers its waits, and ends it. */
 export class FakeRun implements RunContext {
@@ -24,6 +24,10 @@ export class FakeRun implements RunContext {
   waitForInput(wait: InputWait): Promise<InputWaitResult> {
     this.waits.push(wait);
     return this.onWait(wait);
+  }
+
+  waitForToken(): Promise<TokenWaitResult> {
+    return new Promise(() => {});
   }
 
   atEnd(finish: () => Promise<void>): void {
