@@ -198,7 +198,12 @@ impl Client {
                 }
             }
             Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds } => {
-                let reader = Machine::Reader(Subscription::new(last_event_id, timeout_seconds));
+                let mut reader = Subscription::new(last_event_id, timeout_seconds);
+                // Who reads what a run is sent has to know where each record stands, to be sure of having had it.
+                if key.starts_with("input/") {
+                    reader = reader.with_large_from(0);
+                }
+                let reader = Machine::Reader(reader);
                 self.open(subscription, Channel::new(principal, run.to_owned(), key.to_owned(), reader));
             }
             Command::Follow { feed, principal, kind, name, query, endless } => {

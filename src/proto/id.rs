@@ -1,4 +1,4 @@
-//! Numbers that cannot be swapped for one another. [`Client`](super::client::Client) makes them, counting from 1.
+//! Numbers that cannot be swapped for one another. Who owns what they name makes them, counting from 1.
 
 use super::table::Key;
 
@@ -47,6 +47,14 @@ id! {
 id! {
     /// One HTTP request.
     RequestId
+}
+id! {
+    /// One input stream of a run, as the task reads it.
+    StreamId
+}
+id! {
+    /// Who wants records of one: a handler, or somebody in the line.
+    TakerId
 }
 id! {
     /// One of the tokens a principal has had, counted up.

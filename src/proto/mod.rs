@@ -30,6 +30,8 @@ pub mod status;
 pub mod auth;
 pub mod input;
 #[cfg(feature = "task")]
+pub mod inputs;
+#[cfg(feature = "task")]
 pub mod operation;
 pub mod records;
 pub mod run_watch;

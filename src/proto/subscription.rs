@@ -211,7 +211,7 @@ impl Subscription {
         }
     }
 
-    /// The same, with another size from which on parts are handed over alone and unread.
+    /// The same, with another size from which on parts are handed over alone and unread. From 0 on every one is alone, and has a place.
     pub const fn with_large_from(mut self, bytes: usize) -> Self {
         self.large_from = bytes;
         self
@@ -303,8 +303,13 @@ impl Subscription {
         let State::Live(connection) = &mut self.state else { return false };
         let heard_before = core::mem::replace(&mut connection.heard, now);
         let version = connection.version;
-        let mut intake =
-            Intake { cursor: &mut self.cursor, effects: &mut self.effects, json: String::new(), heard: false };
+        let mut intake = Intake {
+            cursor: &mut self.cursor,
+            effects: &mut self.effects,
+            json: String::new(),
+            alone: self.large_from == 0,
+            heard: false,
+        };
         let (mut failed, mut caught_up, mut closing) = (false, false, false);
         let fed = connection.decoder.feed(chunk, |frame| {
             // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
@@ -479,6 +484,8 @@ struct Intake<'a> {
     cursor: &'a mut Cursor,
     effects: &'a mut Queue<Effect>,
     json: String,
+    /// Parts are not gathered.
+    alone: bool,
     /// There were parts.
     heard: bool,
 }
@@ -486,7 +493,9 @@ struct Intake<'a> {
 impl Intake<'_> {
     fn take(&mut self, record: &Record<'_>) {
         // What is told alone comes behind what was before it.
-        if let Body::Unreadable(_) | Body::Part { form: Form::Plain | Form::Envelope, .. } = record.body {
+        if self.alone
+            || matches!(record.body, Body::Unreadable(_) | Body::Part { form: Form::Plain | Form::Envelope, .. })
+        {
             self.flush();
         }
         if !self.cursor.pass(record.position) {

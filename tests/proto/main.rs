@@ -6,12 +6,11 @@ mod backoff;
 mod call;
 mod doubt;
 mod feed_transitions;
-#[cfg(feature = "task")]
 mod generator;
 mod harness;
 mod http;
+mod inputs;
 mod json;
-#[cfg(feature = "task")]
 mod operation;
 mod records;
 mod replay;
@@ -20,7 +19,7 @@ mod send;
 mod shape;
 mod sim_all;
 mod sim_feed;
-#[cfg(feature = "task")]
+mod sim_inputs;
 mod sim_metadata;
 mod sim_send;
 mod sim_stream;

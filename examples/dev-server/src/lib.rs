@@ -74,6 +74,7 @@ mod callback;
 mod clock;
 mod cors;
 mod door;
+mod engine;
 pub mod faults;
 mod feed;
 mod id;
@@ -111,7 +112,8 @@ pub use store::DatabaseError;
 
 use respond::Refusal;
 use routes::{
-    batches, dev, feeds, input, metadata as run_metadata, packets, read, runs, tokens, trigger, waitpoints, write,
+    batches, dev, engine as worker, feeds, input, metadata as run_metadata, packets, read, runs, tokens, trigger,
+    waitpoints, write,
 };
 
 /// The whole server. Demo tasks run on the tokio runtime in which requests are answered.
@@ -150,6 +152,13 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/runs/{run}/result", get(runs::result))
         .route("/api/v1/runs/{run}/reschedule", action(runs::reschedule))
         .route("/api/v1/runs/{run}/metadata", metadata_of_a_run)
+        .route("/api/v1/runs/{run}/input-streams/wait", action(worker::wait_for_input))
+        .route("/engine/v1/worker/connect", action(worker::connect))
+        .route("/engine/v1/worker/poll", action(worker::poll))
+        .route("/engine/v1/worker/leave", action(worker::leave))
+        .route("/engine/v1/runs/{run}/complete", action(worker::complete))
+        .route("/engine/v1/runs/{run}/fail", action(worker::fail))
+        .route("/engine/v1/runs/{run}/waitpoints/tokens/{waitpoint}/wait", action(worker::wait))
         .route("/api/v2/packets/{*path}", put(packets::upload))
         .route("/objects/{signature}/{*path}", an_object)
         .route(

@@ -17,7 +17,7 @@ tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
 Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND]
                     [--data FILE | --memory]
-                    [--feeds DIALECT] [--hold-ms N] [--faults] [--no-idempotence]
+                    [--feeds DIALECT] [--hold-ms N] [--worker-silence-ms N] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
@@ -34,6 +34,9 @@ Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limit
                     electric, as Electric does: changed columns, deletes, handles that expire
   --hold-ms N       how long such a feed holds a request while nothing changes, give or take 15 %;
                     default 20000
+  --worker-silence-ms N
+                    after how much silence a worker is taken for gone, and its runs are tried again;
+                    default 10000
   --faults          what goes wrong is chosen by requests to /dev/faults, and what becomes of a run
                     that no task here executes by requests to /dev/runs
   --no-idempotence  a repeated send is a second record, as it is on Trigger.dev
@@ -102,6 +105,9 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
             Long("rate-limits") => config.rate_limits = parser.value()?.parse()?,
             Long("feeds") => config.feeds = parser.value()?.parse()?,
             Long("hold-ms") => config.hold = Duration::from_millis(parser.value()?.parse()?),
+            Long("worker-silence-ms") => {
+                config.worker_silence = Duration::from_millis(parser.value()?.parse()?);
+            }
             Long("faults") => config.faults = true,
             Long("no-idempotence") => config.idempotent_sends = false,
             Long("help") | Short('h') => return Ok(None),

@@ -36,6 +36,15 @@ fn read(data: &str, kind: &str) -> Option<Value> {
     }
 }
 
+/// The packet itself, or the one that lies under its path, where that is here.
+pub(crate) fn unshelve(packet: Packet, store: &Store) -> Packet {
+    let path = packet.data.as_deref().filter(|_| packet.kind == Packet::STORE);
+    match path.and_then(|path| store.object(path)) {
+        Some(object) => Packet::new(String::from_utf8_lossy(&object.bytes), object.kind),
+        None => packet,
+    }
+}
+
 /// The packet itself, or the path under which a large one is now kept. `owner` is the id of a run or of a wait token.
 pub(crate) fn shelve(packet: Packet, owner: &str, name: &str, store: &Store) -> Packet {
     let Some(data) = packet.data.as_ref().filter(|data| data.len() >= LARGE && packet.kind != Packet::STORE) else {

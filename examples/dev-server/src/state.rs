@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use crate::engine::Engine;
 use crate::faults::Faults;
 use crate::feed::FeedDialect;
 use crate::id;
@@ -38,6 +39,8 @@ pub struct Config {
     pub hold: Duration,
     /// Whose feeds of runs to send. Default: the original's own.
     pub feeds: FeedDialect,
+    /// After how much silence a worker is taken for gone, and its runs are tried again. Default 10 s.
+    pub worker_silence: Duration,
     /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
     pub faults: bool,
 }
@@ -57,6 +60,7 @@ impl Default for Config {
             rate_limits: RateLimits::default(),
             hold: Duration::from_secs(20),
             feeds: FeedDialect::Native,
+            worker_silence: Duration::from_secs(10),
             faults: false,
         }
     }
@@ -69,6 +73,7 @@ pub struct AppState {
     pub(crate) store: Arc<Store>,
     pub(crate) waits: Arc<Waits>,
     pub(crate) running: Arc<Running>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) limiter: Arc<RateLimiter>,
     /// How this server is reached, once it listens: `http://host:port`.
@@ -97,6 +102,7 @@ impl AppState {
             store: Arc::new(store),
             waits: Arc::default(),
             running: Arc::default(),
+            engine: Arc::default(),
             faults: Arc::default(),
             limiter: Arc::default(),
             origin: Arc::default(),

@@ -19,6 +19,13 @@ export interface Question {
   /** What being asked does: nothing, one thing however often it is asked under one key, or one thing each time. */
   readonly effect: "none" | "once" | "each";
   readonly signal?: AbortSignal | undefined;
+  /** Besides those of every question. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Marks the repeats of one question. Default: one of its own. */
+  readonly key?: string | undefined;
+  /** How often it is asked at most, and how long each answer may take. Default: 4 times, 30 s. */
+  readonly attempts?: number | undefined;
+  readonly patienceMs?: number | undefined;
 }
 
 /** What was answered. */
@@ -35,8 +42,7 @@ export function part(name: string): string {
 
 /** Asks, and again after a pause where that does no harm. Rejects with a {@link TidegateError}. */
 export async function ask(identity: Identity, question: Question): Promise<Answer> {
-  const { effect, signal } = question;
-  const key = crypto.randomUUID();
+  const { effect, signal, attempts = ATTEMPTS, key = crypto.randomUUID() } = question;
   let doubtful = false;
   for (let attempt = 1; ; attempt += 1) {
     if (signal?.aborted) throw cancelled("call");
@@ -51,7 +57,7 @@ export async function ask(identity: Identity, question: Question): Promise<Answe
     // What certainly had no effect may be repeated whatever it is.
     const isSafe = effect === "once" || answer.dropsRepeats || !doubtful;
     const pauseMs = Math.max(afterMs, FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2));
-    if (!again || !isSafe || attempt === ATTEMPTS || pauseMs > LONGEST_PAUSE_MS)
+    if (!again || !isSafe || attempt === attempts || pauseMs > LONGEST_PAUSE_MS)
       throw fail(answer, isOpen() ? "unknown" : problem.code === "aborted" ? "cancelled" : "rejected");
     await pause(pauseMs, signal);
     if (signal?.aborted && doubtful) throw fail(aborted(question.subject), "unknown");
@@ -60,12 +66,12 @@ export async function ask(identity: Identity, question: Question): Promise<Answe
 
 async function attemptAt(
   { endpoint, token }: Identity,
-  { path, body, subject, signal }: Question,
+  { path, body, subject, signal, headers: more, patienceMs = PATIENCE_MS }: Question,
   key: string,
 ): Promise<Answer | Failure> {
   const controller = new AbortController();
   const giveUp = () => controller.abort();
-  const timer = setTimeout(giveUp, PATIENCE_MS);
+  const timer = setTimeout(giveUp, patienceMs);
   signal?.addEventListener("abort", giveUp);
   const headers: Record<string, string> = {
     authorization: `Bearer ${token}`,
@@ -76,6 +82,7 @@ async function attemptAt(
       "x-trigger-realtime-streams-version": "v2",
       "x-trigger-request-idempotency-key": key,
     }),
+    ...more,
   };
   try {
     const response = await fetch(endpoint.baseURL + path, {
@@ -111,7 +118,7 @@ function neverLeft(error: unknown): boolean {
 }
 
 /** Until the time has passed, or the signal comes. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+export function pause(ms: number, signal?: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);

@@ -21,6 +21,11 @@ export type InputWaitResult =
   | { readonly ok: true; readonly data: string | undefined; readonly seqNum: number | undefined }
   | { readonly ok: false; readonly message: string };
 
+/** How a wait for a token ended: what it was completed with, or that its time was out. */
+export type TokenWaitResult =
+  | { readonly ok: true; readonly output: unknown }
+  | { readonly ok: false; readonly message: string };
+
 /** The run that the code around it belongs to. */
 export interface RunContext {
   readonly runId: string;
@@ -34,6 +39,8 @@ export interface RunContext {
   readonly signal: AbortSignal;
   /** Gives the run's slot away until the wait has ended. Rejects when the run is cancelled. */
   waitForInput(wait: InputWait): Promise<InputWaitResult>;
+  /** The same for a wait token. */
+  waitForToken(id: string): Promise<TokenWaitResult>;
   /** Something to finish before the run's end is told: what is queued is written, what is open is closed. */
   atEnd(finish: () => Promise<void>): void;
   /** One of a kind in a run, made when it is first wanted: its inputs, its metadata. */

@@ -20,6 +20,7 @@ declare module "*/inline.js" {
 }
 
 declare module "*/generated/task/tidegate.js" {
+  export const Inputs: new () => import("./task-interface.js").InputsMachine;
   export const Metadata: new (
     document: string,
     above: number,

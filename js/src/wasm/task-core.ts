@@ -1,7 +1,8 @@
 /** The only importer of what is generated for tasks: the machines of a run. */
 import { module } from "./generated/task/module.js";
-import { initSync, Metadata } from "./generated/task/tidegate.js";
+import { Inputs, initSync, Metadata } from "./generated/task/tidegate.js";
 import type { MetadataMachine } from "./metadata-interface.js";
+import type { InputsMachine } from "./task-interface.js";
 
 let started = false;
 
@@ -11,6 +12,12 @@ function start(): void {
   const bytes = Uint8Array.from(atob(module), (character) => character.charCodeAt(0));
   initSync({ module: new WebAssembly.Module(bytes) });
   started = true;
+}
+
+/** The input streams of one run. */
+export function createInputs(): InputsMachine {
+  start();
+  return new Inputs();
 }
 
 /**

@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::auth::Caller;
+use crate::engine;
 use crate::faults::Rule;
 use crate::packet;
 use crate::respond::{self, Refusal};
@@ -74,6 +75,9 @@ pub(crate) async fn report(
         report.output_type = Some(packet.kind.into_owned());
     }
     if app.store.report_run(&run, report) {
+        if app.store.run(&run).is_some_and(|run| run.is_over()) {
+            engine::ended(&app, &run);
+        }
         Ok(respond::json(StatusCode::OK, &json!({ "id": run })))
     } else {
         Err(Refusal::NoResource)

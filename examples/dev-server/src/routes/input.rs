@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::options::REQUEST_KEY;
 use crate::auth::Caller;
+use crate::engine;
 use crate::id;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
@@ -56,20 +57,15 @@ fn try_send(app: &AppState, run: &str, stream: &str, headers: &HeaderMap, upload
         Some(text) => Append::new(text, &record_id),
         None => Append::without_data(&record_id),
     };
-    match app.store.append(&key, append.once(request_key)) {
-        Appended::Now => wake(app, &key),
-        Appended::Before => {}
-        Appended::TooLarge(size) => return Err(record_too_large(size)),
+    let (appended, waiting) = app.store.send(&key, &append.once(request_key));
+    if let Appended::TooLarge(size) = appended {
+        return Err(record_too_large(size));
+    }
+    if let Some(wait) = waiting {
+        app.waits.wake(&wait);
+        engine::wait_ended(app, &wait);
     }
     Ok(respond::json(StatusCode::OK, &serde_json::json!({ "ok": true })))
-}
-
-/// The log has the record by now, so a task that registers its wait from here on finds it there.
-fn wake(app: &AppState, key: &StreamKey) {
-    if let Some(wait) = app.store.waiting(key) {
-        app.waits.wake(&wait);
-        app.store.remove_wait(key, &wait);
-    }
 }
 
 /// The `data` member as it was written; `None` when it is missing.

@@ -2,6 +2,7 @@
 
 pub(crate) mod batches;
 pub(crate) mod dev;
+pub(crate) mod engine;
 pub(crate) mod feeds;
 mod handout;
 pub(crate) mod input;

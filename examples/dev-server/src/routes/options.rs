@@ -28,6 +28,9 @@ pub(super) struct Options {
     pub(super) metadata: Option<Packet>,
     pub(super) parent: Option<String>,
     pub(super) is_test: bool,
+    pub(super) max_attempts: Option<u32>,
+    /// In seconds.
+    pub(super) max_duration: Option<u32>,
     pub(super) idempotency_key: Option<String>,
     idempotency_seconds: Option<i64>,
 }
@@ -51,6 +54,8 @@ impl Options {
             metadata: metadata(options)?,
             parent: text("parentRunId")?,
             is_test: options["test"] == true,
+            max_attempts: count(options, "maxAttempts")?,
+            max_duration: count(options, "maxDuration")?,
             idempotency_key: text("idempotencyKey")?,
             idempotency_seconds: text("idempotencyKeyTTL")?.as_deref().and_then(span::seconds),
         };
@@ -129,6 +134,21 @@ fn fitting(tag: &str, path: &str) -> Result<String, Refusal> {
 pub(super) fn too_many_tags(of: &str, many: usize) -> Refusal {
     let message = format!("{of} can only have {MOST_TAGS} tags, you're trying to set {many}.");
     Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message)
+}
+
+/// A whole number from 1 on.
+fn count(options: &Value, name: &str) -> Result<Option<u32>, Refusal> {
+    match options.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(number)) => {
+            let whole = number.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
+            whole.map(Some).ok_or_else(|| {
+                let message = format!("Invalid {name} {number}: give a whole number from 1 on");
+                Refusal::Error(StatusCode::UNPROCESSABLE_ENTITY, message)
+            })
+        }
+        Some(other) => Err(mismatch("number", other, &format!("options.{name}"))),
+    }
 }
 
 /// A span as a text, or whole seconds.

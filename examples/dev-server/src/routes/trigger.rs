@@ -111,6 +111,7 @@ fn new_run(app: &AppState, task: &str, payload: Packet, options: Options) -> Run
     run.tags = options.tags;
     run.ttl = options.ttl;
     run.is_test = options.is_test;
+    (run.max_attempts, run.max_duration) = (options.max_attempts, options.max_duration);
     run.idempotency_key = options.idempotency_key;
     if let Some(metadata) = options.metadata {
         (run.metadata, run.metadata_version) = (metadata, 1);

@@ -48,7 +48,7 @@ pub(crate) async fn append(
     let given = header(&headers, "x-part-id");
     let part_id = given.map_or_else(id::part, str::to_owned);
     let append = Append::new(&text, &part_id).once(given);
-    match app.store.append(&StreamKey::output(&run.id, &key), append) {
+    match app.store.append(&StreamKey::output(&run.id, &key), &append) {
         Appended::Now | Appended::Before => Ok(respond::json(StatusCode::OK, &json!({ "ok": true }))),
         Appended::TooLarge(size) => Err(record_too_large(size)),
     }
@@ -183,7 +183,7 @@ impl Lines<'_> {
         let part_id = id::part();
         let append = Append::new(&json, &part_id).line(self.client, self.next);
         self.next = self.next.saturating_add(1);
-        match self.app.store.append(&self.key, append) {
+        match self.app.store.append(&self.key, &append) {
             Appended::Now | Appended::Before => Ok(()),
             Appended::TooLarge(size) => Err(record_too_large(size)),
         }

@@ -7,9 +7,11 @@
 mod batches;
 mod columns;
 mod disk;
+mod executions;
 mod log;
 mod packet;
 mod run_table;
+mod run_waits;
 mod runs;
 mod shapes;
 mod waitpoints;
@@ -25,8 +27,10 @@ use tokio::sync::watch;
 pub(crate) use batches::{Batch, Failure, Item as BatchItem, Place as BatchPlace};
 pub(crate) use columns::{COLUMNS, Cell, cells};
 pub use disk::DatabaseError;
+pub(crate) use executions::{AttemptEnd, Begun, Failure as AttemptFailure, Suspended};
 pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
 pub(crate) use packet::{Object, Packet};
+pub(crate) use run_waits::WaitEnd;
 pub(crate) use runs::{Created, Outcome, Replay, Report, Run, Status};
 pub(crate) use shapes::{Change, Move, Reading, Shape};
 pub(crate) use waitpoints::{
@@ -37,6 +41,7 @@ use crate::clock::now_ms;
 use disk::{Entries, Entry, Journal};
 use log::Log;
 use run_table::RunTable;
+use run_waits::RunWaits;
 use waitpoints::Waitpoints;
 
 /// One append-only log of a run. Inputs and outputs are apart: an output key cannot name an input.
@@ -88,6 +93,7 @@ struct Tables {
     /// The number of the newest log.
     last_stream: u64,
     waits: HashMap<StreamKey, String>,
+    run_waits: RunWaits,
     replays: HashMap<Replay, (String, u64)>,
     used_tokens: HashSet<[u8; 32]>,
     waitpoints: Waitpoints,
@@ -121,6 +127,38 @@ impl Tables {
         let id = run.id.clone();
         self.runs.insert(run);
         self.note_run(&id);
+    }
+
+    /// Changes a run at the time that the change gets. `None` when there is no such run.
+    fn change_run<T>(&mut self, id: &str, change: impl FnOnce(&mut Run, u64) -> T) -> Option<T> {
+        let now = now_ms();
+        let (result, has_changed) = self.runs.change(id, now, |run| change(run, now))?;
+        if has_changed {
+            self.note_run(id);
+            if self.runs.get(id).is_some_and(Run::is_over) && self.run_waits.forget(id) {
+                self.changes.note(|| Entry::NoRunWaits { run: id.to_owned() });
+            }
+        }
+        Some(result)
+    }
+
+    fn append(&mut self, key: &StreamKey, append: &Append<'_>) -> Appended {
+        let Self { logs, last_stream, changes, .. } = self;
+        let log = logs.entry(key.clone()).or_default();
+        let appended = log.append(append, now_ms());
+        if appended != Appended::Now {
+            return appended;
+        }
+        let (stream, is_new) = log.number(|| *last_stream + 1);
+        if is_new {
+            *last_stream = stream;
+            changes.note(|| Entry::Stream { number: stream, key: key.clone() });
+        }
+        if let Some(record) = log.last() {
+            let (once, line) = (append.key(), append.client_line());
+            changes.note(|| Entry::Record { stream, record: record.clone(), once, line });
+        }
+        appended
     }
 
     fn note_run(&mut self, id: &str) {
@@ -233,15 +271,8 @@ impl Store {
         created
     }
 
-    /// Changes a run at the time that the change gets. `None` when there is no such run.
     fn change_run<T>(&self, id: &str, change: impl FnOnce(&mut Run, u64) -> T) -> Option<T> {
-        let now = now_ms();
-        let mut tables = self.tables();
-        let (result, has_changed) = tables.runs.change(id, now, |run| change(run, now))?;
-        if has_changed {
-            tables.note_run(id);
-        }
-        Some(result)
+        self.tables().change_run(id, change)
     }
 
     /// Notes that the run executes, for the first time or once more.
@@ -268,7 +299,9 @@ impl Store {
 
     /// Ends a run that nothing has started. `false` when that came first.
     pub(crate) fn expire_run(&self, id: &str) -> bool {
-        let expire = |run: &mut Run, now| run.status == Status::Pending && run.finish(Outcome::Expired, now);
+        let expire = |run: &mut Run, now| {
+            run.status == Status::Pending && run.attempts == 0 && run.finish(Outcome::Expired, now)
+        };
         self.change_run(id, expire).unwrap_or(false)
     }
 
@@ -373,24 +406,8 @@ impl Store {
         self.tables().objects.get(path).cloned()
     }
 
-    pub(crate) fn append(&self, key: &StreamKey, append: Append<'_>) -> Appended {
-        let mut tables = self.tables();
-        let Tables { logs, last_stream, changes, .. } = &mut *tables;
-        let log = logs.entry(key.clone()).or_default();
-        let appended = log.append(&append, now_ms());
-        if appended != Appended::Now {
-            return appended;
-        }
-        let (stream, is_new) = log.number(|| *last_stream + 1);
-        if is_new {
-            *last_stream = stream;
-            changes.note(|| Entry::Stream { number: stream, key: key.clone() });
-        }
-        if let Some(record) = log.last() {
-            let (once, line) = (append.key(), append.client_line());
-            changes.note(|| Entry::Record { stream, record: record.clone(), once, line });
-        }
-        appended
+    pub(crate) fn append(&self, key: &StreamKey, append: &Append<'_>) -> Appended {
+        self.tables().append(key, append)
     }
 
     /// Whether the log holds a record that was appended once with this key.
@@ -420,10 +437,6 @@ impl Store {
         tables.waits.insert(key.clone(), wait.to_owned());
     }
 
-    pub(crate) fn waiting(&self, key: &StreamKey) -> Option<String> {
-        self.tables().waits.get(key).cloned()
-    }
-
     /// Removes the registration only if it is still this one: between completing a wait and removing it, the task may have
     /// registered its next.
     pub(crate) fn remove_wait(&self, key: &StreamKey, wait: &str) -> bool {
@@ -448,9 +461,8 @@ mod tests {
         store.register_wait(&key, "first");
         store.register_wait(&key, "second");
         assert!(!store.remove_wait(&key, "first"));
-        assert_eq!(store.waiting(&key).as_deref(), Some("second"));
         assert!(store.remove_wait(&key, "second"));
-        assert_eq!(store.waiting(&key), None);
+        assert!(!store.remove_wait(&key, "second"));
     }
 
     #[test]
@@ -494,7 +506,7 @@ mod tests {
     #[test]
     fn an_output_stream_cannot_alias_an_input_stream() {
         let store = Store::default();
-        store.append(&StreamKey::input("run_1", "x"), Append::new("1", "inp_1"));
+        store.append(&StreamKey::input("run_1", "x"), &Append::new("1", "inp_1"));
         assert!(store.read(&StreamKey::output("run_1", "x"), 0).records.is_empty());
         assert!(store.read(&StreamKey::output("run_1", "$trigger.input:x"), 0).records.is_empty());
     }

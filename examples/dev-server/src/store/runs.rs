@@ -134,13 +134,24 @@ pub(crate) struct Run {
     pub(crate) parent: Option<String>,
     pub(crate) root: Option<String>,
     pub(crate) depth: u32,
+    /// How often a worker took it up, from the top each time: what one of them says counts only as long as none took it up since.
+    pub(crate) executions: u32,
+    /// How many attempts it may have. None: its trigger did not say, and no worker has had it yet.
+    pub(crate) max_attempts: Option<u32>,
+    /// How long an attempt may execute, in seconds, where its trigger says so.
+    pub(crate) max_duration: Option<u32>,
+    /// When the next attempt may begin.
+    pub(crate) retry_at: Option<u64>,
 }
 
 /// How a run ends.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     Completed(Packet),
+    /// In a sentence.
     Failed(String),
+    /// With an error as on the wire.
+    Broken(Status, Value),
     Canceled,
     Expired,
 }
@@ -190,6 +201,10 @@ impl Run {
             parent: None,
             root: None,
             depth: 0,
+            executions: 0,
+            max_attempts: None,
+            max_duration: None,
+            retry_at: None,
         }
     }
 
@@ -229,9 +244,10 @@ impl Run {
             return false;
         }
         self.finished_at = Some(now);
+        self.retry_at = None;
         match outcome {
             Outcome::Completed(output) => {
-                (self.status, self.output) = (Status::CompletedSuccessfully, output);
+                (self.status, self.output, self.error) = (Status::CompletedSuccessfully, output, None);
                 self.usage_ms = self.started_at.map_or(0, |start| now.saturating_sub(start));
             }
             Outcome::Failed(message) => {
@@ -241,6 +257,7 @@ impl Run {
                     Some(json!({ "type": "BUILT_IN_ERROR", "name": "Error", "message": message, "stackTrace": stack }));
                 self.usage_ms = self.started_at.map_or(0, |start| now.saturating_sub(start));
             }
+            Outcome::Broken(status, error) => (self.status, self.error) = (status, Some(error)),
             Outcome::Canceled => {
                 self.status = Status::Canceled;
                 self.error = Some(json!({ "type": "STRING_ERROR", "raw": "Canceled by user" }));

@@ -16,6 +16,8 @@ pub(crate) struct Waitpoint {
     pub(crate) timeout_at: Option<u64>,
     pub(crate) key: Key,
     pub(crate) tags: Vec<String>,
+    /// The input stream whose next record completes it.
+    pub(crate) stream: Option<String>,
     pub(crate) completion: Option<Completion>,
 }
 
@@ -32,6 +34,8 @@ pub(crate) struct Key {
 pub(crate) struct Completion {
     pub(crate) at: u64,
     pub(crate) output: Packet,
+    /// The record of the input stream that completed it.
+    pub(crate) seq_num: Option<u64>,
     /// Its time was out.
     pub(crate) is_error: bool,
 }
@@ -56,7 +60,7 @@ impl Waitpoint {
         let message = serde_json::Value::from(Self::timed_out(at));
         let output = format!(r#"{{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":{message}}}"#);
         let output = Packet::new(output, Packet::JSON);
-        self.completion = Some(Completion { at, output, is_error: true });
+        self.completion = Some(Completion { at, output, seq_num: None, is_error: true });
     }
 }
 
@@ -140,7 +144,7 @@ impl Waitpoints {
         self.rows.push(Row { waitpoint, done: watch::Sender::default() });
     }
 
-    fn add(&mut self, waitpoint: Waitpoint, now: u64) -> (Waitpoint, bool) {
+    pub(super) fn add(&mut self, waitpoint: Waitpoint, now: u64) -> (Waitpoint, bool) {
         if let Some(earlier) = self.by_key.get(&waitpoint.key.text).map(|row| &mut self.rows[*row].waitpoint)
             && earlier.key.expires_at.is_none_or(|at| at > now)
         {
@@ -151,6 +155,12 @@ impl Waitpoints {
         (waitpoint, false)
     }
 
+    /// The wait token as it stands at this time, and the place where it is written down.
+    pub(super) fn find(&mut self, id: &str, now: u64) -> Option<(usize, &Waitpoint)> {
+        let position = *self.by_id.get(id)?;
+        self.row(id, now).map(|row| (position, &row.waitpoint))
+    }
+
     fn row(&mut self, id: &str, now: u64) -> Option<&mut Row> {
         let row = &mut self.rows[*self.by_id.get(id)?];
         row.waitpoint.settle(now);
@@ -158,14 +168,21 @@ impl Waitpoints {
     }
 
     /// Gives the wait token when this is what completed it.
-    fn complete(&mut self, id: &str, output: Packet, now: u64) -> Option<&Waitpoint> {
+    pub(super) fn complete(
+        &mut self,
+        id: &str,
+        output: Packet,
+        seq_num: Option<u64>,
+        now: u64,
+    ) -> Option<(usize, &Waitpoint)> {
+        let position = *self.by_id.get(id)?;
         let row = self.row(id, now)?;
         if row.waitpoint.completion.is_some() {
             return None;
         }
-        row.waitpoint.completion = Some(Completion { at: now, output, is_error: false });
+        row.waitpoint.completion = Some(Completion { at: now, output, seq_num, is_error: false });
         row.done.send_replace(());
-        Some(&row.waitpoint)
+        Some((position, &row.waitpoint))
     }
 
     fn list(&mut self, query: &Query, now: u64) -> Page {
@@ -202,16 +219,29 @@ impl Waitpoints {
     }
 }
 
+impl Tables {
+    pub(super) fn create_waitpoint(&mut self, waitpoint: Waitpoint) -> (Waitpoint, bool) {
+        let position = self.waitpoints.rows.len();
+        let (waitpoint, is_cached) = self.waitpoints.add(waitpoint, now_ms());
+        if !is_cached {
+            self.changes.note(|| Entry::Waitpoint { position, waitpoint: waitpoint.clone().into() });
+        }
+        (waitpoint, is_cached)
+    }
+
+    pub(super) fn complete_waitpoint(&mut self, id: &str, output: Packet, seq_num: Option<u64>) {
+        let Self { waitpoints, changes, .. } = self;
+        if let Some((position, waitpoint)) = waitpoints.complete(id, output, seq_num, now_ms()) {
+            changes.note(|| Entry::Waitpoint { position, waitpoint: waitpoint.clone().into() });
+        }
+    }
+}
+
 impl Store {
     /// Keeps a new wait token, unless its key names one already: then it is that one, and `true`.
     pub(crate) fn create_waitpoint(&self, waitpoint: Waitpoint) -> (Waitpoint, bool) {
         let mut tables = self.tables();
-        let position = tables.waitpoints.rows.len();
-        let (waitpoint, is_cached) = tables.waitpoints.add(waitpoint, now_ms());
-        if !is_cached {
-            tables.changes.note(|| Entry::Waitpoint { position, waitpoint: waitpoint.clone().into() });
-        }
-        (waitpoint, is_cached)
+        tables.create_waitpoint(waitpoint)
     }
 
     pub(crate) fn waitpoint(&self, id: &str) -> Option<Waitpoint> {
@@ -221,11 +251,7 @@ impl Store {
     /// Completes a wait token that is still waiting; the first result stays.
     pub(crate) fn complete_waitpoint(&self, id: &str, output: Packet) {
         let mut tables = self.tables();
-        let Tables { waitpoints, changes, .. } = &mut *tables;
-        let position = waitpoints.by_id.get(id).copied().unwrap_or_default();
-        if let Some(waitpoint) = waitpoints.complete(id, output, now_ms()) {
-            changes.note(|| Entry::Waitpoint { position, waitpoint: waitpoint.clone().into() });
-        }
+        tables.complete_waitpoint(id, output, None);
     }
 
     /// Changes when the wait token is completed, and not when its time is out.
@@ -249,6 +275,7 @@ mod tests {
             timeout_at: None,
             key: Key { text: key.to_owned(), is_chosen: true, expires_at: None },
             tags: Vec::new(),
+            stream: None,
             completion: None,
         }
     }
@@ -259,9 +286,12 @@ mod tests {
         for (id, key) in [("a", "1"), ("b", "2")] {
             table.add(Waitpoint { timeout_at: Some(100), ..waitpoint(id, key, 0) }, 0);
         }
-        assert!(table.complete("waitpoint_a", Packet::new("1", Packet::JSON), 99).is_some());
-        assert!(table.complete("waitpoint_a", Packet::new("2", Packet::JSON), 99).is_none());
-        assert!(table.complete("waitpoint_b", Packet::new("3", Packet::JSON), 100).is_none(), "late, and no error");
+        assert!(table.complete("waitpoint_a", Packet::new("1", Packet::JSON), None, 99).is_some());
+        assert!(table.complete("waitpoint_a", Packet::new("2", Packet::JSON), None, 99).is_none());
+        assert!(
+            table.complete("waitpoint_b", Packet::new("3", Packet::JSON), None, 100).is_none(),
+            "late, and no error"
+        );
         let mut end = |id: &str| table.row(id, 200).unwrap().waitpoint.completion.clone().unwrap();
         let (first, late) = (end("waitpoint_a"), end("waitpoint_b"));
         assert_eq!((first.at, first.output.data.as_deref(), first.is_error), (99, Some("1"), false));
@@ -269,7 +299,7 @@ mod tests {
         let text =
             r#"{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":"Waitpoint timed out at 1970-01-01T00:00:00.100Z"}"#;
         assert_eq!(late.output.data.as_deref(), Some(text));
-        assert!(table.complete("waitpoint_c", Packet::EMPTY, 1).is_none());
+        assert!(table.complete("waitpoint_c", Packet::EMPTY, None, 1).is_none());
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl TaskContext {
         self.app.store.declare_stream(&self.run, stream);
         let part_id = id::part();
         let append = Append::new(&json, &part_id).once(Some(&once));
-        match self.app.store.append(&StreamKey::output(&self.run, stream), append) {
+        match self.app.store.append(&StreamKey::output(&self.run, stream), &append) {
             Appended::Now => Ok(true),
             Appended::Before => Ok(false),
             Appended::TooLarge(size) => {

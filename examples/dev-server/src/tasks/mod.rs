@@ -17,14 +17,14 @@ use tokio::time::{sleep, timeout};
 use crate::clock::now_ms;
 use crate::state::AppState;
 use crate::store::{Outcome, Run, Shape, Status};
-use crate::{packet, span};
+use crate::{engine, packet, span};
 use context::TaskContext;
 
 /// What a task ends with: its output, or a sentence that says why it failed.
 type TaskResult = Result<Value, String>;
 
-/// Starts the task of a run, at once or when its delay is over. A run of a task that is not known stays queued, as it does on the
-/// original until a worker has it, and expires when it has a time to live.
+/// Starts the task of a run, at once or when its delay is over. A run of a task that is not known here stays queued until a worker has it,
+/// and expires when it has a time to live.
 pub(crate) fn start(app: &AppState, run: &Run) {
     if run.status != Status::Delayed {
         return start_now(app, run);
@@ -56,7 +56,7 @@ fn start_now(app: &AppState, run: &Run) {
         "chat" => Box::pin(chat::run(context)),
         "gate" => Box::pin(gate::run(context, payload)),
         "progress" => Box::pin(progress::run(context, payload)),
-        _ => return expire_later(app, run),
+        _ => return leave_to_workers(app, run),
     };
     app.store.start_run(&run.id);
     let task = tokio::spawn(task);
@@ -88,6 +88,17 @@ async fn delayed(app: &AppState, id: &str) -> Option<Run> {
     }
 }
 
+/// A run that no task here executes waits for a worker that serves its task, and expires when it has a time to live.
+fn leave_to_workers(app: &AppState, run: &Run) {
+    if run.executions > 0 && run.status != Status::Pending {
+        return engine::adopt(app, run);
+    }
+    if run.status == Status::Pending {
+        engine::enqueue(app, run);
+    }
+    expire_later(app, run);
+}
+
 fn expire_later(app: &AppState, run: &Run) {
     let Some(seconds) = run.ttl.as_deref().and_then(span::joined_seconds) else { return };
     // From when it was queued: a server that has been started again gives it no more time.
@@ -102,6 +113,7 @@ fn expire_later(app: &AppState, run: &Run) {
 /// Ends a run as canceled and stops its task, unless it has ended already.
 pub(crate) fn cancel(app: &AppState, run: &str) {
     app.store.finish_run(run, Outcome::Canceled);
+    engine::ended(app, run);
     if let Some(task) = app.running.remove(run) {
         task.abort();
     }

@@ -24,5 +24,8 @@ export type TaskOutput<TTask extends AnyTask> = TTask extends {
   triggerAndWait: (...parameters: any[]) => { unwrap(): Promise<infer TOutput> };
 }
   ? TOutput
-  : // biome-ignore lint/suspicious/noExplicitAny: nothing is known of it, as in the official types
-    any;
+  : // biome-ignore lint/suspicious/noExplicitAny: only what it returns matters
+    TTask extends { run: (...parameters: any[]) => infer TReturned }
+    ? Awaited<TReturned>
+    : // biome-ignore lint/suspicious/noExplicitAny: nothing is known of it, as in the official types
+      any;

@@ -20,12 +20,12 @@ use crate::respond::{self, Refusal};
 use crate::state::AppState;
 use crate::store::{Packet, Waitpoint, WaitpointKey as Key, WaitpointState};
 use crate::upload::Upload;
-use crate::{callback, id, packet, span};
+use crate::{callback, engine, id, packet, span};
 
 pub(crate) use list::list;
 pub(crate) use view::retrieve;
 
-const CREATE_LIMIT: usize = 10_240;
+pub(super) const CREATE_LIMIT: usize = 10_240;
 const COMPLETE_LIMIT: usize = 3_145_728;
 const LONGEST_KEY: usize = 2048;
 const TOKEN_SECONDS: i64 = 24 * 3600;
@@ -65,11 +65,12 @@ pub(crate) fn new_waitpoint(timeout_at: Option<u64>) -> Waitpoint {
         timeout_at,
         key: Key { text: id::idempotency_key(), is_chosen: false, expires_at: None },
         tags: Vec::new(),
+        stream: None,
         completion: None,
     }
 }
 
-fn wanted(body: &Value) -> Result<Waitpoint, Refusal> {
+pub(super) fn wanted(body: &Value) -> Result<Waitpoint, Refusal> {
     let text = |name: &str| match body.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
@@ -136,6 +137,7 @@ fn complete_with(app: &AppState, waitpoint: &str, result: Option<&Value>) -> Res
         // Under a name of its own, for another completion may still come first, and the first result stays.
         let output = packet::shelve(output, waitpoint, &id::part(), &app.store);
         app.store.complete_waitpoint(waitpoint, output);
+        engine::wait_ended(app, waitpoint);
     }
     Ok(respond::json(StatusCode::OK, &json!({ "success": true })))
 }

@@ -27,6 +27,19 @@ pub(in crate::store) enum Entry {
     NoWait {
         key: StreamKey,
     },
+    RunWait {
+        run: String,
+        position: u32,
+        waitpoint: String,
+        is_open: bool,
+    },
+    NoRunWait {
+        run: String,
+        position: u32,
+    },
+    NoRunWaits {
+        run: String,
+    },
     Replay {
         replay: Replay,
         id: String,

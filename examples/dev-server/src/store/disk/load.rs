@@ -28,6 +28,10 @@ pub(super) fn load(file: &Connection) -> Result<Tables> {
         tables.waits.insert(StreamKey::Input { run: row.get(0)?, stream: row.get(1)? }, row.get(2)?);
         Ok(())
     })?;
+    each(file, "SELECT run, position, waitpoint, is_open FROM run_waits", |row| {
+        tables.run_waits.restore(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(())
+    })?;
     file.execute("DELETE FROM replays WHERE until <= ?", [now_ms()])?;
     each(file, "SELECT kind, scope, key, token, id, until FROM replays", |row| {
         tables.replays.insert(replay(row)?, (row.get(4)?, row.get(5)?));
@@ -123,6 +127,10 @@ fn run(row: &Row<'_>) -> Result<Kept> {
         parent: row.get("parent")?,
         root: row.get("root")?,
         depth: row.get("depth")?,
+        executions: row.get("executions")?,
+        max_attempts: row.get("max_attempts")?,
+        max_duration: row.get("max_duration")?,
+        retry_at: row.get("retry_at")?,
     };
     let changed = row.get("last_change")?;
     // The columns may have become others since: then all of them have changed.
@@ -145,7 +153,8 @@ fn waitpoint(row: &Row<'_>) -> Result<Waitpoint> {
     let completion = |at| {
         let kind: String = row.get("output_type")?;
         let output = Packet { data: row.get("output")?, kind: kind.into() };
-        Ok::<_, Error>(Completion { at, output, is_error: row.get("output_is_error")? })
+        let (seq_num, is_error) = (row.get("seq_num")?, row.get("output_is_error")?);
+        Ok::<_, Error>(Completion { at, output, seq_num, is_error })
     };
     Ok(Waitpoint {
         id: row.get("id")?,
@@ -157,6 +166,7 @@ fn waitpoint(row: &Row<'_>) -> Result<Waitpoint> {
             expires_at: row.get("key_expires_at")?,
         },
         tags: json(row, "tags")?,
+        stream: row.get("stream")?,
         completion: at.map(completion).transpose()?,
     })
 }

@@ -45,6 +45,14 @@ fn write(file: &Transaction<'_>, change: &Entry) -> Result<()> {
             let (run, _, stream) = parts(key);
             put("DELETE FROM waits WHERE run = ? AND stream = ?", params![run, stream])
         }
+        Entry::RunWait { run, position, waitpoint, is_open } => put(
+            "INSERT OR REPLACE INTO run_waits (run, position, waitpoint, is_open) VALUES (?, ?, ?, ?)",
+            params![run, position, waitpoint, is_open],
+        ),
+        Entry::NoRunWait { run, position } => {
+            put("DELETE FROM run_waits WHERE run = ? AND position = ?", params![run, position])
+        }
+        Entry::NoRunWaits { run } => put("DELETE FROM run_waits WHERE run = ?", params![run]),
         Entry::Replay { replay, id, until } => {
             const NO_TOKEN: [u8; 0] = [];
             let (kind, scope, key, token) = match replay {
@@ -140,14 +148,18 @@ fn write_run(file: &Transaction<'_>, kept: &Kept) -> Result<()> {
         kept.created,
         kept.changed,
         json(&kept.columns.as_slice()),
-        json(&kept.memberships)
+        json(&kept.memberships),
+        run.executions,
+        run.max_attempts,
+        run.max_duration,
+        run.retry_at
     ];
     self::run(
         file,
         "INSERT OR REPLACE INTO runs (id, task, status, attempts, created_at, updated_at, delay_until, queued_at, started_at, \
          expired_at, finished_at, usage_ms, tags, ttl, is_test, idempotency_key, payload, payload_type, output, output_type, \
          metadata, metadata_type, metadata_version, error, streams, batch, parent, root, depth, created_change, last_change, \
-         column_changes, tag_changes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+         column_changes, tag_changes, executions, max_attempts, max_duration, retry_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
          ?, ?, ?, ?, ?)",
         values,
     )
@@ -167,12 +179,14 @@ fn write_waitpoint(file: &Transaction<'_>, position: usize, waitpoint: &Waitpoin
         end.map(|end| end.at),
         end.and_then(|end| end.output.data.as_ref()),
         end.map(|end| &end.output.kind),
-        end.map(|end| end.is_error)
+        end.map(|end| end.is_error),
+        waitpoint.stream,
+        end.and_then(|end| end.seq_num)
     ];
     run(
         file,
         "INSERT OR REPLACE INTO waitpoints (position, id, created_at, timeout_at, key, key_is_chosen, key_expires_at, tags, \
-         completed_at, output, output_type, output_is_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         completed_at, output, output_type, output_is_error, stream, seq_num) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         values,
     )
 }

@@ -1,0 +1,31 @@
+//! What the runtime of a task asks, and not the task itself. Secret key only, not for browsers.
+
+mod attempts;
+mod waits;
+mod workers;
+
+use axum::http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+
+pub(crate) use attempts::{complete, fail};
+pub(crate) use waits::{wait, wait_for_input};
+pub(crate) use workers::{connect, leave, poll};
+
+use crate::respond::Refusal;
+
+/// Tells which execution of the run it is that asks: one that is not the newest any more is refused. The original knows no such header.
+const EXECUTION: &str = "x-tidegate-execution";
+
+fn execution(headers: &HeaderMap) -> Option<u32> {
+    headers.get(EXECUTION)?.to_str().ok()?.parse().ok()
+}
+
+fn stale() -> Refusal {
+    let message = "This execution of the run is not the one that counts: the run has ended, or is executed anew";
+    Refusal::Error(StatusCode::GONE, message.to_owned())
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Refusal::Error(StatusCode::BAD_REQUEST, format!("This is no {what}: {error}")))
+}

@@ -1,0 +1,102 @@
+import { existsSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createClient } from "./index.js";
+import { type Backend, createBackend } from "./server.js";
+import { inRun } from "./task/run-context.js";
+import { streams } from "./task.js";
+import { hasDevServer, startDevServer } from "./testing/dev-server.js";
+import { FakeRun } from "./testing/fake-run.js";
+
+const built = existsSync(new URL("./wasm/generated/task/tidegate.js", import.meta.url));
+if (!hasDevServer || !built) {
+  console.warn(
+    "integration-task-streams.test.ts is skipped: there is no development server (cargo build) or no core (make build)",
+  );
+}
+
+const secretKey = "tr_dev_integration";
+const notes = streams.input<{ from: string }>({ id: "notes" });
+const log = streams.define<unknown>({ id: "log" });
+
+describe.skipIf(!hasDevServer || !built)("inside of a task, with the real development server", () => {
+  let server: Awaited<ReturnType<typeof startDevServer>>;
+  let backend: Backend;
+  let token: string;
+  let run: FakeRun;
+  const inside = <Result>(call: () => Result) => inRun(run, call);
+  const start = async () => {
+    const handle = await backend.trigger("approval", { topic: "tea" });
+    token = handle.publicAccessToken;
+    return new FakeRun({ baseURL: server.baseURL, secretKey }, handle.id);
+  };
+
+  beforeAll(async () => {
+    server = await startDevServer(secretKey);
+    backend = createBackend({ secretKey, baseURL: server.baseURL });
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    run = await start();
+  });
+  afterEach(() => run.end());
+
+  it("takes what a page, a backend and another run send", async () => {
+    const page = createClient({ accessToken: token, baseURL: server.baseURL });
+    await page.send(run.runId, "notes", { from: "a page" });
+    const heard: unknown[] = [];
+    expect(await inside(() => notes.once())).toEqual({ ok: true, output: { from: "a page" } });
+    const { off } = inside(() => notes.on(({ from }) => void heard.push(from)));
+    await backend.streams.input("notes").send(run.runId, { from: "a backend" });
+    const other = await start();
+    const both = inside(() => [notes.once().unwrap(), notes.once().unwrap()]);
+    await inRun(other, () => notes.send(run.runId, { from: "another run" }));
+    await inRun(other, () => notes.send(run.runId, { from: "it again" }));
+    const later = (await Promise.all(both)).map((output) => output?.from);
+    await new Promise<void>((resolve) => {
+      inside(() => notes.on(({ from }) => from === "the end" && resolve()));
+      void page.send(run.runId, "notes", { from: "the end" });
+    });
+    expect(heard).toEqual(["a backend", "another run", "it again", "the end"]);
+    expect(heard.slice(0, 3)).toEqual(expect.arrayContaining(later));
+    off();
+    page.close();
+    await other.end();
+  });
+
+  it("pages read what it writes, and so does another task, up to the end of the run", async () => {
+    const client = createClient({ accessToken: token, baseURL: server.baseURL });
+    const page = client.stream(run.runId, "log");
+    const reader = await start();
+    const read = await inRun(reader, () => log.read(run.runId, { startIndex: 1 }));
+
+    await inside(() => log.append({ step: 0 }));
+    const words = async function* () {
+      for (const word of ["one ", "two ", "three"]) yield word;
+    };
+    await inside(() => log.pipe(words())).waitUntilComplete();
+    await inside(() => log.writer({ execute: ({ write }) => write(["last"]) })).waitUntilComplete();
+    const all: unknown[] = [{ step: 0 }, "one ", "two ", "three", ["last"]];
+    for (const part of all) expect(await page.next()).toEqual({ done: false, value: part });
+    await backend.runs.cancel(run.runId);
+    const rest: unknown[] = [];
+    for await (const part of read) rest.push(part);
+    expect(rest).toEqual(all.slice(1));
+    await expect(inside(() => log.append("late"))).rejects.toMatchObject({ code: "run-finished" });
+    client.close();
+    await reader.end();
+  }, 20_000);
+
+  it("writes a long stream whole and in order", async () => {
+    const lines = Array.from({ length: 3_000 }, (_, n) => ({ n, text: "x".repeat(n % 700) }));
+    const { waitUntilComplete } = inside(() => log.pipe(lines));
+    await waitUntilComplete();
+    const client = createClient({ accessToken: token, baseURL: server.baseURL });
+    const read: unknown[] = [];
+    for await (const part of client.stream(run.runId, "log")) {
+      read.push(part);
+      if (read.length === lines.length) break;
+    }
+    expect(read).toEqual(lines);
+    client.close();
+  });
+});

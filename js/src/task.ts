@@ -1,0 +1,40 @@
+/**
+ * The task's half: tasks, and the worker that executes them for a development server. Node 20 and newer, Bun, Deno.
+ *
+ * @packageDocumentation
+ */
+export type { CallOptions, TriggerOptions } from "./client/calls.js";
+export { type ErrorCode, TidegateError } from "./client/errors.js";
+export type { TaskIdentifier, TaskOutput, TaskPayload } from "./client/runs/task-types.js";
+export type { TriggeredRun } from "./server/backend.js";
+export { type BackendOptions, configure } from "./server/configuration.js";
+export type { WaitToken, WaitTokenOptions } from "./server/wait-tokens.js";
+export { AbortTaskRunError } from "./task/failure.js";
+export type {
+  InputStreamIdleOptions,
+  InputStreamOnceOptions,
+  InputStreamSendOptions,
+  InputStreamSubscription,
+  InputStreamWaitOptions,
+  TaskInputStream,
+} from "./task/input-stream.js";
+export { InputStreamTimeoutError, type Result, type ResultPromise } from "./task/results.js";
+export { type ServeOptions, type Serving, serve } from "./task/serve.js";
+export type {
+  AppendStreamOptions,
+  PipeStreamOptions,
+  PipeStreamResult,
+  StreamWriteResult,
+  WriterStreamOptions,
+} from "./task/stream-writer.js";
+export { type ReadStreamOptions, streams, type TaskOutputStream } from "./task/streams.js";
+export {
+  type RetryOptions,
+  type RunParameters,
+  type ServedTask,
+  type Task,
+  type TaskContext,
+  type TaskOptions,
+  task,
+} from "./task/task.js";
+export { type WaitPromise, WaitpointTimeoutError, type WaitResult, wait } from "./task/wait.js";

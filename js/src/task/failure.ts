@@ -1,0 +1,43 @@
+/** Throw it to end a run at once as failed: no other attempt follows. */
+export class AbortTaskRunError extends Error {
+  override readonly name = "AbortTaskRunError";
+}
+
+/** An error as a run keeps it. */
+export type WireError =
+  | { readonly type: "BUILT_IN_ERROR"; readonly name: string; readonly message: string; readonly stackTrace: string }
+  | { readonly type: "STRING_ERROR" | "CUSTOM_ERROR"; readonly raw: string }
+  | { readonly type: "INTERNAL_ERROR"; readonly code: InternalCode; readonly message?: string };
+
+type InternalCode = "TASK_INPUT_ERROR" | "TASK_OUTPUT_ERROR" | "MAX_DURATION_EXCEEDED";
+
+/** Why an execution has failed. */
+export interface Failure {
+  readonly error: WireError;
+  /** Another attempt would not help. */
+  readonly isFinal: boolean;
+}
+
+/** What a task threw, which may be anything. */
+export function thrown(value: unknown): Failure {
+  if (value instanceof Error) {
+    const { name, message, stack } = value;
+    const error = { type: "BUILT_IN_ERROR", name, message, stackTrace: stack ?? "" } as const;
+    return { error, isFinal: name === "AbortTaskRunError" };
+  }
+  if (typeof value === "string") return { error: { type: "STRING_ERROR", raw: value }, isFinal: false };
+  return { error: { type: "CUSTOM_ERROR", raw: inWords(value) }, isFinal: false };
+}
+
+/** What is nobody's error in the task's own code. */
+export function internal(code: InternalCode, message?: string): Failure {
+  return { error: { type: "INTERNAL_ERROR", code, ...(message && { message }) }, isFinal: true };
+}
+
+function inWords(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

@@ -1,0 +1,166 @@
+import { TidegateError } from "../client/errors.js";
+import { part } from "../server/ask.js";
+import type { Line, Sink, WrittenStream } from "./output-log.js";
+import { attempt, headersOf, isHit, type Miss, Patience } from "./wire.js";
+
+const DEFAULT_LINGER_MS = 100;
+const DEFAULT_RETRIES = 10;
+/** Others that write to the same log may come first so many times in a row. */
+const RACES = 100;
+
+/** What names a log, and who may append to it. */
+interface Log {
+  readonly url: string;
+  readonly token: string;
+  readonly basin: string;
+}
+
+/**
+ * The log itself, at S2. Every append says where it has to come to stand (`match_seq_num`), so that of an append and its repeat
+ * one at most is taken, however late either of them arrives. Where the log has grown meanwhile, what has been added tells whose
+ * it is: each record has an id of its own. Appending is all that the token allows, so the log is looked at through the API.
+ */
+export class S2Sink implements Sink {
+  readonly lingerMs: number;
+  readonly isLent = true;
+  readonly #stream: WrittenStream;
+  readonly #log: Log;
+  readonly #retries: number;
+  /** Where the log is thought to end. */
+  #tail = 0;
+
+  constructor(stream: WrittenStream, log: Log, lingerMs: number, retries: number) {
+    this.#stream = stream;
+    this.#log = log;
+    this.lingerMs = lingerMs;
+    this.#retries = retries;
+  }
+
+  /** The log that these headers name; none, where they name none. */
+  static from(stream: WrittenStream, headers: Headers): S2Sink | undefined {
+    const [token, basin] = [headers.get("x-s2-access-token"), headers.get("x-s2-basin")];
+    if (!token || !basin) return undefined;
+    const endpoint = headers.get("x-s2-endpoint") || `https://${basin}.b.aws.s2.dev/v1`;
+    const name = headers.get("x-s2-stream-name") || `/runs/${stream.runId}/${stream.key}`;
+    const url = `${endpoint.replace(/\/+$/, "")}/streams/${part(name)}/records`;
+    const linger = numberIn(headers, "x-s2-flush-interval-ms", DEFAULT_LINGER_MS);
+    return new S2Sink(stream, { url, token, basin }, linger, numberIn(headers, "x-s2-max-retries", DEFAULT_RETRIES));
+  }
+
+  async write(lines: readonly Line[], signal: AbortSignal): Promise<number> {
+    const records = lines.map(({ json, id }) => ({ body: `{"data":${json},"id":"${id}"}` }));
+    const headers = {
+      authorization: `Bearer ${this.#log.token}`,
+      "content-type": "application/json",
+      "s2-format": "raw",
+      "s2-basin": this.#log.basin,
+    };
+    const patience = new Patience(this.#stream.identity, signal, this.#retries + 1);
+    let [doubtful, races] = [false, 0];
+    for (;;) {
+      const body = JSON.stringify({ records, match_seq_num: this.#tail });
+      const answer = await attempt({ url: this.#log.url, method: "POST", headers, body, signal });
+      if (isHit(answer)) {
+        const end = endIn(answer.text);
+        if (end === undefined) throw noSense(answer.text.length);
+        this.#tail = end;
+        return end - 1;
+      }
+      const tail = answer.status === 412 ? tailIn(answer.text) : undefined;
+      if (tail === undefined) {
+        doubtful ||= answer.doubtful;
+        await patience.next(this.#withoutToken(answer), doubtful);
+        continue;
+      }
+      const found = doubtful ? await this.#find(lines, tail, patience, signal) : undefined;
+      if (found !== undefined) {
+        this.#tail = Math.max(tail, found + 1);
+        return found;
+      }
+      // None of ours is there, and what was on its way cannot be taken any more: the log has grown past its place.
+      this.#tail = tail;
+      doubtful = false;
+      races += 1;
+      if (races > RACES) await patience.next({ ...answer, again: true }, false);
+    }
+  }
+
+  #withoutToken(miss: Miss): Miss {
+    const { serverMessage } = miss.problem;
+    if (!serverMessage) return miss;
+    return {
+      ...miss,
+      problem: { ...miss.problem, serverMessage: serverMessage.replaceAll(this.#log.token, "(a token)") },
+    };
+  }
+
+  /** The place of the last of these lines, if they are in the log between where it was thought to end and where it ends. */
+  async #find(lines: readonly Line[], tail: number, patience: Patience, signal: AbortSignal) {
+    const { identity, runId, key } = this.#stream;
+    const url = `${identity.endpoint.baseURL}/realtime/v1/streams/${part(runId)}/${part(key)}`;
+    const first = `"id":"${lines[0]?.id}"}`;
+    for (let from = this.#tail; from < tail; ) {
+      const headers = {
+        ...headersOf(identity),
+        accept: "text/event-stream",
+        "timeout-seconds": "1",
+        ...(from > 0 && { "last-event-id": String(from - 1) }),
+      };
+      const answer = await attempt({ url, method: "GET", headers, signal });
+      if (!isHit(answer)) {
+        await patience.next(answer, true);
+        continue;
+      }
+      const before = from;
+      for (const { seq_num: seq, body } of recordsIn(answer.text)) {
+        if (body.endsWith(first)) return seq + lines.length - 1;
+        from = Math.max(from, seq + 1);
+      }
+      if (from === before) {
+        const problem = { code: "protocol", retryable: true, subject: "run" } as const;
+        await patience.next({ problem, afterMs: 0, again: true, doubtful: true, status: undefined, text: "" }, true);
+      }
+    }
+    return undefined;
+  }
+}
+
+function numberIn(headers: Headers, name: string, otherwise: number): number {
+  const number = Number.parseInt(headers.get(name) ?? "", 10);
+  return number >= 0 ? number : otherwise;
+}
+
+function endIn(text: string): number | undefined {
+  return seqIn(text, ({ end }) => Object(end).seq_num);
+}
+
+function tailIn(text: string): number | undefined {
+  return seqIn(text, ({ seq_num_mismatch }) => seq_num_mismatch);
+}
+
+function seqIn(text: string, pick: (answer: { end?: unknown; seq_num_mismatch?: unknown }) => unknown) {
+  try {
+    const number = pick(Object(JSON.parse(text)));
+    return Number.isSafeInteger(number) ? (number as number) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function noSense(size: number): TidegateError {
+  const words = `S2 took the records and said ${size} bytes that make no sense here. Check the server's S2 endpoint.`;
+  return new TidegateError(words, { code: "protocol", retryable: false, outcome: "unknown" });
+}
+
+/** The records in a body of events. */
+function recordsIn(text: string): { seq_num: number; body: string }[] {
+  const found = [];
+  for (const line of text.split(/\r?\n/)) {
+    if (!line.startsWith("data: {")) continue;
+    try {
+      const { records } = Object(JSON.parse(line.slice(6)));
+      if (Array.isArray(records)) found.push(...records);
+    } catch {}
+  }
+  return found.filter(({ seq_num, body }) => Number.isSafeInteger(seq_num) && typeof body === "string");
+}

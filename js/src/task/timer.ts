@@ -1,0 +1,27 @@
+/** The longest delay that setTimeout takes: a longer one would end at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Calls back after that time; returns what takes it back. */
+export function after(ms: number, call: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout>;
+  const arm = (left: number) => {
+    const step = Math.min(left, LONGEST_MS);
+    timer = setTimeout(() => (left > step ? arm(left - step) : call()), step);
+  };
+  arm(ms);
+  return () => clearTimeout(timer);
+}
+
+/** Until the time has passed, or the signal comes. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = after(ms, end);
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted) end();
+  });
+}

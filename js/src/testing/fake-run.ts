@@ -1,0 +1,49 @@
+import type { InputWait, InputWaitResult, RunContext, TokenWaitResult } from "../task/run-context.js";
+
+/** A run without a worker: a test answers its waits, and ends it. */
+export class FakeRun implements RunContext {
+  readonly parentRunId: string | undefined;
+  readonly rootRunId: string | undefined;
+  readonly waits: InputWait[] = [];
+  readonly #controller = new AbortController();
+  readonly signal = this.#controller.signal;
+  readonly #kept = new Map<symbol, unknown>();
+  readonly #finishers: (() => Promise<void>)[] = [];
+  /** What a wait comes to. Default: nothing, for ever. */
+  onWait: (wait: InputWait) => Promise<InputWaitResult> = () => new Promise(() => {});
+
+  constructor(
+    readonly backend: { baseURL: string; secretKey: string },
+    readonly runId = "run_1",
+    { parentRunId, rootRunId }: { parentRunId?: string; rootRunId?: string } = {},
+  ) {
+    this.parentRunId = parentRunId;
+    this.rootRunId = rootRunId;
+  }
+
+  waitForInput(wait: InputWait): Promise<InputWaitResult> {
+    this.waits.push(wait);
+    return this.onWait(wait);
+  }
+
+  waitForToken(): Promise<TokenWaitResult> {
+    return new Promise(() => {});
+  }
+
+  atEnd(finish: () => Promise<void>): void {
+    this.#finishers.push(finish);
+  }
+
+  keep<Kept>(kind: symbol, make: () => Kept): Kept {
+    if (!this.#kept.has(kind)) this.#kept.set(kind, make());
+    return this.#kept.get(kind) as Kept;
+  }
+
+  cancel(reason?: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#finishers.map((finish) => finish()));
+  }
+}
