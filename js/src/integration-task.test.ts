@@ -17,7 +17,10 @@ describe.skipIf(!hasDevServer)("tasks at the real development server", () => {
   beforeAll(async () => {
     server = await startDevServer(secretKey);
     backend = createBackend({ secretKey, baseURL: server.baseURL });
-    parts = task({ id: "parts", run: ({ at }: { at: Date }, { ctx }) => ({ year: at.getUTCFullYear(), tags: ctx.run.tags }) });
+    parts = task({
+      id: "parts",
+      run: ({ at }: { at: Date }, { ctx }) => ({ year: at.getUTCFullYear(), tags: ctx.run.tags }),
+    });
     const ask = task({
       id: "ask",
       run: async (stream: string) => {
@@ -43,7 +46,11 @@ describe.skipIf(!hasDevServer)("tasks at the real development server", () => {
   it("runs a task from the trigger to its output", async () => {
     const at = new Date(0);
     const { id } = await backend.trigger("parts", { at }, { tags: ["mine"] });
-    expect(await ended(id)).toMatchObject({ status: "COMPLETED", output: { year: 1970, tags: ["mine"] }, attemptCount: 1 });
+    expect(await ended(id)).toMatchObject({
+      status: "COMPLETED",
+      output: { year: 1970, tags: ["mine"] },
+      attemptCount: 1,
+    });
   });
 
   it("waits for an input, and for a token", async () => {

@@ -1,10 +1,10 @@
-import { encode } from "../client/encode.js";
-import { invalidData } from "../client/errors.js";
+import { encode, invalidData } from "../client/encode.js";
+import { TidegateError } from "../client/errors.js";
 
 /** A value as JSON text. Dates become strings; what JSON would leave out without a word throws `invalid-data`. */
 export function toJson(value: unknown): string {
   if (value === undefined) throw unfit("it is undefined. Take a key out with del");
-  refuseWhatIsLost(value, "");
+  refuseWhatIsLost(value);
   return encode(value);
 }
 
@@ -22,14 +22,17 @@ export function toStep(value: unknown): string {
   throw unfit(`a number is needed to count by, and it is ${typeof value === "number" ? value : `a ${typeof value}`}`);
 }
 
-function refuseWhatIsLost(value: unknown, place: string): void {
-  JSON.stringify(value, function (this: Record<string, unknown>, key, inner: unknown) {
-    const kind = inner instanceof Map ? "Map" : inner instanceof Set ? "Set" : typeof inner;
-    if (kind === "bigint") return 0; // told of with its place by whoever makes the text
-    if (kind === "function" || kind === "symbol" || kind === "Map" || kind === "Set")
-      throw unfit(`it holds a ${kind}${key ? ` (at "${place}${key}")` : ""}. Pass plain values, arrays and objects`);
-    return inner;
-  });
+function refuseWhatIsLost(value: unknown): void {
+  try {
+    JSON.stringify(value, (key, inner: unknown) => {
+      const kind = inner instanceof Map ? "Map" : inner instanceof Set ? "Set" : typeof inner;
+      if (["function", "symbol", "Map", "Set"].includes(kind))
+        throw unfit(`it holds a ${kind}${key && ` (at "${key}")`}. Pass plain values, arrays and objects`);
+      return inner;
+    });
+  } catch (error) {
+    if (error instanceof TidegateError) throw error; // and what JSON.stringify says itself is for the encoder to say
+  }
 }
 
 const unfit = (reason: string) => invalidData("cannot be metadata", reason);

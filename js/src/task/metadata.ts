@@ -88,7 +88,8 @@ export function metadataWith(streams: MetadataStreams): Metadata {
     refresh: async () => ambient()?.refresh(),
     async fetchStream<T>(key: string, signal?: AbortSignal) {
       const run = currentRun();
-      if (!run) throw invalidOptions("metadata.fetchStream() reads a stream of the run around it, and there is none here.");
+      if (!run)
+        throw invalidOptions("metadata.fetchStream() reads a stream of the run around it, and there is none here.");
       return streams.read<T>(run.runId, key, signal ? { signal } : {});
     },
     parent: updater("parent"),

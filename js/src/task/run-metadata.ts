@@ -2,7 +2,12 @@ import { invalidOptions } from "../client/errors.js";
 import { type Identity, toIdentity } from "../server/configuration.js";
 import { toError } from "../server/failure.js";
 import type { Problem } from "../wasm/interface.js";
-import { type MetadataKind, type MetadataMachine, MetadataStep, type MetadataTarget } from "../wasm/metadata-interface.js";
+import {
+  type MetadataKind,
+  type MetadataMachine,
+  MetadataStep,
+  type MetadataTarget,
+} from "../wasm/metadata-interface.js";
 import { createMetadata } from "../wasm/task-core.js";
 import type { RunContext } from "./run-context.js";
 
