@@ -11,6 +11,7 @@ mod harness;
 mod http;
 mod inputs;
 mod json;
+mod metadata;
 mod operation;
 mod records;
 mod replay;

@@ -37,7 +37,7 @@ interface Operation {
 const PROGRAMS = Number(process.env.PROGRAMS || 500);
 const MOST_OPERATIONS = 30;
 
-const NAMES = ["a", "b", "c", "list", "n", "x y", "ünï", "0", "constructor"];
+const NAMES = ["a", "b", "c", "list", "n", "x y", "ünï", "0"];
 const STEPS = ["a", "b", "list", "n", "0", "1", "3"];
 
 /** As it is once it has been on the wire. */
@@ -220,16 +220,16 @@ difference(
     const first = { type: "set", key: "$.a.*", value: { n: 0 } } as const;
     const second = { type: "set", key: "$.a.p.n", value: 1 } as const;
     const document = { a: { p: 1, q: 1 } };
-    expect(applyMetadataOperations(document, [first, second]).newMetadata).toEqual({ a: { p: { n: 1 }, q: { n: 1 } } });
+    expect(applyMetadataOperations(document, plain([first, second])).newMetadata).toEqual({ a: { p: { n: 1 }, q: { n: 1 } } });
     expect(ours(document, first, second)).toEqual({ a: { p: { n: 1 }, q: { n: 0 } } });
   },
 );
 
-difference({ theirs: "A slice in a path works every other time.", ours: "is a name." }, () => {
+difference({ theirs: "A slice in a path is a part of a list.", ours: "is a name." }, () => {
   const operation = { type: "set", key: "$.a.[0:1]", value: 9 } as const;
-  const once = () => JSON.stringify(applyMetadataOperations({ a: [1, 2] }, operation).newMetadata);
-  const both = [once(), once()];
-  expect(new Set(both).size).toBe(2);
+  // Every other time: its pattern remembers where it was.
+  const tries = [1, 2].map(() => plain(applyMetadataOperations({ a: [1, 2] }, operation).newMetadata));
+  expect(tries).toContainEqual({ a: [9, 2] });
   expect(ours({ a: [1, 2] }, operation)).toEqual({ a: [1, 2] });
 });
 
