@@ -87,6 +87,11 @@
 //! wait, the one that has had its connection for longest, and for two seconds, makes room, and the next one connects when that has had
 //! time to close. Whose [turn](proto::turns) it is, the root asks before it lets one connect. Sends and calls wait for nobody.
 //!
+//! **Metadata of a task.** An [operation](proto::operation) is done to the document here, and [queued](proto::metadata), merged with one
+//! before it where the two are one. Every second what is queued leaves as one request, under a key of its own. The answer's document takes the
+//! place of what was known, and what has been queued since is laid over it. A write that may have arrived is repeated under its key; where
+//! the server does not drop repeats, the document is read back first. The development server does the same operations with the same code.
+//!
 //! # Laws
 //!
 //! 1. Mutate, then drain, then mutate again. A listener that calls back in adds to the drain under way.
