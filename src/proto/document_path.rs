@@ -204,9 +204,10 @@ fn put_element(elements: &mut Vec<Json>, index: usize, value: &Json) -> bool {
 fn flat(elements: &[Json], depth: usize) -> Vec<Json> {
     let mut all = Vec::new();
     for element in elements {
-        match element {
-            Json::Array(inner) if depth > 0 => all.extend(flat(inner, depth - 1)),
-            _ => all.push(element.clone()),
+        if let (Json::Array(inner), true) = (element, depth > 0) {
+            all.extend(flat(inner, depth - 1));
+        } else {
+            all.push(element.clone());
         }
     }
     all

@@ -420,9 +420,8 @@ impl Metadata {
     /// An answer that is no 2xx.
     fn refused(&mut self, now: Instant, asked: Asked, answer: &Answer<'_>) {
         let problem = problem_of(answer);
-        match problem.code {
-            ErrorCode::Server | ErrorCode::Timeout if asked == Asked::Write => self.doubt(&problem),
-            _ => {}
+        if asked == Asked::Write && matches!(problem.code, ErrorCode::Server | ErrorCode::Timeout) {
+            self.doubt(&problem);
         }
         let is_for_good = !problem.code.retryable() && !problem.code.concerns_token();
         match asked {
@@ -534,14 +533,17 @@ fn read(kind: &str, key: &str, value: &str) -> Result<Operation, Problem> {
         }
         "append" => Operation::Append(place()?, json()?),
         "remove" => Operation::Remove(place()?, json()?),
-        "increment" => match json()? {
-            Json::Number(by) if by.is_finite() => Operation::Increment(place()?, by),
-            _ => return Err(invalid("An increment must be a number".into())),
-        },
-        _ => match json()? {
-            Json::Object(document) => Operation::Update(document),
-            _ => return Err(invalid("Metadata must be an object".into())),
-        },
+        "increment" => {
+            let Json::Number(by) = json()? else { return Err(invalid("An increment must be a number".into())) };
+            if !by.is_finite() {
+                return Err(invalid("An increment must be finite".into()));
+            }
+            Operation::Increment(place()?, by)
+        }
+        _ => {
+            let Json::Object(document) = json()? else { return Err(invalid("Metadata must be an object".into())) };
+            Operation::Update(document)
+        }
     })
 }
 
@@ -639,10 +641,8 @@ fn document_in(body: &str) -> Option<Document> {
     if !is_super {
         return Some(document);
     }
-    match core::mem::replace(document.get_mut("json")?, Json::Null) {
-        Json::Object(plain) => Some(plain),
-        _ => None,
-    }
+    let Json::Object(plain) = core::mem::replace(document.get_mut("json")?, Json::Null) else { return None };
+    Some(plain)
 }
 
 fn problem_of(answer: &Answer<'_>) -> Problem {

@@ -197,7 +197,7 @@ impl Operation {
         }
     }
 
-    /// Takes the next operation in, if one does for both: whatever the document is, it is the same after the one as after the two, and its
+    /// Takes the next operation in, if one does for both: whatever the document is (its numbers being exact), it is the same after the one as after the two, and its
     /// members are in the same order.
     pub fn merge(&mut self, next: &Self) -> Merged {
         if let Self::Update(document) = self {
@@ -213,6 +213,13 @@ impl Operation {
             let both = *sum + *by;
             if key == other && [*sum, *by, both].into_iter().all(is_exact) {
                 *sum = both;
+                return Merged::One;
+            }
+        }
+        if let (Self::Set(key, old), Self::Set(other, new)) = (&mut *self, next) {
+            // A null that a path has written is there to stay.
+            if key == other && *old != Json::Null {
+                old.clone_from(new);
                 return Merged::One;
             }
         }

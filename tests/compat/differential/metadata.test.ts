@@ -113,6 +113,7 @@ function theirs(document: object, operation: Operation): object {
 
 test(`${PROGRAMS} programs end with the same document`, () => {
   let operations = 0;
+  let compared = 0;
   for (let seed = 0; seed < PROGRAMS; seed += 1) {
     const random = randomFrom(seed);
     const before = plain(someDocument(random));
@@ -125,6 +126,13 @@ test(`${PROGRAMS} programs end with the same document`, () => {
       expect(seen(machine), `seed ${seed}, step ${step}: ${JSON.stringify(operation)}`).toEqual(expected);
     }
     operations += program.length;
+    // Two steps of a number that is not exact are another number than both at once; the package adds them up as well.
+    const isExact = !/e[+-]|\.\d{4}|\.[1-9](?!\d)|\d{16}/.test(JSON.stringify([before, program]));
+    if (!isExact) {
+      machine.free();
+      continue;
+    }
+    compared += 1;
     // What leaves, in fewer operations, does the same to the document on the other side: there it is the package that applies it.
     let remote: object = before;
     for (const operation of written(machine)) remote = theirs(remote, operation);
@@ -132,6 +140,7 @@ test(`${PROGRAMS} programs end with the same document`, () => {
     machine.free();
   }
   expect(operations).toBeGreaterThan(PROGRAMS * 10);
+  expect(compared).toBeGreaterThan(PROGRAMS / 20);
 });
 
 const METHODS: Partial<Record<MetadataKind, string>> = { delete: "del" };
@@ -168,8 +177,10 @@ test("no more operations leave than of the package", () => {
       give(machine, operation);
       if (JSON.stringify(before) !== JSON.stringify(seen(machine))) queued.push(operation);
     }
-    const whole = (operation: Operation) => operation.type !== "increment" || Number.isInteger(operation.value);
-    if (queued.every(whole)) {
+    // The package sums what is not exact, and drops a null that a path has written, which nothing can follow.
+    const same = ({ type, key, value }: Operation) =>
+      type === "increment" ? Number.isInteger(value) : type !== "set" || value !== null || !key.startsWith("$.");
+    if (queued.every(same)) {
       expect(written(machine).length, `seed ${seed}`).toBeLessThanOrEqual(collapseOperations(queued).length);
     }
     machine.free();
@@ -220,7 +231,9 @@ difference(
     const first = { type: "set", key: "$.a.*", value: { n: 0 } } as const;
     const second = { type: "set", key: "$.a.p.n", value: 1 } as const;
     const document = { a: { p: 1, q: 1 } };
-    expect(applyMetadataOperations(document, plain([first, second])).newMetadata).toEqual({ a: { p: { n: 1 }, q: { n: 1 } } });
+    expect(applyMetadataOperations(document, plain([first, second])).newMetadata).toEqual({
+      a: { p: { n: 1 }, q: { n: 1 } },
+    });
     expect(ours(document, first, second)).toEqual({ a: { p: { n: 1 }, q: { n: 0 } } });
   },
 );
