@@ -31,15 +31,15 @@ pub(crate) fn row(random: &mut Random) -> (&'static str, &'static str, &'static 
 }
 
 pub(crate) fn built((kind, key, value): (&str, &str, &str)) -> Operation {
-    let place = || Key::read(key).unwrap();
-    let json = || Json::parse(value, VALUE_DEPTH).unwrap();
+    let place = || Key::read(key).expect("the test gives what can be read");
+    let json = || Json::parse(value, VALUE_DEPTH).expect("the test gives what can be read");
     match kind {
         "set" => Operation::Set(place(), json()),
         "delete" => Operation::Delete(key.to_owned()),
         "append" => Operation::Append(place(), json()),
         "remove" => Operation::Remove(place(), json()),
-        "increment" => Operation::Increment(place(), value.parse().unwrap()),
-        _ => Operation::Update(Document::parse(value, VALUE_DEPTH).unwrap()),
+        "increment" => Operation::Increment(place(), value.parse().expect("the test gives what can be read")),
+        _ => Operation::Update(Document::parse(value, VALUE_DEPTH).expect("the test gives what can be read")),
     }
 }
 
@@ -51,7 +51,8 @@ pub(crate) fn document(random: &mut Random) -> Document {
     let mut document = Document::new();
     for name in ["a", "b", "c", "l"] {
         if random.below(3) > 0 {
-            document.set(name, Json::parse(pick(random, VALUES), VALUE_DEPTH).unwrap());
+            document
+                .set(name, Json::parse(pick(random, VALUES), VALUE_DEPTH).expect("the test gives what can be read"));
         }
     }
     document

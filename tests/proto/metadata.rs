@@ -14,7 +14,7 @@ fn known(document: &str) -> Metadata {
 }
 
 fn own(metadata: &mut Metadata, kind: &str, key: &str, value: &str) {
-    metadata.apply(at(0), Target::Own, kind, key, value).unwrap();
+    metadata.apply(at(0), Target::Own, kind, key, value).expect("it is taken, and has own operations");
 }
 
 fn answer(status: u16, body: &str) -> Answer<'_> {
@@ -26,10 +26,12 @@ fn answer(status: u16, body: &str) -> Answer<'_> {
 fn write(metadata: &mut Metadata, now: u64) -> (String, String) {
     match metadata.poll_output(at(now)) {
         Output::Write { key, body } => {
-            let rest = body.strip_prefix("{\"operations\":").unwrap();
-            (key, rest.split(",\"parentOperations\"").next().unwrap().to_owned())
+            let rest = body.strip_prefix("{\"operations\":").expect("it is taken, and has own operations");
+            (key, rest.split(",\"parentOperations\"").next().expect("it is taken, and has own operations").to_owned())
         }
-        other => panic!("no write: {other:?}"),
+        other @ (Output::Read | Output::Settled(..) | Output::GivenUp { .. } | Output::Idle(_)) => {
+            panic!("no write: {other:?}")
+        }
     }
 }
 
@@ -37,7 +39,9 @@ fn write(metadata: &mut Metadata, now: u64) -> (String, String) {
 fn idle(metadata: &mut Metadata, now: u64) -> Instant {
     match metadata.poll_output(at(now)) {
         Output::Idle(due) => due,
-        other => panic!("not idle: {other:?}"),
+        other @ (Output::Write { .. } | Output::Read | Output::Settled(..) | Output::GivenUp { .. }) => {
+            panic!("not idle: {other:?}")
+        }
     }
 }
 
@@ -191,7 +195,7 @@ fn one_that_the_server_will_not_take_goes_without_the_others() {
                 assert_eq!((number, problem.map(|problem| problem.code)), (flush, Some(ErrorCode::InvalidData)));
                 break;
             }
-            other => panic!("{other:?}"),
+            other @ (Output::Read | Output::Idle(_)) => panic!("{other:?}"),
         }
     }
     assert_eq!((given_up, document.as_str()), (1, r#"{"a":1,"b":1,"c":1"#));

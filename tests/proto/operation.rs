@@ -7,7 +7,7 @@ use tidegate::proto::random::Random;
 use crate::generator::{built, document, operation};
 
 fn read(text: &str) -> Document {
-    Document::parse(text, DOCUMENT_DEPTH).unwrap()
+    Document::parse(text, DOCUMENT_DEPTH).expect("the test gives a document")
 }
 
 #[track_caller]

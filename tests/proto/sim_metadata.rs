@@ -30,7 +30,7 @@ impl Server {
         }
         self.writes += 1;
         // Not by the other crate, which sorts members.
-        let body = Document::parse(body, DOCUMENT_DEPTH).unwrap();
+        let body = Document::parse(body, DOCUMENT_DEPTH).expect("the test gives what can be read");
         for (document, name) in self.documents.iter_mut().zip(["operations", "parentOperations", "rootOperations"]) {
             if only_above && name == "operations" {
                 continue;
@@ -185,7 +185,10 @@ fn where_repeats_are_dropped_the_documents_are_those_of_the_operations_done_once
                         continue;
                     }
                     let target = target(&mut random);
-                    world.metadata.apply(world.now(), target, kind, key, value).unwrap();
+                    world
+                        .metadata
+                        .apply(world.now(), target, kind, key, value)
+                        .expect("the test gives what can be read");
                     generator::built((kind, key, value)).apply(&mut expected[target as usize]);
                     operations += 1;
                 }
@@ -225,8 +228,14 @@ fn where_repeats_are_not_dropped_nothing_is_doubled_and_what_may_be_missing_is_s
                     let count = &mut counts[target as usize];
                     *count += 1;
                     let value = count.to_string();
-                    world.metadata.apply(world.now(), target, "append", "list", &value).unwrap();
-                    world.metadata.apply(world.now(), target, "set", "last", &value).unwrap();
+                    world
+                        .metadata
+                        .apply(world.now(), target, "append", "list", &value)
+                        .expect("the test gives what can be read");
+                    world
+                        .metadata
+                        .apply(world.now(), target, "set", "last", &value)
+                        .expect("the test gives what can be read");
                 }
                 5 => drop(world.metadata.flush(world.now())),
                 6 => world.now += random.below(2_500),
@@ -239,7 +248,7 @@ fn where_repeats_are_not_dropped_nothing_is_doubled_and_what_may_be_missing_is_s
         let mut missing = 0;
         for (document, count) in world.server.documents.iter().zip(counts) {
             let list: Vec<u32> = match document.get("list") {
-                Some(list) => serde_json::from_str(&list.text()).unwrap(),
+                Some(list) => serde_json::from_str(&list.text()).expect("the test gives what can be read"),
                 None => Vec::new(),
             };
             assert!(list.windows(2).all(|pair| pair[0] < pair[1]), "seed {seed}: {list:?} once each, and in order");
@@ -263,7 +272,10 @@ fn a_document_that_is_not_known_takes_every_operation() {
         let mut expected = world.server.documents[0].clone();
         for _ in 0..random.below(30) {
             let (kind, key, value) = generator::row(&mut random);
-            world.metadata.apply(world.now(), target(&mut random), kind, key, value).unwrap();
+            world
+                .metadata
+                .apply(world.now(), target(&mut random), kind, key, value)
+                .expect("the test gives what can be read");
             generator::built((kind, key, value)).apply(&mut expected);
             if random.below(4) == 0 {
                 world.drain();
