@@ -53,7 +53,7 @@ describe.skipIf(!hasDevServer || !built)("inside of a task, with the real develo
     await inRun(other, () => notes.send(run.runId, { from: "it again" }));
     const later = (await Promise.all(both)).map((output) => output?.from);
     await new Promise<void>((resolve) => {
-      inside(() => notes.on(({ from }) => from === "the end" && resolve()));
+      inside(() => notes.on(({ from }) => (from === "the end" ? resolve() : undefined)));
       void page.send(run.runId, "notes", { from: "the end" });
     });
     expect(heard).toEqual(["a backend", "another run", "it again", "the end"]);
