@@ -93,6 +93,10 @@
 //! handlers hear what passes. Where the first in line would sleep and nothing waits to be taken, the connection is closed and the server
 //! is asked to wake the task with a record behind the last one. The number that comes with it says where the stream stands then; where none
 //! comes, the record is looked for in the log. An answer that had been taken, as after a restart, is no answer, and the question stands.
+//! **Metadata of a task.** An [operation](proto::operation) is done to the document here, and [queued](proto::metadata), merged with one
+//! before it where the two are one. Every second what is queued leaves as one request, under a key of its own. The answer's document takes the
+//! place of what was known, and what has been queued since is laid over it. A write that may have arrived is repeated under its key; where
+//! the server does not drop repeats, the document is read back first. The development server does the same operations with the same code.
 //!
 //! # Laws
 //!

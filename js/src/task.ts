@@ -18,6 +18,8 @@ export type {
   InputStreamWaitOptions,
   TaskInputStream,
 } from "./task/input-stream.js";
+export type { Metadata, MetadataSource, MetadataUpdater } from "./task/metadata.js";
+export { metadata } from "./task/metadata-of-run.js";
 export { InputStreamTimeoutError, type Result, type ResultPromise } from "./task/results.js";
 export { type ServeOptions, type Serving, serve } from "./task/serve.js";
 export type {

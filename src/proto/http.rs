@@ -295,7 +295,7 @@ fn refused_token(token: &AccessToken, wall: UnixTime) -> ErrorCode {
 }
 
 /// `{"error":"…"}`, or plain text. HTML is a page for people, not a message.
-fn error_message(body: &str) -> Option<String> {
+pub(super) fn error_message(body: &str) -> Option<String> {
     let text = match scan_error(body) {
         Some(found) => found?,
         None => {

@@ -12,6 +12,8 @@ pub mod id;
 pub mod json;
 
 // Level 2: what the wire is made of.
+#[cfg(feature = "task")]
+pub mod document;
 pub mod error;
 pub mod random;
 pub mod sse;
@@ -19,6 +21,8 @@ pub mod token;
 
 // Level 3: requests as data, and when to make them again.
 pub mod backoff;
+#[cfg(feature = "task")]
+pub mod document_path;
 pub mod http;
 pub mod status;
 
@@ -27,13 +31,17 @@ pub mod auth;
 pub mod input;
 #[cfg(feature = "task")]
 pub mod inputs;
+#[cfg(feature = "task")]
+pub mod operation;
 pub mod records;
 pub mod run_watch;
 pub mod verdict;
 
-// Level 5: where a reader stands, and whether a send arrived.
+// Level 5: where a reader stands, whether a send arrived, and the document of a run.
 pub mod cursor;
 pub mod inquiry;
+#[cfg(feature = "task")]
+pub mod metadata;
 
 // Level 6: the sender, the reader, the follower of a feed, and the caller.
 pub mod call;

@@ -48,6 +48,8 @@
 //! - A wait is woken by compare-and-delete, and looks at the log after it registered: no send is missed.
 //! - A page may cancel a run that its token may write: `/api/v2/runs/:run/cancel` has CORS headers.
 //! - A change of a run reaches its readers at once, not after up to 250 ms.
+//! - **A change of metadata is idempotent** on `x-trigger-request-idempotency-key`, and says so as a send does. With what it does to the runs
+//!   above it is made whole, or not at all.
 //! - Operations on the metadata of a parent or root run are carried out at once and in order; the original gathers them for a second, puts
 //!   every `set` last, and loses them when it stops.
 //! - A run without a time to live never expires; the original's development environment gives each ten minutes.

@@ -24,6 +24,7 @@ export class Execution implements RunContext {
   readonly runId: string;
   readonly parentRunId: string | undefined;
   readonly rootRunId: string | undefined;
+  readonly metadata: string | undefined;
   readonly backend: BackendOptions;
   readonly number: number;
   readonly #start: Start;
@@ -45,6 +46,7 @@ export class Execution implements RunContext {
     this.runId = run.id;
     this.parentRunId = run.parentId;
     this.rootRunId = run.rootId;
+    this.metadata = start.metadata;
     this.backend = link.backend;
     this.number = execution;
     this.#start = start;

@@ -24,6 +24,8 @@ export interface Start {
   readonly execution: number;
   readonly payload?: string;
   readonly payloadType: string;
+  /** The run's metadata, as JSON text. */
+  readonly metadata?: string;
   /** How the waits of earlier executions ended, in order. */
   readonly waits: WaitEnd[];
 }

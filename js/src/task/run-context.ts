@@ -32,6 +32,8 @@ export interface RunContext {
   /** The run that triggered this one, and the first of its line: absent where that is this run. */
   readonly parentRunId: string | undefined;
   readonly rootRunId: string | undefined;
+  /** The run's metadata as this attempt begins, as JSON text; undefined where they are not known, which is not the same as `{}`. */
+  readonly metadata: string | undefined;
   readonly backend: BackendOptions;
   /** Aborted when the run is cancelled, or is not this process's any more. */
   readonly signal: AbortSignal;

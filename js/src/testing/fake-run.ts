@@ -4,6 +4,7 @@ import type { InputWait, InputWaitResult, RunContext, TokenWaitResult } from "..
 export class FakeRun implements RunContext {
   readonly parentRunId: string | undefined;
   readonly rootRunId: string | undefined;
+  readonly metadata: string | undefined;
   readonly waits: InputWait[] = [];
   past: number[] = [];
   readonly #controller = new AbortController();
@@ -16,10 +17,11 @@ export class FakeRun implements RunContext {
   constructor(
     readonly backend: { baseURL: string; secretKey: string },
     readonly runId = "run_1",
-    { parentRunId, rootRunId }: { parentRunId?: string; rootRunId?: string } = {},
+    { parentRunId, rootRunId, metadata = "{}" }: { parentRunId?: string; rootRunId?: string; metadata?: string } = {},
   ) {
     this.parentRunId = parentRunId;
     this.rootRunId = rootRunId;
+    this.metadata = metadata;
   }
 
   waitForInput(wait: InputWait): Promise<InputWaitResult> {

@@ -21,6 +21,12 @@ declare module "*/inline.js" {
 
 declare module "*/generated/task/tidegate.js" {
   export const Inputs: new () => import("./task-interface.js").InputsMachine;
+  export const Metadata: new (
+    document: string,
+    above: number,
+    intervalMs: number,
+    seed: number,
+  ) => import("./metadata-interface.js").MetadataMachine;
   export function initSync(given: { module: WebAssembly.Module }): unknown;
 }
 

@@ -1,6 +1,7 @@
 /** The only importer of what is generated for tasks: the machines of a run. */
 import { module } from "./generated/task/module.js";
-import { Inputs, initSync } from "./generated/task/tidegate.js";
+import { Inputs, initSync, Metadata } from "./generated/task/tidegate.js";
+import type { MetadataMachine } from "./metadata-interface.js";
 import type { InputsMachine } from "./task-interface.js";
 
 let started = false;
@@ -17,4 +18,13 @@ function start(): void {
 export function createInputs(): InputsMachine {
   start();
   return new Inputs();
+}
+
+/**
+ * The metadata of one run. `document` is empty where it is not known; `above` is how many runs there are above this one: 0, 1, or 2 for
+ * two and more; `seed` makes its keys and its pauses its own.
+ */
+export function createMetadata(document: string, above: number, intervalMs: number, seed: number): MetadataMachine {
+  start();
+  return new Metadata(document, above, intervalMs, seed);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::clock::iso;
+use crate::metadata;
 use crate::packet;
 use crate::store::{Begun, Packet, Store, WaitEnd};
 
@@ -37,6 +38,8 @@ pub(crate) struct Start {
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Arc<str>>,
     payload_type: Cow<'static, str>,
+    /// The run's metadata as they are, as a text.
+    metadata: String,
     /// The waits that have ended by now, in the order in which they were made.
     waits: Vec<End>,
 }
@@ -86,8 +89,10 @@ impl End {
 
 impl Start {
     pub(super) fn of(Begun { run, waits }: Begun, store: &Store) -> Self {
+        let metadata = metadata::document(&run, store).text();
         let Packet { data: payload, kind: payload_type } = packet::unshelve(run.payload, store);
         Self {
+            metadata,
             attempt: run.attempts,
             execution: run.executions,
             payload,

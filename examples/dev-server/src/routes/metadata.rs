@@ -4,12 +4,15 @@ use axum::extract::{Path, State};
 use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::options::REQUEST_KEY;
 use super::validate::{kind, read_body};
 use crate::auth::Caller;
 use crate::clock::now_ms;
-use crate::metadata::{self, Operation, Unwritten};
+use crate::metadata::{self, Json, Operation, Unwritten};
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
 use crate::upload::Upload;
@@ -30,43 +33,74 @@ pub(crate) async fn read(
         .map_err(|_| error(StatusCode::UNAUTHORIZED, "Invalid or Missing API Key"))?;
     let run = app.store.run(&run).ok_or_else(|| error(StatusCode::NOT_FOUND, "Run not found"))?;
     let body = json!({ "metadata": run.metadata.data.as_deref(), "metadataType": run.metadata.kind });
-    Ok(respond::json(StatusCode::OK, &body))
+    Ok(announced(&app, respond::json(StatusCode::OK, &body)))
 }
 
-/// `PUT` of the same: another document, or operations on the one there is. Answers with the document that comes of it.
+/// `PUT` of the same: another document, or operations on the one there is, and on those of the runs above. All of it is done, or nothing; under
+/// a key once. Answers with the document that comes of it.
 pub(crate) async fn write(
     State(app): State<AppState>,
     Path(id): Path<String>,
     headers: HeaderMap,
     upload: Upload,
-) -> Result<Response, Refusal> {
-    Caller::backend(&headers, &app.config)?;
+) -> Response {
+    let response = match try_write(&app, &id, &headers, upload) {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(),
+    };
+    announced(&app, response)
+}
+
+fn try_write(app: &AppState, id: &str, headers: &HeaderMap, upload: Upload) -> Result<Response, Refusal> {
+    Caller::backend(headers, &app.config)?;
     let body = read_body(&upload.within(BODY_LIMIT)?)?;
-    let document = match body.get("metadata") {
+    let replacement = match body.get("metadata") {
         None => None,
         Some(Value::Object(document)) => Some(document),
         Some(other) => return Err(invalid(&format!("Expected object, received {}", kind(Some(other))), "metadata")),
     };
     let own = operations(&body, "operations")?;
-    let above = [operations(&body, "parentOperations")?, operations(&body, "rootOperations")?];
+    let has_document = own.is_some() || replacement.is_some();
+    let replacement = replacement.filter(|_| own.is_none()).map(|document| Value::Object(document.clone()));
+    let document = match replacement.map(|document| metadata::json(&document)) {
+        Some(Json::Object(document)) => Some(document),
+        Some(_) => return Err(invalid("Nested too deep", "metadata")),
+        None => None,
+    };
+    let (parent, root) = (operations(&body, "parentOperations")?, operations(&body, "rootOperations")?);
+    let change = metadata::Change {
+        own: own.unwrap_or_default(),
+        document,
+        parent: parent.unwrap_or_default(),
+        root: root.unwrap_or_default(),
+    };
 
     let error = |status, message: &str| Refusal::Error(status, message.to_owned());
-    let run = app.store.run(&id).ok_or_else(|| error(StatusCode::NOT_FOUND, "Task Run not found"))?;
-    if run.finished_at.is_some_and(|end| now_ms().saturating_sub(end) > CHANGEABLE_MS) {
+    let run = app.store.run(id).ok_or_else(|| error(StatusCode::NOT_FOUND, "Task Run not found"))?;
+    let key = headers.get(REQUEST_KEY).filter(|_| app.config.idempotent_sends).and_then(|key| key.to_str().ok());
+    let is_closed = run.finished_at.is_some_and(|end| now_ms().saturating_sub(end) > CHANGEABLE_MS);
+    if is_closed && !key.is_some_and(|key| app.store.has_written_metadata(id, key)) {
         let message = "Cannot update metadata for a completed run";
         return Err(error(StatusCode::UNPROCESSABLE_ENTITY, message));
     }
-    for (operations, relative) in above.iter().zip([&run.parent, &run.root]) {
-        if let Some(operations) = operations {
-            metadata::update(&app.store, &metadata::relative(&run, relative.as_ref()), operations).map_err(refuse)?;
-        }
+    let document = metadata::write(&app.store, id, &change, key).map_err(refuse)?;
+    // As it is: a number of JavaScript's is not read and written again.
+    let document = if has_document { document.text() } else { "{}".to_owned() };
+    let document = RawValue::from_string(document).map_err(|_| Refusal::NotFound { retry: false })?;
+    Ok(respond::json(StatusCode::OK, &Written { metadata: document }))
+}
+
+#[derive(Serialize)]
+struct Written {
+    metadata: Box<RawValue>,
+}
+
+/// Says that a change under the same key is made once.
+fn announced(app: &AppState, mut response: Response) -> Response {
+    if app.config.idempotent_sends {
+        response.headers_mut().insert(respond::IDEMPOTENT, HeaderValue::from_static("1"));
     }
-    let document = match (own, document) {
-        (Some(operations), _) => metadata::update(&app.store, &id, &operations).map_err(refuse)?,
-        (None, Some(document)) => metadata::replace(&app.store, &id, document).map_err(refuse)?,
-        (None, None) => metadata::Document::new(),
-    };
-    Ok(respond::json(StatusCode::OK, &json!({ "metadata": document })))
+    response
 }
 
 /// Any other verb on the same.
@@ -83,7 +117,7 @@ fn operations(body: &Value, member: &str) -> Result<Option<Vec<Operation>>, Refu
         Some(other) => return Err(invalid(&format!("Expected array, received {}", kind(Some(other))), member)),
     };
     let read = |(index, operation): (usize, &Value)| {
-        Operation::read(operation).map_err(|(problem, at)| invalid(&problem, &format!("{member}[{index}].{at}")))
+        metadata::operation(operation).map_err(|(problem, at)| invalid(&problem, &format!("{member}[{index}].{at}")))
     };
     list.iter().enumerate().map(read).collect::<Result<_, _>>().map(Some)
 }

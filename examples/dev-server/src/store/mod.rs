@@ -61,6 +61,21 @@ impl StreamKey {
     }
 }
 
+/// A document to write in the place of the one with that version.
+#[derive(Debug)]
+pub(crate) struct MetadataWrite {
+    pub(crate) run: String,
+    pub(crate) version: u64,
+    pub(crate) document: String,
+}
+
+/// So long a repeat of a change of metadata is told from another.
+const METADATA_REPLAY_MS: u64 = 86_400_000;
+
+fn metadata_replay(run: &str, key: &str) -> Replay {
+    Replay::Request { of: format!("metadata of {run}"), key: key.to_owned(), token: None }
+}
+
 #[derive(Default)]
 pub(crate) struct Store {
     tables: Mutex<Tables>,
@@ -328,17 +343,36 @@ impl Store {
         })
     }
 
-    /// Puts another document in the place of a run's metadata, unless it is not the one with this version any more: then `false`.
-    pub(crate) fn replace_metadata(&self, id: &str, version: u64, document: &str) -> bool {
-        let replace = |run: &mut Run, _| {
-            let is_same = run.metadata_version == version;
-            if is_same {
-                run.metadata = Packet::new(document, Packet::JSON);
-                run.metadata_version += 1;
-            }
-            is_same
+    /// Puts other documents in the place of runs' metadata, unless one of them is not the one with its version any more, or this was done
+    /// before for that run under that key: then `false`, and nothing is written.
+    pub(crate) fn write_metadata(&self, id: &str, writes: &[MetadataWrite], key: Option<&str>) -> bool {
+        let now = now_ms();
+        let mut tables = self.tables();
+        let is_same = |write: &MetadataWrite| {
+            tables.runs.get(&write.run).is_some_and(|run| run.metadata_version == write.version)
         };
-        self.change_run(id, replace).unwrap_or(false)
+        if !writes.iter().all(is_same) {
+            return false;
+        }
+        let replays = key.map(|key| (metadata_replay(id, key), now + METADATA_REPLAY_MS)).into_iter().collect();
+        if !matches!(tables.claim(id, replays, None), Created::Now) {
+            return false;
+        }
+        for write in writes {
+            let replace = |run: &mut Run| {
+                run.metadata = Packet::new(write.document.as_str(), Packet::JSON);
+                run.metadata_version += 1;
+            };
+            tables.runs.change(&write.run, now, replace);
+            tables.note_run(&write.run);
+        }
+        true
+    }
+
+    /// Whether that has been done under this key.
+    pub(crate) fn has_written_metadata(&self, id: &str, key: &str) -> bool {
+        let now = now_ms();
+        self.tables().replays.get(&metadata_replay(id, key)).is_some_and(|(_, until)| *until > now)
     }
 
     /// The newest runs of a shape, oldest first, and the place in the history of changes.
@@ -436,11 +470,19 @@ mod tests {
         let store = Store::default();
         let run = Run::new("run_1".to_owned(), "t", 1);
         store.create_run(run, Vec::new(), None);
-        assert!(store.replace_metadata("run_1", 0, "{}"));
-        assert!(!store.replace_metadata("run_1", 0, r#"{"late":true}"#));
-        assert!(store.replace_metadata("run_1", 1, r#"{"n":1}"#));
+        let write = |version, document: &str, key| {
+            let write = MetadataWrite { run: "run_1".to_owned(), version, document: document.to_owned() };
+            store.write_metadata("run_1", &[write], key)
+        };
+        assert!(write(0, "{}", None));
+        assert!(!write(0, r#"{"late":true}"#, None));
+        assert!(write(1, r#"{"n":1}"#, Some("key")));
+        assert!(!write(2, r#"{"n":2}"#, Some("key")), "once under a key");
+        assert!(store.has_written_metadata("run_1", "key") && !store.has_written_metadata("run_2", "key"));
         assert_eq!(store.run("run_1").unwrap().metadata.data.as_deref(), Some(r#"{"n":1}"#));
-        assert!(!store.replace_metadata("run_2", 0, "{}"));
+        let unknown = MetadataWrite { run: "run_2".to_owned(), version: 0, document: "{}".to_owned() };
+        assert!(!store.write_metadata("run_1", &[unknown], Some("other")));
+        assert!(!store.has_written_metadata("run_1", "other"), "what is not written takes no key");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::TaskResult;
 use super::context::TaskContext;
-use crate::metadata::{Document, Operation};
+use crate::metadata::{self, Document, Json};
 
 const MOST_STEPS: u32 = 1000;
 const LONGEST_NAME: usize = 200;
@@ -80,8 +80,9 @@ fn job_of(payload: Value) -> Result<Job, String> {
 impl Job {
     /// How many steps a document says are done.
     fn done_by(&self, document: &Document) -> Option<u32> {
-        let done = document.get("progress")?["done"].as_u64()?;
-        u32::try_from(done).ok().filter(|done| *done <= self.steps)
+        let Json::Object(progress) = document.get("progress")? else { return None };
+        let Json::Number(done) = progress.get("done")? else { return None };
+        (0..=self.steps).find(|step| f64::from(*step) == *done)
     }
 
     fn progress(&self, done: u32) -> Value {
@@ -98,9 +99,9 @@ impl Job {
 
     fn tell(&self, context: &TaskContext, done: u32, label: &str, line: String) -> Result<(), String> {
         context.metadata(&[
-            Operation::set("progress", self.progress(done)),
-            Operation::set("label", label),
-            Operation::append("logs", line),
+            metadata::set("progress", self.progress(done)),
+            metadata::set("label", label),
+            metadata::append("logs", line),
         ])
     }
 }

@@ -173,3 +173,44 @@ async fn a_run_may_be_triggered_with_metadata() {
         put(&server, &run, body).await.is(200, json!({ "metadata": { "n": 2 } }));
     }
 }
+
+async fn put_once(server: &Server, run: &str, key: &str, body: &Value) -> Answer {
+    let ask = server.ask("PUT", format!("/api/v1/runs/{run}/metadata"));
+    ask.header("x-trigger-request-idempotency-key", key).body(body.to_string()).answer().await
+}
+
+#[tokio::test]
+async fn a_repeat_under_the_same_key_changes_nothing_anywhere() {
+    let server = Server::new();
+    let root = server.idle_run().await;
+    let run = child_of(&server, &root).await;
+    let count = json!([{ "type": "increment", "key": "n", "value": 1 }]);
+    let body = json!({ "operations": count, "parentOperations": count, "rootOperations": count });
+    for _ in 0..3 {
+        let answer = put_once(&server, &run, "one", &body).await;
+        assert_eq!(answer.header("x-tidegate-idempotent"), Some("1"));
+        answer.is(200, json!({ "metadata": { "n": 1 } }));
+    }
+    assert_eq!(server.view(&root).await["metadata"], json!({ "n": 2 }));
+    put_once(&server, &run, "two", &body).await.is(200, json!({ "metadata": { "n": 2 } }));
+    assert_eq!(get(&server, &run).await.header("x-tidegate-idempotent"), Some("1"));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_anywhere_is_done_nowhere() {
+    let server = Server::new();
+    let root = server.idle_run().await;
+    let run = child_of(&server, &root).await;
+    let large = json!([{ "type": "set", "key": "x", "value": "y".repeat(262_144) }]);
+    let count = json!([{ "type": "increment", "key": "n", "value": 1 }]);
+    for body in [
+        json!({ "operations": large, "parentOperations": count }),
+        json!({ "operations": count, "rootOperations": large }),
+    ] {
+        assert_eq!(put_once(&server, &run, "key", &body).await.status, 413);
+    }
+    assert_eq!(server.view(&run).await["metadata"], Value::Null);
+    assert_eq!(server.view(&root).await["metadata"], Value::Null);
+    let body = json!({ "operations": count });
+    put_once(&server, &run, "key", &body).await.is(200, json!({ "metadata": { "n": 1 } }));
+}
