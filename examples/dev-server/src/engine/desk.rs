@@ -101,7 +101,9 @@ impl Desk {
         if let Some(worker) = self.workers.get_mut(&hold.worker) {
             worker.runs.remove(run);
             worker.executing.remove(run);
-            worker.ready.retain(|(ready, _)| ready != run);
+            if hold.is_suspended {
+                worker.ready.retain(|(ready, _)| ready != run);
+            }
         }
         Some(hold)
     }
