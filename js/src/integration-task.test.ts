@@ -12,7 +12,7 @@ if (!hasDevServer) console.warn("integration-task.test.ts is skipped: there is n
 const secretKey = "tr_dev_integration";
 const headers = { authorization: `Bearer ${secretKey}` };
 
-describe.skipIf(!hasDevServer)("worker processes at the real development server", { timeout: 30_000 }, () => {
+describe.skipIf(!hasDevServer)("worker processes at the real development server", { timeout: 60_000 }, () => {
   const workers = new Workers();
   let folder: string;
   let port = "0";
@@ -20,7 +20,7 @@ describe.skipIf(!hasDevServer)("worker processes at the real development server"
   let backend: Backend;
 
   const startServer = async () => {
-    const data = ["--port", port, "--data", join(folder, "dev.db"), "--worker-silence-ms", "1500"];
+    const data = ["--port", port, "--data", join(folder, "dev.db"), "--worker-silence-ms", "4000"];
     server = await startDevServer(secretKey, data);
     port = new URL(server.baseURL).port;
   };
