@@ -13,7 +13,7 @@
 //! | `js/src/store` | The last immutable snapshot for each key, counted references | `client` |
 //! | `js/src/react` | Hooks of a few dozen lines over `useSyncExternalStore` | `store` |
 //! | `js/src/server` | The backend's half, without the core: makes tokens, and asks with the secret key | `client`, and of `wasm` only words |
-//! | `js/src/task` | What runs inside of tasks: input, output, and the worker. Drives [`proto::inputs`], in a module of its own | `client`, `server`, and the module |
+//! | `js/src/task` | The task's half: defines tasks, executes them for the development server, reads and writes their streams and metadata. Drives [`proto::inputs`] and [`proto::metadata`], in a module of its own | `client`, `server`, and the module |
 //!
 //! Imports run towards the top of this table and never back; `server` and `task` stand beside `store` and `react`. Inside `proto` every module
 //! has a level, named in `proto/mod.rs`, and uses lower levels only; `tests/architecture.rs` holds both.

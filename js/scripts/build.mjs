@@ -24,10 +24,14 @@ const leaveLate = {
     }),
 };
 
+const external = ["react", "react/*", "superjson", "tidegate"];
+
 async function bundle() {
   await bundleFiles({ entryPoints: entries.map((name) => join(source, `${name}.ts`)), plugins: [leaveLate] });
   // With copies of what it shares: no browser loads it, and none should load more files on its account.
   await bundleFiles({ entryPoints: [join(source, "server.ts")] });
+  // The one module of Node's that Bun and Deno have as well, and nothing on the web does.
+  await bundleFiles({ entryPoints: [join(source, "task.ts")], external: [...external, "node:async_hooks"] });
   await bundleFiles({
     entryPoints: Object.entries(late).map(([out, file]) => ({ in: join(source, file), out })),
   });
@@ -40,7 +44,6 @@ async function bundle() {
 
 async function bundleFiles(what) {
   const { warnings } = await build({
-    ...what,
     outdir: dist,
     bundle: true,
     splitting: true, // the core stays behind its dynamic import, in a chunk of its own
@@ -56,9 +59,10 @@ async function bundleFiles(what) {
       FinalizationRegistry: "undefined",
       "Symbol.dispose": "undefined",
     },
-    external: ["react", "react/*", "superjson", "tidegate"],
+    external,
     minifySyntax: true, // constants where their names are, which an application's bundler would not put there any more
     logLevel: "warning",
+    ...what,
   });
   if (warnings.length > 0) process.exit(1);
 }

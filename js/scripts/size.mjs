@@ -13,6 +13,7 @@ const applications = {
   hooks: 'export * from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
   server: 'export * from "tidegate/server";', // without a limit: no visitor loads it
+  task: 'export * from "tidegate/task";', // nor this
 };
 const rowNames = {
   eager: "loads at once",
@@ -50,7 +51,7 @@ async function measure(contents) {
     minify: true,
     format: "esm",
     target: "es2022",
-    external: ["react", "react/*"],
+    external: ["react", "react/*", "node:async_hooks"],
     logLevel: "error",
   });
   const eager = reachable(metafile.outputs, "out/stdin.js");

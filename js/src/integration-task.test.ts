@@ -1,66 +1,165 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Backend, createBackend } from "./server.js";
-import { currentRun } from "./task/run-context.js";
-import { type Serving, serve, type Task, task, wait } from "./task.js";
+import { serve, task } from "./task.js";
 import { hasDevServer, startDevServer } from "./testing/dev-server.js";
+import { Workers } from "./testing/workers.js";
 
 if (!hasDevServer) console.warn("integration-task.test.ts is skipped: there is no development server (cargo build)");
 
 const secretKey = "tr_dev_integration";
+const headers = { authorization: `Bearer ${secretKey}` };
 
-describe.skipIf(!hasDevServer)("tasks at the real development server", () => {
+describe.skipIf(!hasDevServer)("worker processes at the real development server", { timeout: 60_000 }, () => {
+  const workers = new Workers();
+  let folder: string;
+  let port = "0";
   let server: Awaited<ReturnType<typeof startDevServer>>;
   let backend: Backend;
-  let serving: Serving;
-  let parts: Task<"parts", { at: Date }, { year: number; tags: string[] }>;
 
-  beforeAll(async () => {
-    server = await startDevServer(secretKey);
-    backend = createBackend({ secretKey, baseURL: server.baseURL });
-    parts = task({
-      id: "parts",
-      run: ({ at }: { at: Date }, { ctx }) => ({ year: at.getUTCFullYear(), tags: ctx.run.tags }),
-    });
-    const ask = task({
-      id: "ask",
-      run: async (stream: string) => {
-        const wait = { streamId: stream, timeout: "1h", lastSeqNum: undefined, tags: undefined };
-        return currentRun()?.waitForInput({ ...wait, idempotencyKey: undefined, idempotencyKeyTTL: undefined });
-      },
-    });
-    const gate = task({ id: "my-gate", run: async (id: string) => wait.forToken(id).unwrap() });
-    serving = await serve({ tasks: [parts, ask, gate], secretKey, baseURL: server.baseURL, log: () => {} });
-  });
-  afterAll(async () => {
-    await serving.stop();
-    await server.stop();
-  });
-
-  const ended = async (id: string) => {
-    for (;;) {
-      const run = await backend.runs.retrieve(id);
-      if (run.finishedAt) return run;
-    }
+  const startServer = async () => {
+    const data = ["--port", port, "--data", join(folder, "dev.db"), "--worker-silence-ms", "4000"];
+    server = await startDevServer(secretKey, data);
+    port = new URL(server.baseURL).port;
   };
 
-  it("runs a task from the trigger to its output", async () => {
-    const at = new Date(0);
-    const { id } = await backend.trigger("parts", { at }, { tags: ["mine"] });
-    expect(await ended(id)).toMatchObject({
-      status: "COMPLETED",
-      output: { year: 1970, tags: ["mine"] },
-      attemptCount: 1,
-    });
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tidegate-tasks-"));
+    await startServer();
+    backend = createBackend({ secretKey, baseURL: server.baseURL });
+  });
+  afterEach(() => workers.end());
+  afterAll(async () => {
+    await server.stop();
+    await rm(folder, { recursive: true });
   });
 
-  it("waits for an input, and for a token", async () => {
-    const { id } = await backend.trigger("ask", "words");
-    await backend.streams.input("words").send(id, { yes: true });
-    expect((await ended(id)).output).toEqual({ ok: true, data: '{"yes":true}', seqNum: 0 });
-    const token = await backend.wait.createToken();
-    const gate = await backend.trigger("my-gate", token.id);
-    while ((await backend.runs.retrieve(gate.id)).status !== "WAITING");
-    await backend.wait.completeToken(token.id, new Date(0));
-    expect((await ended(gate.id)).output).toBe("1970-01-01T00:00:00.000Z");
+  const worker = () => workers.start(server.baseURL, secretKey);
+  const until = async (id: string, isSo: (run: Awaited<ReturnType<Backend["runs"]["retrieve"]>>) => boolean) => {
+    const feed = `${server.baseURL}/realtime/v1/runs/${id}`;
+    for (let query = "?offset=-1"; ; ) {
+      const changed = await fetch(feed + query, { headers });
+      await changed.text();
+      const run = await backend.runs.retrieve(id);
+      if (isSo(run)) return run;
+      query = `?live=true&offset=${changed.headers.get("electric-offset")}&handle=${changed.headers.get("electric-handle")}`;
+    }
+  };
+  const ended = (id: string) => until(id, (run) => run.finishedAt !== undefined);
+  const waiting = (id: string, had?: number) =>
+    until(id, ({ status, metadata }) => status === "WAITING" && metadata?.had === had);
+  const send = (id: string, number: number) => backend.streams.input("numbers").send(id, number);
+
+  it("a value keeps its types from the trigger to the task", async () => {
+    const year = task({ id: "year", run: ({ at }: { at: Date }) => at.getUTCFullYear() });
+    const serving = await serve({ tasks: [year], secretKey, baseURL: server.baseURL, log: () => {} });
+    const { id } = await backend.trigger<typeof year>("year", { at: new Date(0) });
+    expect(await ended(id)).toMatchObject({ status: "COMPLETED", output: 1970, attemptCount: 1 });
+    await serving.stop();
+  });
+
+  it("a run that waits goes on after its worker was killed", async () => {
+    const first = await worker();
+    const { id } = await backend.trigger("sum", null);
+    await send(id, 1);
+    await waiting(id, 1);
+    await first.stop("SIGKILL");
+    await send(id, 20);
+    const second = await worker();
+    await waiting(id, 2);
+    await send(id, 300);
+    const output = { total: 321, last: 2, attempt: 1, worker: second.pid };
+    expect(await ended(id)).toMatchObject({ status: "COMPLETED", output, attemptCount: 1 });
+    await second.stop("SIGTERM");
+  });
+
+  it("a run that executes gets another attempt when its worker was killed", async () => {
+    const first = await worker();
+    const { id } = await backend.trigger("busy", { hangs: 1 });
+    await until(id, (run) => run.status === "EXECUTING");
+    await first.stop("SIGKILL");
+    const second = await worker();
+    const output = { attempt: 2, worker: second.pid };
+    expect(await ended(id)).toMatchObject({ status: "COMPLETED", output, attemptCount: 2 });
+    await second.stop("SIGTERM");
+  });
+
+  it("a worker outlives its server, and keeps what it holds", async () => {
+    const only = await worker();
+    const { id } = await backend.trigger("sum", null);
+    await send(id, 1);
+    const { id: hanging } = await backend.trigger("busy", { hangs: 1 });
+    await waiting(id, 1);
+    await until(hanging, (run) => run.status === "EXECUTING");
+    await server.stop("SIGKILL");
+    await startServer();
+    await send(id, 20);
+    await waiting(id, 2);
+    await send(id, 300);
+    expect((await ended(id)).output).toEqual({ total: 321, last: 2, attempt: 1, worker: only.pid });
+    await backend.runs.cancel(hanging);
+    expect(await ended(hanging)).toMatchObject({ status: "CANCELED", attemptCount: 1 });
+    expect(await only.stop("SIGTERM")).toBe(0);
+  });
+
+  it("server and worker may both be killed while runs wait", async () => {
+    const first = await worker();
+    const runs = await Promise.all(Array.from({ length: 30 }, () => backend.trigger("sum", null)));
+    await Promise.all(runs.map(({ id }) => send(id, 1)));
+    await Promise.all(runs.map(({ id }) => waiting(id, 1)));
+    await Promise.all([first.stop("SIGKILL"), server.stop("SIGKILL")]);
+    await startServer();
+    await Promise.all(runs.map(({ id }) => send(id, 20)));
+    const second = await worker();
+    await Promise.all(runs.map(({ id }) => send(id, 300)));
+    const all = await Promise.all(runs.map(({ id }) => ended(id)));
+    expect(all.map(({ output }) => output)).toEqual(
+      runs.map(() => ({ total: 321, last: 2, attempt: 1, worker: second.pid })),
+    );
+    await second.stop("SIGTERM");
+  });
+
+  it("what fails is tried again, and at last keeps its error", async () => {
+    const only = await worker();
+    const { id } = await backend.trigger("busy", { fails: 2 });
+    expect(await ended(id)).toMatchObject({ status: "COMPLETED", attemptCount: 3, output: { attempt: 3 } });
+    const { id: failing } = await backend.trigger("busy", { fails: 9 });
+    const error = { name: "RangeError", message: "attempt 3 fails", stackTrace: expect.stringMatching(/^RangeError/) };
+    expect(await ended(failing)).toMatchObject({ status: "FAILED", attemptCount: 3, error });
+    const { id: once } = await backend.trigger("busy", { fails: 9 }, { maxAttempts: 1 });
+    expect(await ended(once)).toMatchObject({ status: "FAILED", attemptCount: 1 });
+    await only.stop("SIGTERM");
+  });
+
+  it("a run waits for the token that it made before its worker was stopped, and has a child", async () => {
+    const first = await worker();
+    const { id } = await backend.trigger("gated", undefined);
+    await waiting(id);
+    const list = () => fetch(`${server.baseURL}/api/v1/waitpoints/tokens?filter[tags]=gate`, { headers });
+    const tokens = async () => ((await (await list()).json()) as { data: { id: string }[] }).data;
+    const [token] = await tokens();
+    expect(await first.stop("SIGTERM")).toBe(0);
+    await backend.wait.completeToken(token?.id ?? "", "open");
+    const second = await worker();
+    const run = await ended(id);
+    const { child, answer } = run.output as { child: string; answer: string };
+    expect(answer).toBe("open");
+    expect(await tokens()).toHaveLength(1);
+    expect((await backend.runs.retrieve(child)).relatedRuns).toMatchObject({ parent: { id }, root: { id } });
+    expect((await backend.runs.retrieve(id)).relatedRuns.children).toMatchObject([{ id: child }]);
+    await second.stop("SIGTERM");
+  });
+
+  it("who cannot be served is told why", async () => {
+    const tasks = [task({ id: "year", run: () => 1 })];
+    const log = () => {};
+    const wrong = serve({ tasks, secretKey: "tr_dev_other", baseURL: server.baseURL, log });
+    await expect(wrong).rejects.toMatchObject({ code: "unauthorized" });
+    const nobody = serve({ tasks, secretKey, baseURL: "http://127.0.0.1:1", log });
+    await expect(nobody).rejects.toMatchObject({ code: "blocked" });
+    const other = serve({ tasks, secretKey, baseURL: `${server.baseURL}/elsewhere`, log });
+    await expect(other).rejects.toMatchObject({ code: "protocol", message: /tidegate-dev/ });
   });
 });

@@ -21,7 +21,25 @@
 //! Demo tasks whose server ended begin again from the top with the next one, as attempt 2 and so on. They make the same steps again: the
 //! nth part of a stream is not appended a second time, input is read from its beginning, `gate` waits for the same wait token,
 //! and `progress` goes on behind the step that its metadata names (where it was cut off just as it was told to stop, it may say so
-//! twice). A delay and a time to live count from when they began. A run of a task that is not known here stays as it is.
+//! twice). A delay and a time to live count from when they began.
+//!
+//! # Workers
+//!
+//! Runs of tasks that are not built in are executed by workers elsewhere, such as `serve` of `tidegate/task`. A worker asks with the secret
+//! key. It connects (`POST /engine/v1/worker/connect`) and says which tasks it serves, how they are retried, how many runs it executes at once,
+//! and which runs it holds; then it polls (`/engine/v1/worker/poll`), which is its sign of life as well. The answers to polls are orders with
+//! numbers: start a run, go on with one whose wait has ended, stop one. Each is told until a poll says that it has come, so a lost
+//! answer loses nothing. What an execution comes to is told by `POST /engine/v1/runs/:run/complete` and `…/fail`; `…/worker/leave` gives back.
+//!
+//! Each time that a run is taken up is an execution with a number, and what is said of one counts only until the next begins: all else gets
+//! a 410. A worker that is silent for [`Config::worker_silence`] loses its runs. Those that executed get another attempt, as those do
+//! that fail; those that wait go on waiting. Waits are wait tokens like any others, and are made and begun as on the original: `POST
+//! /api/v1/runs/:run/input-streams/wait`, then `POST /engine/v1/runs/:run/waitpoints/tokens/:waitpoint/wait`, both with the execution's number
+//! in `x-tidegate-execution`. A run that waits takes none of its worker's room, and one whose wait has ended comes before new ones. Where its
+//! worker is gone, it is started from the top by another, in the same attempt, and told how its earlier waits have ended, in order.
+//!
+//! Runs, attempts, and waits are in the file; who holds what is not. After a restart workers have as long as they may be silent to connect and
+//! say what they hold; then what nobody holds is taken up anew.
 //!
 //! # Feeds of runs
 //!
@@ -62,11 +80,13 @@
 //!   answer again, and another one-time token with that key makes a call of its own. `POST /api/v3/batches` heeds the header too.
 //! - The items of a batch have CORS headers, and an upload of items is taken whole or not at all.
 //! - A wait token that is not known is a 404. The original answers 500, which clients take for something that may pass.
+//! - A wait for input that is begun says at once if it has ended, and tells the record that ended it. It is refused for a run that is not
+//!   there with a 404, where the original answers 500; so is a wait for a token that is not known.
 //! - An ingest counts lines, as its writer does; the original counts reads, and a writer that resumes may repeat or lose lines.
 //!
 //! # Layers
 //!
-//! `store` keeps, `sse`, `feed`, `metadata` and `tasks` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the
+//! `store` keeps, `sse`, `feed`, `metadata`, `tasks` and `engine` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the
 //! routes together.
 //! [`app`] takes everything from an [`AppState`], so a test calls it without a port; [`serve`] gives it one. With
 //! [`Config::faults`] anything can be made to go wrong: see [`faults`].

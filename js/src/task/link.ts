@@ -56,7 +56,7 @@ export class Link {
   async connect(offer: Offer, runs: readonly Claim[], signal?: AbortSignal): Promise<Session> {
     const body = { ...offer, worker: this.#worker, protocol: PROTOCOL, runs };
     try {
-      const session = await this.#post<Session>("/engine/v1/worker/connect", body, { signal });
+      const session = await this.#post<Session>("/engine/v1/worker/connect", body, { signal, effect: "none" });
       if (typeof session.session === "string" && session.holdMs > 0) return session;
     } catch (error) {
       if (!(error instanceof TidegateError && /^(not-found|protocol)$/.test(error.code))) throw error;
@@ -71,7 +71,7 @@ export class Link {
   async poll({ session, silenceMs, holdMs }: Session, seen: number, isLeaving: boolean, signal: AbortSignal) {
     const body = { worker: this.#worker, session, seen, ...(isLeaving && { isLeaving }) };
     // Sooner than the server takes this worker for gone.
-    const options = { signal, attempts: 1, patienceMs: (holdMs + silenceMs) / 2 };
+    const options = { signal, effect: "none", attempts: 1, patienceMs: (holdMs + silenceMs) / 2 } as const;
     const { orders } = await this.#post<{ orders: Order[] }>("/engine/v1/worker/poll", body, options);
     return orders;
   }

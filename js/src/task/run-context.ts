@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { onePerPage } from "../client/page.js";
 import type { BackendOptions } from "../server/configuration.js";
 
 /** What a task asks for when it goes to sleep until an input stream has something for it. */
@@ -49,7 +50,8 @@ export interface RunContext {
   keep<Kept>(kind: symbol, make: () => Kept): Kept;
 }
 
-const current = new AsyncLocalStorage<RunContext>();
+// One for all copies of the package: a task that one of them executes may call what another exports.
+const current = onePerPage("run", () => new AsyncLocalStorage<RunContext>());
 
 /** The run around the caller; none outside of tasks. */
 export const currentRun = (): RunContext | undefined => current.getStore();

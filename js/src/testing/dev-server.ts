@@ -11,9 +11,9 @@ const program =
 /** Whether the development server has been built. */
 export const hasDevServer = existsSync(program);
 
-/** The development server, on a port of its own. */
-export async function startDevServer(secretKey: string) {
-  const child = spawn(program, ["--port", "0", "--memory"], {
+/** The development server, on a port of its own and in memory unless the flags say otherwise. */
+export async function startDevServer(secretKey: string, flags: readonly string[] = ["--port", "0", "--memory"]) {
+  const child = spawn(program, flags, {
     env: { ...process.env, TIDEGATE_SECRET_KEY: secretKey },
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -28,8 +28,8 @@ export async function startDevServer(secretKey: string) {
     child.once("error", reject);
     ended.then(() => reject(new Error(`${program} ended before it was ready:\n${printed}`)), reject);
   });
-  const stop = () => {
-    child.kill();
+  const stop = (signal?: NodeJS.Signals) => {
+    child.kill(signal);
     return ended;
   };
   return { baseURL, stop };

@@ -59,11 +59,12 @@ impl Desk {
         }
         while worker.has_slot() && !worker.is_leaving {
             let Some(run) = queue.pop(worker.tasks.keys()) else { break };
-            if holds.contains_key(&run) {
+            let Some(known) = store.run(&run).filter(|_| !holds.contains_key(&run)) else { continue };
+            // It may have been taken up since it was queued, and wait for something else by now.
+            if known.status == Status::WaitingToResume && !store.may_go_on(&run) {
                 continue;
             }
-            let task = store.run(&run).map(|run| run.task).unwrap_or_default();
-            let attempts = worker.tasks.get(&task).map_or(1, |offer| offer.retry.max_attempts);
+            let attempts = worker.tasks.get(&known.task).map_or(1, |offer| offer.retry.max_attempts);
             let Some(begun) = store.begin(&run, attempts) else { continue };
             let execution = begun.run.executions;
             let order = worker.order(What::Start(Start::of(begun, store).into()));
@@ -101,7 +102,9 @@ impl Desk {
         if let Some(worker) = self.workers.get_mut(&hold.worker) {
             worker.runs.remove(run);
             worker.executing.remove(run);
-            worker.ready.retain(|(ready, _)| ready != run);
+            if hold.is_suspended {
+                worker.ready.retain(|(ready, _)| ready != run);
+            }
         }
         Some(hold)
     }

@@ -4,6 +4,8 @@
 mod batches;
 mod faults;
 mod feeds;
+mod folder;
+mod hand;
 mod kept;
 mod limits;
 mod metadata;
@@ -16,4 +18,7 @@ mod tasks;
 mod tokens;
 mod trigger;
 mod waitpoints;
+mod workers;
+mod workers_kept;
+mod workers_waits;
 mod write;

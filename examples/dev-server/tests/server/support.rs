@@ -181,6 +181,11 @@ impl Server {
         Self::of(AppState::open(config, file).unwrap())
     }
 
+    /// The same, with this configuration, but for the key.
+    pub(crate) fn on_with(file: &Path, config: Config) -> Self {
+        Self::of(AppState::open(Config { secret_key: KEY.to_owned(), ..config }, file).unwrap())
+    }
+
     fn of(state: AppState) -> Self {
         Self { router: app(state.clone()), state }
     }
