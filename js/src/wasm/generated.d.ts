@@ -1,6 +1,6 @@
 // Stands in for the build output in a fresh clone, so that types can be checked before the core has been built.
 // Where the real declarations exist, they win.
-declare module "*/generated/core/tidegate.js" {
+declare module "*/tidegate.js" {
   export const Engine: { prototype: import("./interface.js").Engine };
   export class Host {
     constructor(sink: import("./interface.js").Sink);
@@ -11,10 +11,15 @@ declare module "*/generated/core/tidegate.js" {
   }
   export function __wbg_reset_state(): void;
   export function __wbg_get_imports(): WebAssembly.Imports;
-  export function __wbg_finalize_init(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;
+  export function __wbg_finalize_init(instance: WebAssembly.Instance, module: unknown): unknown;
 }
 
 declare module "*/inline.js" {
   /** Base64 of the raw-deflated WebAssembly module. */
   export const compressed: string;
+}
+
+declare module "*/twin.js" {
+  /** Makes an instance of the module that it was made from. */
+  export function instantiate(imports: WebAssembly.Imports): WebAssembly.Instance;
 }
