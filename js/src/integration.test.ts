@@ -142,7 +142,9 @@ describe.skipIf(!built)("the real core", () => {
     expect(server.requests[0]).toMatchObject({ method: "GET", path: "/realtime/v1/streams/run_1/draft" });
   });
 
-  it("lets the server wait for a slow loop, through a cut while it is held, and loses nothing", { timeout: 30_000 }, async () => {
+  it("lets the server wait for a slow loop, through a cut while it is held, and loses nothing", {
+    timeout: 30_000,
+  }, async () => {
     const COUNT = 800;
     const filler = "x".repeat(2 ** 16);
     let cut = () => {};
