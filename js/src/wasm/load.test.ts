@@ -51,9 +51,13 @@ it.each([
   "Refused to compile or instantiate WebAssembly module because 'unsafe-eval' is not an allowed source of script",
   "call to WebAssembly.compile() blocked by CSP",
 ])("takes JavaScript where a policy refuses, after one try at the smallest module: %s", async (message) => {
-  const compile = vi.fn(function refuse() {
-    throw new WebAssembly.CompileError(message);
-  });
+  const compile = vi.fn(
+    class {
+      constructor() {
+        throw new WebAssembly.CompileError(message);
+      }
+    },
+  );
   vi.stubGlobal("WebAssembly", { ...WebAssembly, Module: compile });
   const { loadCore } = await open();
   expect(await loadCore()).toBe(cores.js);
