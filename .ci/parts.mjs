@@ -77,8 +77,8 @@ const check = [
     name: "clippy-wasm",
     command: [withWasm, "cargo", "clippy", wasm, "--lib", "--test=web", "--quiet", "--", "-Dwarnings"],
   },
-  ...["bundle", "bundle,task"].map((features) => ({
-    name: features.replace("bundle", "clippy-bundle").replace(",", "-"),
+  ...["bundle", "bundle,runs", "bundle,task"].map((features) => ({
+    name: `clippy-${features.replace(",", "-")}`,
     command: [
       ...[withWasm, "cargo", "clippy", wasm, "--lib", "--no-default-features", `--features=${features}`, "--quiet"],
       ...["--", "-Dwarnings"],

@@ -23,6 +23,16 @@ export default defineConfig({
           typecheck: { enabled: true, include: ["src/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
         },
       },
+      {
+        // Everything that has a real core under it, once more.
+        test: {
+          name: "client on JavaScript",
+          environment: "node",
+          include: ["src/integration*.test.ts"],
+          setupFiles: ["./src/testing/as-javascript.ts"],
+          env: { TIDEGATE_ENGINE: "js" },
+        },
+      },
       { test: { ...hooks, name: "react 19", env: { REACT_MAJOR: "19" } } },
       {
         test: { ...hooks, name: "react 18", env: { REACT_MAJOR: "18" } },

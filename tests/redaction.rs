@@ -18,6 +18,7 @@ use tidegate::proto::json::Scanner;
 use tidegate::proto::output::{Event, Output};
 use tidegate::proto::random::Random;
 use tidegate::proto::records::{Body, Form};
+use tidegate::proto::runs::Runs;
 use tidegate::proto::send::SendQueue;
 use tidegate::proto::shape::{Rows, Shape};
 use tidegate::proto::sse::{Frame, SseDecoder};
@@ -109,12 +110,13 @@ fn machines_print_without_what_they_hold() {
     reader.handle_chunk(Instant::default(), chunk.as_bytes(), &mut Random::new(1));
     keeps_quiet(&reader);
 
-    let mut feed = Shape::new(FeedKind::Run, false);
+    let runs = Runs::given().expect("a default feature");
+    let mut feed = Shape::new(runs, FeedKind::Run, false);
     feed.start(Instant::default());
     let told = Told { handle: "h", offset: "1_1", schema: JSON, ..Told::default() };
     feed.handle_answer(Instant::default(), &format!("[{JSON}]"), &told, &mut Random::new(1));
     keeps_quiet(&feed);
-    let mut call = Call::new(CallKind::Trigger, JSON, "key".to_owned());
+    let mut call = Call::new(runs, CallKind::Trigger, JSON, "key".to_owned());
     keeps_quiet(&call);
     keeps_quiet(&call.start(Instant::default()));
     call.handle_answer(JSON, TOKEN);

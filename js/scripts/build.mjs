@@ -15,12 +15,16 @@ const entries = ["index", "react", "slim"].filter((name) => existsSync(join(sour
  * once, bundlers would split that in pieces for every page.
  */
 const late = { "follow-runs": "client/runs/follow-runs.ts", calls: "client/calls.ts" };
+/** The cores. A page loads one of them, so they share nothing either: not even with each other. */
+const cores = { core: "wasm/core.ts", "core-runs": "wasm/core-runs.ts", "core-js": "wasm/core-js.ts" };
 const leaveLate = {
   name: "late",
   setup: ({ onResolve }) =>
     onResolve({ filter: /\.js$/ }, ({ kind, path }) => {
       const name = basename(path, ".js");
-      return kind === "dynamic-import" && name in late ? { path: `./${name}.js`, external: true } : undefined;
+      return kind === "dynamic-import" && (name in late || name in cores)
+        ? { path: `./${name}.js`, external: true }
+        : undefined;
     }),
 };
 
@@ -35,6 +39,8 @@ async function bundle() {
   await bundleFiles({
     entryPoints: Object.entries(late).map(([out, file]) => ({ in: join(source, file), out })),
   });
+  for (const [out, file] of Object.entries(cores))
+    await bundleFiles({ entryPoints: [{ in: join(source, file), out }], minify: out === "core-js" });
   for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) dropBareImports(join(dist, name));
   if (entries.includes("react")) mergeImports(join(dist, "react.js"));
   if (entries.includes("react") && !/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
@@ -99,7 +105,7 @@ function layTemplate() {
   cpSync(join(root, "pkg-template"), pkg, { recursive: true });
   rmSync(join(pkg, "size-budget.json")); // ours, not the users'
   copyFileSync(join(root, "LICENSE"), join(pkg, "LICENSE"));
-  copyFileSync(wasmFileOf("core"), join(dist, "core.wasm"));
+  copyFileSync(wasmFileOf("core-runs"), join(dist, "core.wasm"));
   const manifest = JSON.parse(readFileSync(join(pkg, "package.json"), "utf8"));
   manifest.version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
   manifest.files.push(...leaveSigns(manifest));

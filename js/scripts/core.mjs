@@ -7,12 +7,18 @@ import { deflateRawSync } from "node:zlib";
 import zopfli from "@gfx/zopfli";
 import { optimise } from "./optimise.mjs";
 import { cargoTarget, generated, run, source, withWasm } from "./paths.mjs";
+import { toJavaScript, withoutFeatures } from "./twin.mjs";
 
-const sources = ["core.mjs", "optimise.mjs"].map((name) => join(import.meta.dirname, name));
+const sources = ["core.mjs", "optimise.mjs", "twin.mjs"].map((name) => join(import.meta.dirname, name));
 
 /** What is made of the crate, each from its features into a folder of its name: `js/src/wasm/generated/<name>/`. */
 const variants = [
+  // Sends and reads. Most pages need no more, and 4 kB less.
   { name: "core", features: "bundle" },
+  // And follows runs, and calls.
+  { name: "core-runs", features: "bundle,runs" },
+  // All of it as JavaScript, for pages and browsers that refuse WebAssembly.
+  { name: "core-js", features: "bundle,runs", twin: true },
   // Its objects are freed: a process that runs tasks makes them for each run. No browser loads it, so it comes as it is, and starts
   // without waiting: a task may ask what there is before anything has been awaited.
   { name: "task", features: "bundle,task", frees: true, plain: true },
@@ -38,10 +44,12 @@ function isImported(name) {
     .some((file) => readFileSync(join(source, file), "utf8").includes(`generated/${name}/`));
 }
 
-async function buildVariant({ name, features, frees, plain }, fast) {
+async function buildVariant({ name, features, frees, plain, twin }, fast) {
   const wasm = "wasm32-unknown-unknown";
   const options = ["--quiet", "--lib", "--profile=wasm-release", `--target=${wasm}`];
-  run(withWasm, ["cargo", "build", ...options, "--no-default-features", `--features=${features}`]);
+  // In place of those of .cargo/config.toml.
+  const env = twin && { RUSTFLAGS: "-Ctarget-feature=-reference-types,-multivalue" };
+  run(withWasm, ["cargo", "build", ...options, "--no-default-features", `--features=${features}`], env);
   const raw = join(cargoTarget(), wasm, "wasm-release", "tidegate.wasm");
   const tool = execFileSync(withWasm, ["wasm-bindgen", "--version"], { encoding: "utf8" });
 
@@ -53,9 +61,11 @@ async function buildVariant({ name, features, frees, plain }, fast) {
 
   rmSync(folder, { recursive: true, force: true }); // snippets of earlier builds
   mkdirSync(folder);
+  const linked = join(folder, "tidegate.wasm");
+  writeFileSync(linked, twin ? withoutFeatures(readFileSync(raw)) : readFileSync(raw));
   run(withWasm, [
     "wasm-bindgen",
-    raw,
+    linked,
     "--target=web",
     "--omit-default-module-path", // the fallback needs import.meta.url, which many bundlers trip over
     "--experimental-reset-state-function", // a panic ends an instance, not the page
@@ -64,9 +74,13 @@ async function buildVariant({ name, features, frees, plain }, fast) {
     "--remove-producers-section",
     `--out-dir=${folder}`,
   ]);
+  rmSync(linked);
   exposeStart(folder);
-  if (!fast) optimise(wasmFileOf(name), join(folder, "tidegate.js"), { frees });
-  await inline(folder, { fast, plain });
+  if (twin) await toJavaScript(folder);
+  else {
+    if (!fast) optimise(wasmFileOf(name), join(folder, "tidegate.js"), { frees });
+    await inline(folder, { fast, plain });
+  }
   writeFileSync(stamp, key);
 }
 

@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./paths.mjs";
 
-const tool = (name, ...parameters) =>
+export const tool = (name, ...parameters) =>
   execFileSync(join(root, "node_modules/.bin", name), parameters, { cwd: root, encoding: "utf8" });
 
 // Control flow is built anew from a flat form, and every pass repeated until none finds more: 1 % each of what is sent.
@@ -14,7 +14,7 @@ const passes = ["--flatten", "--rereloop", "-Oz", "-Oz", "--one-caller-inline-ma
 // Glue for what does not happen here: an object that is freed, or garbage, before its instance is; one that outlives it (the
 // maker of engines ends the last one first); a call while a new instance is due; arguments for which there is no memory; and a
 // string passed without a way to make room for it.
-const unneeded = [
+export const unneeded = [
   /^ {4}(__destroy_into_raw|free)\(\) \{\n[\s\S]*?^ {4}\}\n/gm,
   /^ *if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{[^{}]*\}\n/gm,
   /^ *Object\.defineProperty\(this, '__wbg_inst'.*\n/gm,

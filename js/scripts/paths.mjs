@@ -10,9 +10,9 @@ export const withWasm = join(root, ".ci/with-wasm");
 export const cargoTarget = () => resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
 
 /** Runs a program in the project's root; what it prints goes straight through, and its failure ends the script. */
-export function run(program, parameters) {
+export function run(program, parameters, env = {}) {
   try {
-    execFileSync(program, parameters, { cwd: root, stdio: "inherit" });
+    execFileSync(program, parameters, { cwd: root, stdio: "inherit", env: { ...process.env, ...env } });
   } catch (error) {
     if (error.code === "ENOENT") console.error(`${program} is missing: run make setup`);
     process.exit(error.status || 1);

@@ -15,9 +15,13 @@ const applications = {
   server: 'export * from "tidegate/server";', // without a limit: no visitor loads it
   task: 'export * from "tidegate/task";', // nor this
 };
+/** Those of them that load the core with feeds and calls, and no other. */
+const withRuns = new Set(["run", "hooks", "everything"]);
 const rowNames = {
   eager: "loads at once",
-  lazy: "the core, lazily",
+  core: "the core, lazily",
+  coreRuns: "with runs, lazily",
+  twin: "as JavaScript",
   whole: "the whole",
   outbox: "an outbox adds",
   resume: "resuming adds",
@@ -29,7 +33,9 @@ const rowNames = {
 };
 /** What loads late, by the file it begins with: the core, and what is not part of the whole, since only pages that ask for it load it. */
 const beginnings = {
-  lazy: /\/core-/,
+  core: /\/core\./,
+  coreRuns: /\/core-runs\./,
+  twin: /\/core-js\./,
   outbox: /\/(lane|indexed-db)-/,
   resume: /\/bookmark-/,
   tabs: /\/share-/,
@@ -39,7 +45,7 @@ const beginnings = {
   superjson: /\/super-json-/,
 };
 
-async function measure(contents) {
+async function measure(application, contents) {
   const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: root },
     absWorkingDir: root,
@@ -63,7 +69,7 @@ async function measure(contents) {
     }
     for (const name of eager) parts[row].delete(name);
   }
-  for (const name of parts.lazy) parts.whole.add(name);
+  for (const name of parts[withRuns.has(application) ? "coreRuns" : "core"]) parts.whole.add(name);
   const sizes = Object.fromEntries(Object.keys(rowNames).map((row) => [row, [0, 0, 0]]));
   for (const { path, contents } of outputFiles) {
     const name = path.slice(root.length + 1);
@@ -90,7 +96,7 @@ const column = (value) => value.toLocaleString("en").padStart(12);
 const over = [];
 console.log(`${"".padEnd(32)}${["raw", "gzip -9", "brotli 11", "budget"].map(column).join("")}`);
 for (const [name, contents] of Object.entries(applications)) {
-  const sizes = await measure(contents);
+  const sizes = await measure(name, contents);
   for (const [row, bytes] of Object.entries(sizes)) {
     const limit = limits[name]?.[row];
     if (bytes[1] === 0) continue;

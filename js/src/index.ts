@@ -26,4 +26,5 @@ export type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./client/
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./client/schema.js";
 export type { StreamStart } from "./client/stream-start.js";
 export type { AccessToken } from "./client/token-source.js";
-export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
+export type { EndReason, EngineKind, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
+export { avoidWebAssembly } from "./wasm/load.js";

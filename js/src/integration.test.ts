@@ -142,7 +142,9 @@ describe.skipIf(!built)("the real core", () => {
     expect(server.requests[0]).toMatchObject({ method: "GET", path: "/realtime/v1/streams/run_1/draft" });
   });
 
-  it("lets the server wait for a slow loop, through a cut while it is held, and loses nothing", async () => {
+  it("lets the server wait for a slow loop, through a cut while it is held, and loses nothing", {
+    timeout: 30_000,
+  }, async () => {
     const COUNT = 800;
     const filler = "x".repeat(2 ** 16);
     let cut = () => {};
@@ -220,7 +222,11 @@ describe.skipIf(!built)("the real core", () => {
     const stream = client.stream("run_1", "draft");
     await expect(stream.next()).resolves.toMatchObject({ value: "before" });
 
-    const { Engine } = await import("./wasm/generated/core/tidegate.js");
+    const modules = {
+      wasm: import("./wasm/generated/core/tidegate.js"),
+      js: import("./wasm/generated/core-js/tidegate.js"),
+    };
+    const { Engine } = await modules[client.engine ?? "wasm"];
     vi.spyOn(Engine.prototype, "send").mockImplementationOnce(() => {
       throw new WebAssembly.RuntimeError("unreachable");
     });
@@ -232,5 +238,6 @@ describe.skipIf(!built)("the real core", () => {
     await givenUp;
     await expect(client.send("run_1", "approval", 2)).resolves.toMatchObject({ attempts: 1 });
     expect(server.requests.filter(({ method }) => method === "POST").map(({ body }) => body)).toEqual(['{"data":2}']);
+    expect(client.engine).toBe(process.env.TIDEGATE_ENGINE ?? "wasm");
   });
 });

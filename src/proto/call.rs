@@ -13,6 +13,7 @@ use super::backoff::{Backoff, BackoffPolicy};
 use super::error::{ErrorCode, Problem};
 use super::http::{CALL_LIMIT, CallKind, RequestKind};
 use super::random::Random;
+use super::runs::Runs;
 use super::time::Instant;
 
 const AGAIN: BackoffPolicy = BackoffPolicy { first_ms: 1_000, cap_ms: 15_000, stable_ms: 0 };
@@ -58,6 +59,7 @@ impl fmt::Debug for CallOutcome {
 
 /// The machine of a call. It has one request at most; methods that answer `bool` say whether that is to be given up.
 pub struct Call {
+    _runs: Runs,
     kind: CallKind,
     body: Rc<String>,
     idempotency_key: Rc<String>,
@@ -81,8 +83,9 @@ impl fmt::Debug for Call {
 
 impl Call {
     /// A call that has not been made. One that no server takes is refused at once.
-    pub fn new(kind: CallKind, body: &str, idempotency_key: String) -> Self {
+    pub fn new(runs: Runs, kind: CallKind, body: &str, idempotency_key: String) -> Self {
         let mut call = Self {
+            _runs: runs,
             kind,
             body: Rc::new(body.to_owned()),
             idempotency_key: Rc::new(idempotency_key),

@@ -19,6 +19,7 @@ use super::input::{Command, Input, News};
 use super::output::{Event, Output};
 use super::random::Random;
 use super::run_watch::RunWatch;
+use super::runs::Runs;
 use super::send::{Hold, SendQueue};
 use super::shape::Shape;
 use super::subscription::Subscription;
@@ -207,14 +208,16 @@ impl Client {
                 self.open(subscription, Channel::new(principal, run.to_owned(), key.to_owned(), reader));
             }
             Command::Follow { feed, principal, kind, name, query, endless } => {
-                let mut shape = Shape::new(kind, endless);
+                let Some(runs) = Runs::given() else { return };
+                let mut shape = Shape::new(runs, kind, endless);
                 if !self.visible {
                     shape.set_visible(now.monotonic, false);
                 }
                 self.open(feed, Channel::new(principal, name.to_owned(), query.to_owned(), Machine::Feed(shape)));
             }
             Command::Call { call, principal, kind, name, body } => {
-                let machine = Machine::Call(Call::new(kind, body, self.random.uuid()));
+                let Some(runs) = Runs::given() else { return };
+                let machine = Machine::Call(Call::new(runs, kind, body, self.random.uuid()));
                 self.open(call, Channel::new(principal, name.to_owned(), String::new(), machine));
             }
             Command::Unsubscribe(subscription) => {

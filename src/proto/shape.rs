@@ -40,6 +40,7 @@ use super::error::{ErrorCode, Problem};
 use super::http::{FeedKind, RequestKind, Told, feed_url, push_parameter};
 use super::json::Scanner;
 use super::random::Random;
+use super::runs::Runs;
 use super::status::StreamStatus;
 use super::text::{decimal, parse_digits, split_once};
 use super::time::Instant;
@@ -109,6 +110,7 @@ pub enum Stage {
 
 /// The machine of a feed. It has one request at most; methods that answer `bool` say whether that is to be given up.
 pub struct Shape {
+    _runs: Runs,
     kind: FeedKind,
     endless: bool,
     stage: Stage,
@@ -154,8 +156,9 @@ impl fmt::Debug for Shape {
 
 impl Shape {
     /// Starts at the beginning.
-    pub const fn new(kind: FeedKind, endless: bool) -> Self {
+    pub const fn new(runs: Runs, kind: FeedKind, endless: bool) -> Self {
         Self {
+            _runs: runs,
             kind,
             endless,
             stage: Stage::Waiting,

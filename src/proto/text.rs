@@ -64,7 +64,7 @@ pub struct Lanes(Sixteen);
 #[cfg(target_feature = "simd128")]
 type Sixteen = core::arch::wasm32::v128;
 #[cfg(not(target_feature = "simd128"))]
-type Sixteen = [u8; 16];
+type Sixteen = [u32; 4];
 
 impl Lanes {
     /// Fewer are not there.
@@ -72,11 +72,17 @@ impl Lanes {
     pub fn at(bytes: &[u8], at: usize) -> Option<Self> {
         let sixteen = bytes.get(at..)?.first_chunk::<16>()?;
         #[cfg(target_feature = "simd128")]
-        let sixteen = &{
+        let sixteen = {
             let (low, high) = sixteen.split_at(8);
             core::arch::wasm32::u64x2(u64::from_le_bytes(*low.first_chunk()?), u64::from_le_bytes(*high.first_chunk()?))
         };
-        Some(Self(*sixteen))
+        // By four: in JavaScript, too, that is one number.
+        #[cfg(not(target_feature = "simd128"))]
+        let sixteen = {
+            let four = |at: usize| Some(u32::from_le_bytes(*sixteen.get(at..)?.first_chunk()?));
+            [four(0)?, four(4)?, four(8)?, four(12)?]
+        };
+        Some(Self(sixteen))
     }
 
     /// Which of them are this one.
@@ -88,7 +94,10 @@ impl Lanes {
             u32::from(u8x16_bitmask(u8x16_eq(self.0, u8x16_splat(byte))))
         }
         #[cfg(not(target_feature = "simd128"))]
-        self.each(|one| one == byte)
+        self.each(|four| {
+            let differ = four ^ (EACH * u32::from(byte));
+            ((differ & !HIGH) + !HIGH) | differ
+        })
     }
 
     /// Which of them are less than this one.
@@ -100,14 +109,27 @@ impl Lanes {
             u32::from(u8x16_bitmask(u8x16_lt(self.0, u8x16_splat(byte))))
         }
         #[cfg(not(target_feature = "simd128"))]
-        self.each(|one| one < byte)
+        self.each(|four| {
+            let sum = (four & !HIGH) + EACH * (128 - u32::from(byte & 127));
+            if byte < 128 { sum | four } else { sum & four }
+        })
     }
 
+    /// The bits of those whose highest bit that leaves at 0: moved together by one product, in which none meets another.
     #[cfg(not(target_feature = "simd128"))]
-    fn each(self, is_it: impl Fn(u8) -> bool) -> u32 {
-        self.0.iter().rev().fold(0, |bits, &one| bits << 1 | u32::from(is_it(one)))
+    #[inline(always)]
+    fn each(self, leaves: impl Fn(u32) -> u32) -> u32 {
+        let bits = |four: u32| ((!leaves(four) & HIGH) >> 7).wrapping_mul(0x1020_4080) >> 28;
+        let [first, second, third, fourth] = self.0;
+        bits(first) | bits(second) << 4 | bits(third) << 8 | bits(fourth) << 12
     }
 }
+
+/// A 1 in each of four bytes, and their highest bits.
+#[cfg(not(target_feature = "simd128"))]
+const EACH: u32 = 0x0101_0101;
+#[cfg(not(target_feature = "simd128"))]
+const HIGH: u32 = 0x8080_8080;
 
 /// Where the first such byte is.
 pub fn find(bytes: &[u8], byte: u8) -> Option<usize> {

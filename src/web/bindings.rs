@@ -7,7 +7,9 @@ use wasm_bindgen::prelude::*;
 use super::driver::Driver;
 use super::host::Host;
 use crate::proto::client::Client;
-use crate::proto::http::{CallKind, FeedKind, RequestFailure, ResponseHead, StreamVersion, Told};
+#[cfg(feature = "runs")]
+use crate::proto::http::{CallKind, FeedKind};
+use crate::proto::http::{RequestFailure, ResponseHead, StreamVersion, Told};
 use crate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use crate::proto::input::{Command, Input, News};
 
@@ -69,6 +71,7 @@ impl Core {
             13 => Input::Online(yes),
             14 => Input::Timeout,
             15 => Input::News(RequestId::new(id), News::Body(first, Told::read(second))),
+            #[cfg(feature = "runs")]
             17 => {
                 let feed = self.0.next(Client::next_subscription);
                 let kind = match number & 3 {
@@ -81,6 +84,7 @@ impl Core {
                 self.0.feed(Input::Command(command));
                 return feed.number();
             }
+            #[cfg(feature = "runs")]
             18 => {
                 let call = self.0.next(Client::next_subscription);
                 let kind = match number {
@@ -93,7 +97,10 @@ impl Core {
                 self.0.feed(Input::Command(Command::Call { call, principal, kind, name: first, body: second }));
                 return call.number();
             }
+            #[cfg(feature = "runs")]
             19 => Input::Visible(yes),
+            #[cfg(not(feature = "runs"))]
+            17..=19 => return 0,
             _ => {
                 let news = match number {
                     0 => News::End,

@@ -3,10 +3,12 @@
 use wasm_bindgen::JsValue;
 
 use super::host::Host;
+#[cfg(feature = "runs")]
 use crate::proto::call::CallOutcome;
 use crate::proto::error::{ErrorCode, Problem};
 use crate::proto::output::Event;
 use crate::proto::send::{Hold, SendChanged, SendState};
+#[cfg(feature = "runs")]
 use crate::proto::shape::Rows;
 use crate::proto::status::StreamStatus;
 use crate::proto::subscription::Parts;
@@ -19,9 +21,11 @@ pub(super) fn deliver(host: &Host, event: &Event) {
         Event::Stream(id, status) | Event::Feed(id, status) => {
             deliver_status(host, matches!(event, Event::Feed(..)), id.number(), status);
         }
+        #[cfg(feature = "runs")]
         Event::Rows(feed, Rows { text, schema, fresh, complete }) => {
             host.tell_rows(feed.number(), text, schema.as_deref(), *fresh, *complete);
         }
+        #[cfg(feature = "runs")]
         Event::Call(call, outcome) => {
             let (text, token, unknown, error) = match outcome {
                 CallOutcome::Answered { text, token } => (&**text, &**token, false, JsValue::UNDEFINED),
@@ -29,6 +33,8 @@ pub(super) fn deliver(host: &Host, event: &Event) {
             };
             host.tell_call(call.number(), text, token, unknown, error);
         }
+        #[cfg(not(feature = "runs"))]
+        Event::Rows(..) | Event::Call(..) => {}
         Event::Parts(subscription, Parts { text, form, last_event_id }) => {
             let last_event_id = last_event_id.as_deref().unwrap_or_default();
             host.tell_parts(subscription.number(), text, last_event_id, *form as u32);

@@ -55,6 +55,7 @@ impl Driver {
             RequestKind::Send { body, idempotency_key } => {
                 self.host.send(id, url, token, branch, body, idempotency_key, false);
             }
+            #[cfg(feature = "runs")]
             RequestKind::Call { body, idempotency_key } => {
                 self.host.send(id, url, token, branch, body, idempotency_key, true);
             }
@@ -62,7 +63,10 @@ impl Driver {
                 self.host.read(id, url, token, branch, last_event_id.as_deref(), *timeout_seconds);
             }
             RequestKind::Run => self.host.get(id, url, token, branch, false),
+            #[cfg(feature = "runs")]
             RequestKind::Feed => self.host.get(id, url, token, branch, true),
+            #[cfg(not(feature = "runs"))]
+            RequestKind::Call { .. } | RequestKind::Feed => {}
         }
     }
 }

@@ -87,9 +87,11 @@ extern "C" {
     #[wasm_bindgen(method, js_name = tellUnreadable)]
     pub(super) fn tell_unreadable(this: &Host, subscription: u32, id: &str, reason: &str);
 
+    #[cfg(feature = "runs")]
     #[wasm_bindgen(method, js_name = tellRows)]
     pub(super) fn tell_rows(this: &Host, feed: u32, text: &str, schema: Option<&str>, fresh: bool, complete: bool);
 
+    #[cfg(feature = "runs")]
     #[wasm_bindgen(method, js_name = tellCall)]
     pub(super) fn tell_call(this: &Host, call: u32, text: &str, token: &str, unknown: bool, error: JsValue);
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use tidegate::proto::error::{ErrorCode, Problem};
 use tidegate::proto::http::{FeedKind, Told};
 use tidegate::proto::random::Random;
+use tidegate::proto::runs::Runs;
 use tidegate::proto::shape::{Shape, Stage};
 use tidegate::proto::time::Instant;
 
@@ -152,7 +153,7 @@ const fn at(ms: u64) -> Instant {
 
 /// A feed in that stage since a moment ago. Its snapshot has been read, but where it reads it.
 fn feed(stage: Stage, flag: Flag) -> Shape {
-    let mut feed = Shape::new(FeedKind::Run, false);
+    let mut feed = Shape::new(Runs::given().expect("a default feature"), FeedKind::Run, false);
     let dice = &mut Random::new(1);
     let body = if flag == Flag::Finished { ENDED } else { UP_TO_DATE };
     if stage != Stage::Reading {

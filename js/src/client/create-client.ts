@@ -1,3 +1,4 @@
+import type { EngineKind } from "../wasm/interface.js";
 import type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./calls.js";
 import { encode } from "./encode.js";
 import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
@@ -120,6 +121,8 @@ export interface Client {
   retrieveRun<TTask extends AnyTask = AnyTask>(runId: string, options?: CallOptions): Promise<RetrievedRun<TTask>>;
   /** Cancels a run, where the server lets this page do it. Rejects with a {@link TidegateError}. */
   cancelRun(runId: string, options?: CallOptions): Promise<{ id: string }>;
+  /** What the core runs as on this page: WebAssembly, or JavaScript where that is refused. Undefined until it has been loaded. */
+  readonly engine: EngineKind | undefined;
   /** Uses another token from now on; what waits for one goes on. */
   setAccessToken(accessToken: AccessToken): void;
   /** Ends all streams and cancels queued sends, those in an outbox too. A send that is on its way is left to finish. */
@@ -234,6 +237,9 @@ export function createClient(options: ConnectionOptions = {}): Client {
     completeWaitToken: async (...given) => (await calls()).completeWaitToken(pump, principal, ...given),
     retrieveRun: async (...given) => (await calls()).retrieveRun(pump, principal, ...given),
     cancelRun: async (...given) => (await calls()).cancelRunFromPage(pump, principal, ...given),
+    get engine() {
+      return pump.engine;
+    },
     setAccessToken(given) {
       checkOpen();
       checkToken(given);

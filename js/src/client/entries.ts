@@ -1,6 +1,7 @@
 import type { CallKind, FeedKind, SendChange, SendState, StreamChange } from "../wasm/interface.js";
 import type { TidegateError } from "./errors.js";
 import type { Endpoint } from "./options.js";
+import type { Seat } from "./seat.js";
 
 /** A change of a send as its listener sees it: the problem has become an error. */
 export type SendUpdate = Omit<SendChange, "error"> & { error?: TidegateError };
@@ -34,11 +35,12 @@ export interface StopReading {
 /** One endpoint under one identity. `holds` counts what still needs it: holders, pending sends, open streams. */
 export interface Principal {
   readonly endpoint: Endpoint;
-  id?: number | undefined;
+  /** What the engines call it that know of it. */
+  readonly ids: Map<Seat, number>;
   token?: string | undefined;
   provide?: (() => unknown) | undefined;
-  /** The question to the token function that is still open. */
-  question?: object | undefined;
+  /** The question to the token function that is still open, and who asks. */
+  question?: Set<Seat> | undefined;
   holds: number;
   /** Called before the engine gets a token: after that, what waited for one has left. */
   readonly beforeToken: Set<() => void>;
@@ -107,29 +109,31 @@ export interface Caller {
   call(request: CallRequest): Promise<CallAnswer>;
 }
 
-/** A send as the pump keeps it; the engine's id changes with the engine. */
-export interface SendEntry extends SendRequest {
+/** Where an entry is: with which engine, under the id that it has there. */
+interface Seated {
   id?: number | undefined;
+  seat?: Seat | undefined;
+}
+
+/** A send as the pump keeps it. */
+export interface SendEntry extends SendRequest, Seated {
   state: SendState;
 }
 
 /** A stream as the pump keeps it, with where to resume. */
-export interface StreamEntry extends StreamRequest {
-  id?: number | undefined;
+export interface StreamEntry extends StreamRequest, Seated {
   cursor: string | undefined;
   ended: boolean;
   held?: boolean | undefined;
 }
 
 /** A feed as the pump keeps it. After a restart of the engine it begins with a fresh snapshot. */
-export interface FeedEntry extends FeedRequest {
-  id?: number | undefined;
+export interface FeedEntry extends FeedRequest, Seated {
   ended: boolean;
 }
 
 /** A call as the pump keeps it, until it is settled. */
-export interface CallEntry extends CallRequest {
-  id?: number | undefined;
+export interface CallEntry extends CallRequest, Seated {
   /** An engine has been told of it, so that it may have been asked for: also by one that is lost. */
   left?: boolean;
   settle(error?: TidegateError, answer?: CallAnswer): void;

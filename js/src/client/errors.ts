@@ -2,7 +2,7 @@ import type { Problem, ProblemCode } from "../wasm/interface.js";
 
 /**
  * What went wrong, as a closed union. `invalid-options` is a wrong or missing argument, `engine-unavailable` means that
- * the WebAssembly core could not be loaded or has stopped, `expired` that a send waited in the outbox for too long and was not sent; every
+ * the core could not be loaded or has stopped, `expired` that a send waited in the outbox for too long and was not sent; every
  * other code comes from the core.
  */
 export type ErrorCode = ProblemCode | "invalid-options" | "engine-unavailable" | "expired";

@@ -1,7 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { settle } from "../testing/fake-engine.js";
 import { pumpHarness } from "../testing/pump-harness.js";
-import { LoadFailure } from "../wasm/load.js";
 import type { CallRequest } from "./entries.js";
 
 function harness() {
@@ -71,7 +70,7 @@ describe("feeds", () => {
 
   test("fail where there is no engine", async () => {
     const { loader, follow } = harness();
-    loader.failure = new LoadFailure("policy", "csp");
+    loader.failure = new Error("network");
     const { heard } = follow();
     await settle();
     expect(heard).toEqual([["failed"]]);
@@ -205,7 +204,7 @@ describe("calls", () => {
 
   test("are rejected where there is no engine", async () => {
     const { loader, call } = harness();
-    loader.failure = new LoadFailure("policy", "csp");
+    loader.failure = new Error("network");
     await expect(call()).rejects.toMatchObject({ code: "engine-unavailable", outcome: "rejected" });
   });
 });

@@ -1,5 +1,5 @@
 import { warnInDevelopment } from "../wasm/development.js";
-import type { Engine, EngineEvent, Problem, SendState, Sink, StreamChange } from "../wasm/interface.js";
+import type { EngineEvent, EngineKind, Problem, SendState, Sink, StreamChange } from "../wasm/interface.js";
 import { type Core, loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
 import type {
@@ -21,6 +21,7 @@ import { cancelled, messageOf, type SendOutcome, TidegateError } from "./errors.
 import { guard } from "./guard.js";
 import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
+import { Seat } from "./seat.js";
 import { cursorOf } from "./stream-start.js";
 import { type AccessToken, sourceOf } from "./token-source.js";
 
@@ -34,39 +35,40 @@ export function pagePump(): EventPump {
 }
 
 /**
- * Owns the page's one engine. Principals, sends and streams are entries here, and the engine is told of them when it
+ * Owns the page's engine. Principals, sends and streams are entries here, and the engine is told of them when it
  * runs: first start and restart after a panic are the same walk over the entries.
+ *
+ * Where feeds and calls turn out to be wanted only after the core without them has begun, the one with them takes its place. Readers
+ * go over, each behind its last record, so that all that take turns are in one core. Sends stay where they are, with their keys and
+ * their doubts, and new ones go behind them, until none is left there.
  */
 export class EventPump {
-  readonly #load: () => Promise<Core>;
+  readonly #load: (runs?: boolean) => Promise<Core>;
   #core: Core | undefined;
-  #engine: Engine | undefined;
-  /** Changes with the engine, so that nothing is heard from one that has been given up. */
-  #instance: object | undefined;
-  #starting = false;
+  /** Those that run. One, but for a while after the larger one has come. */
+  #seats: Seat[] = [];
+  /** What is being loaded, by whether it is the core with feeds and calls. */
+  readonly #starting = new Set<boolean>();
   #watching = false;
   #crashes: number[] = [];
-  /** What the engine said while it was being called: delivered when the call is over and its result is known. */
-  readonly #inbox: (() => void)[] = [];
-  #calling = 0;
 
   /** Not settled, in the order in which they have to leave. */
   readonly #pending = new Set<SendEntry>();
   readonly #readers = new Set<StreamEntry | FeedEntry>();
   readonly #calls = new Set<CallEntry>();
-  readonly #principalById = new Map<number, Principal>();
-  readonly #sendById = new Map<number, SendEntry>();
-  readonly #streamById = new Map<number, StreamEntry>();
-  readonly #feedById = new Map<number, FeedEntry>();
-  readonly #callById = new Map<number, CallEntry>();
 
-  constructor(load: () => Promise<Core> = loadCore) {
+  constructor(load: (runs?: boolean) => Promise<Core> = loadCore) {
     this.#load = load;
+  }
+
+  /** What the core runs as, once it has been loaded. */
+  get engine(): EngineKind | undefined {
+    return this.#core?.engine;
   }
 
   /** Opens a principal with one hold on it; nothing is loaded or sent yet. */
   openPrincipal(endpoint: Endpoint, accessToken: AccessToken | undefined): Principal {
-    const principal: Principal = { endpoint, holds: 1, beforeToken: new Set() };
+    const principal: Principal = { endpoint, ids: new Map(), holds: 1, beforeToken: new Set() };
     this.setToken(principal, accessToken);
     return principal;
   }
@@ -75,21 +77,22 @@ export class EventPump {
   release(principal: Principal): void {
     principal.holds -= 1;
     if (principal.holds > 0) return;
-    const { id } = principal;
-    principal.id = principal.question = undefined;
-    if (id === undefined) return;
-    this.#principalById.delete(id);
-    for (const entry of this.#sendById.values()) if (entry.principal === principal) this.#forget(entry);
-    this.#call((engine) => engine.closePrincipal(id));
+    principal.question = undefined;
+    for (const [seat, id] of principal.ids) {
+      seat.principals.delete(id);
+      for (const entry of seat.sends.values()) if (entry.principal === principal) this.#forget(entry);
+      seat.call((engine) => engine.closePrincipal(id));
+    }
+    principal.ids.clear();
   }
 
   /** A new token or token function: wakes what waits for one. */
   setToken(principal: Principal, accessToken: AccessToken | undefined): void {
     const source = typeof accessToken === "function" ? sourceOf(accessToken) : undefined;
-    const { id, provide } = principal;
+    const { ids, provide } = principal;
     principal.question = undefined;
     principal.provide = source && (() => source.latest());
-    if (id !== undefined && !provide !== !source) this.#call((engine) => engine.setRenewable(id, !!source));
+    if (!provide !== !source) for (const [seat, id] of ids) seat.call((engine) => engine.setRenewable(id, !!source));
     if (typeof accessToken === "string") this.#giveToken(principal, accessToken);
   }
 
@@ -99,8 +102,8 @@ export class EventPump {
     return {
       cancel: () => {
         if (!this.#pending.has(entry)) return;
-        const { id } = entry;
-        if (id !== undefined) this.#call((engine) => engine.cancelSend(id));
+        const { id, seat } = entry;
+        if (id !== undefined) seat?.call((engine) => engine.cancelSend(id));
         else this.#changeSend(entry, { state: "cancelled", attempt: 0 });
       },
       retry: () => {
@@ -120,8 +123,8 @@ export class EventPump {
     const entry: StreamEntry = { ...request, cursor: request.lastEventId, ended: false };
     const setReading = (wanted: boolean) => {
       entry.held = !wanted;
-      const { id } = entry;
-      if (id !== undefined) this.#call((engine) => engine.setReading(id, wanted));
+      const { id, seat } = entry;
+      if (id !== undefined) seat?.call((engine) => engine.setReading(id, wanted));
     };
     return Object.assign(this.#read(entry), { setReading });
   }
@@ -134,16 +137,10 @@ export class EventPump {
   #read(entry: StreamEntry | FeedEntry): () => void {
     entry.principal.holds += 1;
     this.#readers.add(entry);
-    if (this.#engine) this.#open(entry);
-    else this.#start();
+    this.#open(entry);
     return () => {
       if (!this.#readers.delete(entry)) return;
-      const { id } = entry;
-      if (id !== undefined) {
-        const isFeed = "address" in entry;
-        (isFeed ? this.#feedById : this.#streamById).delete(id);
-        this.#call((engine) => (isFeed ? engine.unfollow(id) : engine.unsubscribe(id)));
-      }
+      leave(entry);
       this.release(entry.principal);
     };
   }
@@ -157,8 +154,8 @@ export class EventPump {
         return;
       }
       const abort = () => {
-        const { id } = entry;
-        if (id !== undefined) this.#call((engine) => engine.cancelCall(id));
+        const { id, seat } = entry;
+        if (id !== undefined) seat?.call((engine) => engine.cancelCall(id));
         const error =
           mayHaveActed(entry) && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
         entry.settle(error || cancelled("call"));
@@ -168,7 +165,7 @@ export class EventPump {
         settle: (error, answer) => {
           if (!this.#calls.delete(entry)) return;
           signal?.removeEventListener("abort", abort);
-          if (entry.id !== undefined) this.#callById.delete(entry.id);
+          if (entry.id !== undefined) entry.seat?.calls.delete(entry.id);
           if (answer) resolve(answer);
           else reject(error);
           this.release(principal);
@@ -177,99 +174,128 @@ export class EventPump {
       signal?.addEventListener("abort", abort);
       principal.holds += 1;
       this.#calls.add(entry);
-      if (this.#engine) this.#ask(entry);
-      else this.#start();
+      this.#ask(entry);
     });
   }
 
   #enqueue(entry: SendEntry): void {
     entry.principal.holds += 1;
     this.#pending.add(entry);
-    if (this.#engine) this.#submit(entry);
-    else this.#start();
+    this.#submit(entry);
   }
 
   #submit(entry: SendEntry): void {
     const { id, principal, runId, streamId, json } = entry;
+    const seat = entry.seat ?? this.#seats.find(({ sends }) => sends.size > 0) ?? this.#seatFor();
+    if (!seat) return;
     // Until the engine says where it stands: if this very call traps, nobody knows how far it came.
     entry.state = "sending";
     if (id !== undefined) {
-      this.#call((engine) => engine.retrySend(id));
+      seat.call((engine) => engine.retrySend(id));
       return;
     }
-    this.#call((engine) => {
-      entry.id = engine.send(this.#idOf(engine, principal), runId, streamId, json);
-      this.#sendById.set(entry.id, entry);
+    seat.call((engine) => {
+      entry.id = engine.send(this.#idOf(seat, principal), runId, streamId, json);
+      entry.seat = seat;
+      seat.sends.set(entry.id, entry);
     });
   }
 
   #open(entry: StreamEntry | FeedEntry): void {
-    this.#call((engine) => {
-      const principal = this.#idOf(engine, entry.principal);
-      if ("address" in entry) {
+    const isFeed = "address" in entry;
+    const seat = this.#seatFor(isFeed);
+    seat?.call((engine) => {
+      const principal = this.#idOf(seat, entry.principal);
+      if (isFeed) {
         const { kind, name, query, endless } = entry.address;
         entry.id = engine.follow(principal, kind, name, query, endless);
-        this.#feedById.set(entry.id, entry);
-        return;
+      } else {
+        const { runId, key, cursor, timeoutInSeconds } = entry;
+        entry.id = engine.subscribe(principal, runId, key, cursorOf(cursor), timeoutInSeconds);
+        if (entry.held) engine.setReading(entry.id, false);
       }
-      const { runId, key, cursor, timeoutInSeconds } = entry;
-      entry.id = engine.subscribe(principal, runId, key, cursorOf(cursor), timeoutInSeconds);
-      this.#streamById.set(entry.id, entry);
-      if (entry.held) engine.setReading(entry.id, false);
+      entry.seat = seat;
+      seat.readers.set(entry.id, entry);
     });
   }
 
   #ask(entry: CallEntry): void {
+    const seat = this.#seatFor(true);
+    if (!seat) return;
     const { principal, what, name, body } = entry;
     entry.left = true;
-    this.#call((engine) => {
-      entry.id = engine.call(this.#idOf(engine, principal), what, name, body);
-      this.#callById.set(entry.id, entry);
+    seat.call((engine) => {
+      entry.id = engine.call(this.#idOf(seat, principal), what, name, body);
+      entry.seat = seat;
+      seat.calls.set(entry.id, entry);
     });
   }
 
-  #idOf(engine: Engine, principal: Principal): number {
-    if (principal.id === undefined) {
+  #idOf(seat: Seat, principal: Principal): number {
+    let id = principal.ids.get(seat);
+    if (id === undefined) {
       const { endpoint, provide, token } = principal;
       const { baseURL, branch } = endpoint;
-      const scarce = this.#core?.hasFewConnections(baseURL) ?? false;
-      principal.id = engine.openPrincipal(baseURL, branch, provide !== undefined, scarce);
-      this.#principalById.set(principal.id, principal);
-      if (token) engine.setToken(principal.id, token);
+      const scarce = seat.core.hasFewConnections(baseURL);
+      id = seat.engine.openPrincipal(baseURL, branch, provide !== undefined, scarce);
+      principal.ids.set(seat, id);
+      seat.principals.set(id, principal);
+      if (token) seat.engine.setToken(id, token);
     }
-    return principal.id;
+    return id;
   }
 
-  async #start(): Promise<void> {
-    if (this.#starting || this.#engine) return;
-    this.#starting = true;
+  /** The newest, if it can do that. If not, one that can is loaded, and is told of everything when it is there. */
+  #seatFor(runs = false): Seat | undefined {
+    const seat = this.#seats.at(-1);
+    if (seat && (seat.core.runs || !runs)) return seat;
+    this.#start(runs);
+    return undefined;
+  }
+
+  async #start(runs: boolean): Promise<void> {
+    if (this.#starting.has(runs)) return;
+    this.#starting.add(runs);
     try {
-      this.#run(await this.#load());
+      this.#run(await this.#load(runs));
     } catch (cause) {
       this.#giveUp((outcome) => unavailable(cause, outcome));
     } finally {
-      this.#starting = false;
+      this.#starting.delete(runs);
     }
   }
 
   #run(core: Core): void {
-    const instance = {};
-    this.#instance = instance;
+    const before = this.#seats.at(-1);
+    if (before && (before.core.runs || !core.runs)) return;
     this.#core = core;
-    this.#engine = core.createEngine(this.#sinkFor(() => this.#instance === instance));
+    const seat = new Seat(core, (seat) => this.#sinkFor(seat));
+    this.#seats.push(seat);
     if (!this.#watching) {
       this.#watching = true;
+      const tell = (use: Parameters<Seat["call"]>[0]) => {
+        for (const each of [...this.#seats]) each.call(use);
+      };
       core.watchPage({
-        wake: () => this.#call((current) => current.wake()),
-        setOnline: (online) => this.#call((current) => current.setOnline(online)),
-        setVisible: (visible) => this.#call((current) => current.setVisible(visible)),
+        wake: () => tell((current) => current.wake()),
+        setOnline: (online) => tell((current) => current.setOnline(online)),
+        setVisible: (visible) => tell((current) => current.setVisible(visible)),
       });
     }
-    if (!core.isOnline()) this.#call((current) => current.setOnline(false));
-    if (!core.isVisible()) this.#call((current) => current.setVisible(false));
+    if (!core.isOnline()) seat.call((current) => current.setOnline(false));
+    if (!core.isVisible()) seat.call((current) => current.setVisible(false));
+    this.#serve();
+    this.#retire();
+  }
+
+  /** Hands what no engine has, or an older one, to the newest. */
+  #serve(): void {
+    const newest = this.#seats.at(-1);
     // A listener may add, retry or close entries meanwhile; what it adds reaches the engine by itself.
     for (const entry of [...this.#readers]) {
-      if (entry.id === undefined && !entry.ended && this.#readers.has(entry)) this.#open(entry);
+      if (entry.seat === newest || entry.ended || !this.#readers.has(entry)) continue;
+      leave(entry);
+      this.#open(entry);
     }
     for (const entry of [...this.#pending]) {
       if (entry.id === undefined && this.#pending.has(entry)) this.#submit(entry);
@@ -279,76 +305,67 @@ export class EventPump {
     }
   }
 
-  #sinkFor(isCurrent: () => boolean): Sink {
-    const deliver = (event: () => void) => {
-      if (!isCurrent()) return;
-      if (this.#calling > 0) this.#inbox.push(() => isCurrent() && event());
-      else guard(event);
-    };
-    return {
-      event: (event) => deliver(() => this.#route(event)),
-      parts: (...told) => deliver(() => this.#deliverParts(...told)),
-      rows: (feed, ...told) => deliver(() => this.#feedById.get(feed)?.listener.rows(...told)),
-      crashed: (where) => {
-        if (isCurrent()) this.#crash(where);
-      },
-    };
+  /** Ends what has neither sends any more nor anything else. */
+  #retire(): void {
+    const [oldest, next] = this.#seats;
+    if (!oldest || !next || oldest.sends.size > 0) return;
+    this.#seats = [next];
+    this.#close(oldest);
+    oldest.end();
   }
 
-  /** The only way into the engine. A trap is a panic that could not say so. */
-  #call(use: (engine: Engine) => void): void {
-    const engine = this.#engine;
-    if (!engine) return;
-    this.#calling += 1;
-    try {
-      use(engine);
-    } catch (cause) {
-      if (this.#engine === engine) this.#crash(messageOf(cause));
-    } finally {
-      this.#calling -= 1;
+  #close(seat: Seat): void {
+    for (const principal of seat.principals.values()) principal.ids.delete(seat);
+    for (const byId of [seat.sends, seat.readers, seat.calls]) {
+      for (const entry of byId.values()) entry.id = entry.seat = undefined;
     }
-    if (this.#calling === 0) this.#drain();
   }
 
-  #drain(): void {
-    for (let event = this.#inbox.shift(); event; event = this.#inbox.shift()) guard(event);
+  #sinkFor(seat: Seat): Sink {
+    return {
+      event: (event) => seat.hear(() => this.#route(seat, event)),
+      parts: (...told) => seat.hear(() => this.#deliverParts(seat, ...told)),
+      rows: (feed, ...told) =>
+        seat.hear(() => (seat.readers.get(feed) as FeedEntry | undefined)?.listener.rows(...told)),
+      crashed: (where) => seat.lose() && this.#crash(seat, where),
+    };
   }
 
-  #route(event: EngineEvent): void {
+  #route(seat: Seat, event: EngineEvent): void {
     switch (event.type) {
       case "send-changed": {
-        const entry = this.#sendById.get(event.send);
+        const entry = seat.sends.get(event.send);
         if (!entry) return;
         this.#changeSend(entry, { ...event, error: this.#toError(event.error, event.state) });
         return;
       }
       case "stream-changed":
-        this.#changeReader(this.#streamById.get(event.subscription), event);
+        this.#changeReader(seat.readers.get(event.subscription), event);
         return;
       case "feed-changed":
-        this.#changeReader(this.#feedById.get(event.feed), event);
+        this.#changeReader(seat.readers.get(event.feed), event);
         return;
       case "call-answered":
-        this.#callById.get(event.call)?.settle(undefined, event);
+        seat.calls.get(event.call)?.settle(undefined, event);
         return;
       case "call-failed": {
         const error = this.#toError(event.error, event.unknown ? "unknown" : "rejected");
-        this.#callById.get(event.call)?.settle(error);
+        seat.calls.get(event.call)?.settle(error);
         return;
       }
       case "token-needed":
-        this.#provideToken(event.principal);
+        this.#provideToken(seat, seat.principals.get(event.principal));
         return;
       case "record-unreadable": {
-        const listener = this.#streamById.get(event.subscription)?.listener;
+        const { listener } = (seat.readers.get(event.subscription) ?? {}) as Partial<StreamEntry>;
         if (listener?.unreadable) listener.unreadable(event);
-        else this.#core?.warn(event);
+        else seat.core.warn(event);
       }
     }
   }
 
-  #deliverParts(subscription: number, text: string, lastEventId: string, form: number): void {
-    const entry = this.#streamById.get(subscription);
+  #deliverParts(seat: Seat, subscription: number, text: string, lastEventId: string, form: number): void {
+    const entry = seat.readers.get(subscription) as StreamEntry | undefined;
     if (!entry) return;
     if (lastEventId) entry.cursor = lastEventId;
     let parts: unknown[];
@@ -357,7 +374,7 @@ export class EventPump {
       parts = form ? [form > 1 ? (JSON.parse(read).data ?? null) : read] : read;
     } catch {
       const reason = "the record is not a part in JSON";
-      this.#route({ type: "record-unreadable", subscription, id: lastEventId, reason });
+      this.#route(seat, { type: "record-unreadable", subscription, id: lastEventId, reason });
       return;
     }
     entry.listener.parts(parts, lastEventId, text.length);
@@ -379,11 +396,12 @@ export class EventPump {
   }
 
   #forget(entry: SendEntry): void {
-    const { id } = entry;
-    if (id === undefined) return;
-    entry.id = undefined;
-    this.#sendById.delete(id);
-    this.#call((engine) => engine.forgetSend(id));
+    const { id, seat } = entry;
+    if (id === undefined || !seat) return;
+    entry.id = entry.seat = undefined;
+    seat.sends.delete(id);
+    seat.call((engine) => engine.forgetSend(id));
+    this.#retire();
   }
 
   #giveToken(principal: Principal, token: string): void {
@@ -395,69 +413,65 @@ export class EventPump {
     );
     for (const call of principal.beforeToken) call();
     principal.token = token;
-    const { id } = principal;
-    if (id !== undefined) this.#call((engine) => engine.setToken(id, token));
+    for (const [seat, id] of principal.ids) seat.call((engine) => engine.setToken(id, token));
   }
 
-  async #provideToken(id: number): Promise<void> {
-    const principal = this.#principalById.get(id);
-    if (!principal || principal.question || !this.#core) return;
-    const question = {};
+  async #provideToken(seat: Seat, principal: Principal | undefined): Promise<void> {
+    if (!principal) return;
+    // Two engines may want one at once: it is asked for once, and a refusal is told to those that have asked.
+    principal.question?.add(seat);
+    if (principal.question) return;
+    const question = new Set([seat]);
     principal.question = question;
     const isCurrent = () => principal.question === question;
     try {
-      const token = await this.#core.askToken(principal.provide);
+      const token = await seat.core.askToken(principal.provide);
       if (!isCurrent()) return;
       principal.question = undefined;
       this.#giveToken(principal, token);
     } catch (cause) {
       if (!isCurrent()) return;
       principal.question = undefined;
-      const current = principal.id;
-      if (current !== undefined) this.#call((engine) => engine.failToken(current, messageOf(cause)));
+      for (const [current, id] of principal.ids) {
+        if (question.has(current)) current.call((engine) => engine.failToken(id, messageOf(cause)));
+      }
     }
   }
 
   /** The instance is lost; the entries are not. What was on its way may have arrived, so nobody sends that again. */
-  #crash(where: string): void {
-    this.#engine = undefined;
-    this.#drain();
-    this.#instance = undefined;
+  #crash(seat: Seat, where: string): void {
+    const { core } = seat;
+    this.#seats = this.#seats.filter((other) => other !== seat);
+    this.#close(seat);
     for (const entry of [...this.#calls]) {
       // A task that was triggered under one key would be triggered again under another; all else can be asked twice.
-      if (entry.what === 0 && entry.left) entry.settle(unavailable(where, "unknown", this.#core?.crashed));
+      if (!entry.seat && entry.what === 0 && entry.left) entry.settle(unavailable(where, "unknown", core.crashed));
     }
-    for (const byId of [this.#principalById, this.#sendById, this.#streamById, this.#feedById, this.#callById]) {
-      for (const entry of byId.values()) entry.id = undefined;
-      byId.clear();
-    }
-    this.#core?.warn(where);
+    core.warn(where);
     const now = Date.now();
     this.#crashes = [...this.#crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
     for (const entry of [...this.#pending]) {
-      if (entry.state === "sending") {
-        this.#changeSend(entry, {
-          state: "unknown",
-          attempt: 1,
-          error: unavailable(where, "unknown", this.#core?.crashed),
-        });
+      if (entry.state === "sending" && !entry.seat) {
+        this.#changeSend(entry, { state: "unknown", attempt: 1, error: unavailable(where, "unknown", core.crashed) });
       }
     }
-    for (const { ended, listener } of [...this.#readers]) {
-      if (!ended) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
+    for (const { ended, seat: other, listener } of [...this.#readers]) {
+      if (!ended && !other) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
     }
-    if (this.#crashes.length >= MAX_CRASHES)
-      this.#giveUp((outcome) => unavailable(where, outcome, this.#core?.crashed));
-    else queueMicrotask(() => this.#start());
+    if (this.#crashes.length >= MAX_CRASHES) this.#giveUp((outcome) => unavailable(where, outcome, core.crashed));
+    else queueMicrotask(() => this.#seatFor(core.runs) && this.#serve());
   }
 
+  /** For what no engine has. */
   #giveUp(toError: (outcome?: SendOutcome) => TidegateError): void {
     for (const entry of [...this.#pending]) {
-      this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
+      if (!entry.seat) this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
-    for (const entry of [...this.#calls]) entry.settle(toError(mayHaveActed(entry) ? "unknown" : "rejected"));
-    for (const { ended, listener } of [...this.#readers]) {
-      if (!ended) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
+    for (const entry of [...this.#calls]) {
+      if (!entry.seat) entry.settle(toError(mayHaveActed(entry) ? "unknown" : "rejected"));
+    }
+    for (const { ended, seat, listener } of [...this.#readers]) {
+      if (!ended && !seat) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
     }
   }
 
@@ -470,4 +484,13 @@ export class EventPump {
 
 function mayHaveActed({ left, what }: CallEntry): boolean {
   return !!left && what !== 2 && what !== 4;
+}
+
+/** Takes a reader from its engine, which tells nothing more of it. */
+function leave(entry: StreamEntry | FeedEntry): void {
+  const { id, seat } = entry;
+  if (id === undefined) return;
+  entry.id = entry.seat = undefined;
+  seat?.readers.delete(id);
+  seat?.call((engine) => ("address" in entry ? engine.unfollow(id) : engine.unsubscribe(id)));
 }

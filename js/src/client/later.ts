@@ -6,9 +6,9 @@ import type { RunsRequest } from "./runs/follow-runs.js";
 
 // What only some pages use loads when they first use it.
 
-/** Begins to load the core, for those who know that they need it next. Where that fails, the pump tells. */
+/** Begins to load the core that follows runs and calls, for those who know that they need it next. Where that fails, the pump tells. */
 export function warm(): void {
-  loadCore().catch(() => {});
+  loadCore(true).catch(() => {});
 }
 
 /** {@link followRuns}; what it would throw is told as a failure of the feed. */

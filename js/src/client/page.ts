@@ -1,4 +1,4 @@
-const PAGE = Symbol.for("tidegate.page@2");
+const PAGE = Symbol.for("tidegate.page@3");
 
 /**
  * The page's one instance of something, even where a bundler has put two copies of this package on the page. The key

@@ -45,7 +45,7 @@ export function toIdentity(options: BackendOptions): Identity {
       `previewBranch "${endpoint.branch}" holds a character that no header can carry. Rename the branch.`,
     );
   const canSign = !/^tr_[a-z]+_sk_/.test(token) && !readJwt(token);
-  return { endpoint, token, environmentId, canSign, holds: 0, beforeToken: new Set() };
+  return { endpoint, token, environmentId, canSign, ids: new Map(), holds: 0, beforeToken: new Set() };
 }
 
 function toSecretKey(given: unknown): string {

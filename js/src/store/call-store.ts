@@ -2,6 +2,7 @@ import type { Principal } from "../client/entries.js";
 import { messageOf, TidegateError } from "../client/errors.js";
 import type { EventPump } from "../client/event-pump.js";
 import { loadCalls, warm } from "../client/later.js";
+import { withRuns } from "../wasm/load.js";
 import { ExternalStore } from "./external-store.js";
 import { acquirePrincipal, releasePrincipal, type Target } from "./target.js";
 
@@ -47,7 +48,7 @@ export class CallStore<R> extends ExternalStore<CallSnapshot<R>> {
 }
 
 /** Calls as whom a target says; what is on its way goes on when the component is gone. */
-export async function callAs<R>(
+export const callAs = /* @__PURE__ */ withRuns(async function callAs<R>(
   target: Target,
   call: (calls: typeof import("../client/calls.js"), pump: EventPump, principal: Principal) => Promise<R>,
 ): Promise<R> {
@@ -61,7 +62,7 @@ export async function callAs<R>(
   } finally {
     releasePrincipal(target);
   }
-}
+});
 
 /** Whatever was thrown, as the one class of errors: a payload that cannot be JSON, say. */
 export function toError(cause: unknown): TidegateError {

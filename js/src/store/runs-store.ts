@@ -4,6 +4,7 @@ import { followLater, warm } from "../client/later.js";
 import type { RunsRequest } from "../client/runs/follow-runs.js";
 import type { RealtimeRun } from "../client/runs/run.js";
 import type { EndReason, StreamStatus } from "../wasm/interface.js";
+import { withRuns } from "../wasm/load.js";
 import { ExternalStore } from "./external-store.js";
 import { schedule } from "./scheduler.js";
 import { acquirePrincipal, principalKey, releasePrincipal, type Target } from "./target.js";
@@ -30,10 +31,10 @@ export interface RunsAddress extends Pick<RunsRequest, "target" | "storedPackets
 }
 
 /** Components with the same key share one feed: what they ask for is compared by value, whatever its order. */
-export function runsStoreKey({ server, target, storedPackets }: RunsAddress): string {
+export const runsStoreKey = /* @__PURE__ */ withRuns(({ server, target, storedPackets }: RunsAddress): string => {
   const what = Object.entries(target).map(([name, value]) => [name, [...new Set([value ?? []].flat())].sort()]);
   return JSON.stringify(["runs", principalKey(server), what, storedPackets]);
-}
+});
 
 /** Of a feed that nobody follows. */
 export const IDLE_RUNS: RunsSnapshot = {

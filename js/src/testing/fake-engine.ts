@@ -108,8 +108,10 @@ export class FakeLoader {
   readonly engines: FakeEngine[] = [];
   loads = 0;
   failure: unknown;
+  /** There are two cores, as on a page: one without feeds and calls, and one with them. */
+  isSplit = false;
 
-  readonly load = async (): Promise<Core> => {
+  readonly load = async (runs = false): Promise<Core> => {
     this.loads += 1;
     if (this.failure) throw this.failure;
     const createEngine = (sink: Sink) => {
@@ -117,7 +119,19 @@ export class FakeLoader {
       this.engines.push(engine);
       return engine;
     };
-    return { createEngine, describe, crashed, warn, askToken, watchPage, isOnline, isVisible, hasFewConnections };
+    const kind = { engine: "wasm", runs: runs || !this.isSplit } as const;
+    return {
+      ...kind,
+      createEngine,
+      describe,
+      crashed,
+      warn,
+      askToken,
+      watchPage,
+      isOnline,
+      isVisible,
+      hasFewConnections,
+    };
   };
 
   /** The newest engine. */

@@ -6,8 +6,8 @@ export const fakePage = {
   /** A page on which nothing has happened yet. */
   reset(): void {
     fakePage.loader = new FakeLoader();
-    delete (globalThis as Record<symbol, unknown>)[Symbol.for("tidegate.page@2")];
+    delete (globalThis as Record<symbol, unknown>)[Symbol.for("tidegate.page@3")];
   },
 };
 
-export const loadCore = () => fakePage.loader.load();
+export const loadCore = (runs?: boolean) => fakePage.loader.load(runs);

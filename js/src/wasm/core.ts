@@ -1,20 +1,18 @@
-/** Everything that loads late, as one chunk. */
-import { askToken } from "./ask-token.js";
-import { crashed, describe, warn } from "./describe.js";
-import { instantiate } from "./engine.js";
+/** The core that sends and reads, as one chunk with everything that it loads with. */
+import { assemble } from "./assemble.js";
+import { compressed } from "./generated/core/inline.js";
+import {
+  Core as CoreOfModule,
+  __wbg_finalize_init as finishStart,
+  Host,
+  __wbg_get_imports as importsOfModule,
+  __wbg_reset_state as reset,
+} from "./generated/core/tidegate.js";
+import { instantiate } from "./instantiate.js";
 import type { Core } from "./interface.js";
-import { hasFewConnections, isOnline, isVisible, watchPage } from "./page-events.js";
 
 export async function startCore(): Promise<Core> {
-  return {
-    createEngine: await instantiate(),
-    describe,
-    crashed,
-    warn,
-    askToken,
-    watchPage,
-    isOnline,
-    isVisible,
-    hasFewConnections,
-  };
+  const { instance, module } = await instantiate(compressed, importsOfModule());
+  finishStart(instance, module);
+  return assemble({ Core: CoreOfModule, Host, reset }, { engine: "wasm", runs: false });
 }

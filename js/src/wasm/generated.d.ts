@@ -1,6 +1,6 @@
 // Stands in for the build output in a fresh clone, so that types can be checked before the core has been built.
 // Where the real declarations exist, they win.
-declare module "*/generated/core/tidegate.js" {
+declare module "*/tidegate.js" {
   export const Engine: { prototype: import("./interface.js").Engine };
   export class Host {
     constructor(sink: import("./interface.js").Sink);
@@ -11,7 +11,7 @@ declare module "*/generated/core/tidegate.js" {
   }
   export function __wbg_reset_state(): void;
   export function __wbg_get_imports(): WebAssembly.Imports;
-  export function __wbg_finalize_init(instance: WebAssembly.Instance, module: WebAssembly.Module): unknown;
+  export function __wbg_finalize_init(instance: WebAssembly.Instance, module: unknown): unknown;
 }
 
 declare module "*/inline.js" {
@@ -33,4 +33,9 @@ declare module "*/generated/task/tidegate.js" {
 declare module "*/module.js" {
   /** Base64 of the WebAssembly module. */
   export const module: string;
+}
+
+declare module "*/twin.js" {
+  /** Makes an instance of the module that it was made from. */
+  export function instantiate(imports: WebAssembly.Imports): WebAssembly.Instance;
 }

@@ -142,8 +142,14 @@ export type ProblemCode =
   | "timeout"
   | "aborted";
 
+/** What the core runs as: WebAssembly, or JavaScript made of the same where the page or the browser refuses that. */
+export type EngineKind = "wasm" | "js";
+
 /** What comes with the lazily loaded part: the core, words for what it reports, and what it has to hear of. */
 export interface Core {
+  readonly engine: EngineKind;
+  /** Whether it follows runs and calls, besides sending and reading. */
+  readonly runs: boolean;
   /** Makes an engine. From the second call on on a fresh instance: the one before is given up. */
   createEngine(sink: Sink): Engine;
   /** What happened and what to do about it. */

@@ -1,49 +1,100 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-const startCore = vi.fn();
+const starts = { core: vi.fn(), runs: vi.fn(), js: vi.fn() };
+const cores = {
+  core: { engine: "wasm", runs: false },
+  runs: { engine: "wasm", runs: true },
+  js: { engine: "js", runs: true },
+};
 
 beforeEach(() => {
   vi.resetModules();
-  startCore.mockReset();
-  vi.doMock("./core.js", () => ({ startCore }));
+  for (const name of ["core", "runs", "js"] as const) {
+    starts[name].mockReset().mockResolvedValue(cores[name]);
+    const file = name === "core" ? "./core.js" : `./core-${name}.js`;
+    vi.doMock(file, () => ({ startCore: starts[name] }));
+  }
 });
 afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const load = async () => (await import("./load.js")).loadCore();
+const open = () => import("./load.js");
+const started = () => Object.entries(starts).flatMap(([name, { mock }]) => mock.calls.map(() => name));
 
 it("loads once for all callers, and not before the first", async () => {
-  const core = { createEngine: vi.fn(), describe: vi.fn() };
-  startCore.mockResolvedValue(core);
-  await import("./load.js");
-  expect(startCore).not.toHaveBeenCalled();
-  expect(await Promise.all([load(), load()])).toEqual([core, core]);
-  expect(startCore).toHaveBeenCalledTimes(1);
+  const { loadCore } = await open();
+  expect(started()).toEqual([]);
+  expect(await Promise.all([loadCore(), loadCore()])).toEqual([cores.core, cores.core]);
+  expect(started()).toEqual(["core"]);
+});
+
+it("loads the larger one alone where that is wanted in the same turn, or is known beforehand", async () => {
+  const { loadCore } = await open();
+  expect(await Promise.all([loadCore(), loadCore(true)])).toEqual([cores.runs, cores.runs]);
+  vi.resetModules();
+  const second = await open();
+  expect(second.withRuns("a hook")).toBe("a hook");
+  expect(await second.loadCore()).toBe(cores.runs);
+  expect(started()).toEqual(["runs", "runs"]);
+});
+
+it("loads the larger one when it is wanted later, and keeps to it", async () => {
+  const { loadCore } = await open();
+  await loadCore();
+  expect(await loadCore(true)).toBe(cores.runs);
+  expect(await loadCore()).toBe(cores.runs);
+  expect(started()).toEqual(["core", "runs"]);
 });
 
 it.each([
   "Refused to compile or instantiate WebAssembly module because 'unsafe-eval' is not an allowed source of script",
   "call to WebAssembly.compile() blocked by CSP",
-  "Refused to create a WebAssembly object because 'wasm-unsafe-eval' is not allowed by the Content Security Policy",
-])("remembers a refusal by policy: %s", async (message) => {
-  startCore.mockRejectedValue(new WebAssembly.CompileError(message));
-  await expect(load()).rejects.toMatchObject({ reason: "policy" });
-  await expect(load()).rejects.toMatchObject({ reason: "policy" });
-  expect(startCore).toHaveBeenCalledTimes(1);
+])("takes JavaScript where a policy refuses, after one try at the smallest module: %s", async (message) => {
+  const compile = vi.fn(
+    class {
+      constructor() {
+        throw new WebAssembly.CompileError(message);
+      }
+    },
+  );
+  vi.stubGlobal("WebAssembly", { ...WebAssembly, Module: compile });
+  const { loadCore } = await open();
+  expect(await loadCore()).toBe(cores.js);
+  expect(await loadCore(true)).toBe(cores.js);
+  expect(compile).toHaveBeenCalledTimes(1);
+  expect(started()).toEqual(["js"]);
 });
 
-it("remembers that WebAssembly is switched off", async () => {
+it("takes JavaScript where WebAssembly is switched off", async () => {
   vi.stubGlobal("WebAssembly", undefined);
-  startCore.mockRejectedValue(new ReferenceError("WebAssembly is not defined"));
-  await expect(load()).rejects.toMatchObject({ reason: "no-webassembly" });
-  await expect(load()).rejects.toMatchObject({ reason: "no-webassembly" });
-  expect(startCore).toHaveBeenCalledTimes(1);
+  const { loadCore } = await open();
+  expect(await loadCore()).toBe(cores.js);
+  expect(started()).toEqual(["js"]);
 });
 
-it("tries again after any other failure, which it keeps as the cause", async () => {
+it("takes JavaScript for good where the module does not start, as in a browser that cannot inflate it", async () => {
+  starts.core.mockRejectedValue(new ReferenceError("DecompressionStream is not defined"));
+  const { loadCore } = await open();
+  expect(await loadCore()).toBe(cores.js);
+  expect(await loadCore(true)).toBe(cores.js);
+  expect(started()).toEqual(["core", "js"]);
+});
+
+it("makes no try at WebAssembly where the page says so", async () => {
+  const compile = vi.fn();
+  vi.stubGlobal("WebAssembly", { ...WebAssembly, Module: compile });
+  const { loadCore, avoidWebAssembly } = await open();
+  avoidWebAssembly();
+  expect(await loadCore()).toBe(cores.js);
+  expect(compile).not.toHaveBeenCalled();
+});
+
+it("tries again after a failure to fetch", async () => {
   const cause = new TypeError("Failed to fetch dynamically imported module");
-  startCore.mockRejectedValueOnce(cause).mockResolvedValueOnce("core");
-  await expect(load()).rejects.toMatchObject({ reason: "other", cause });
-  await expect(load()).resolves.toBe("core");
+  vi.stubGlobal("WebAssembly", undefined);
+  starts.js.mockRejectedValueOnce(cause);
+  const { loadCore } = await open();
+  await expect(loadCore()).rejects.toBe(cause);
+  expect(await loadCore()).toBe(cores.js);
 });

@@ -1,38 +1,78 @@
-import type { Core } from "./interface.js";
+import type { Core, EngineKind } from "./interface.js";
 
 export type { Core };
 
-/** Why the core could not be loaded: refused by the page's policy, switched off in this browser, or anything else. */
-export type LoadFailureReason = "policy" | "no-webassembly" | "other";
+/** A module that compiles where the core does: one operation on sixteen bytes at once. */
+const PROBE = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+];
 
-/** The rejection of {@link loadCore}. */
-export class LoadFailure extends Error {
-  constructor(
-    readonly reason: LoadFailureReason,
-    cause: unknown,
-  ) {
-    super(String(cause), { cause });
-  }
+interface Loading {
+  /** Whether it follows runs and calls, once that has been decided. */
+  runs?: boolean;
+  core?: Promise<Core>;
 }
 
-let loading: Promise<Core> | undefined;
+let engine: EngineKind | undefined;
+let wantsRuns = false;
+let newest: Loading = { runs: false };
+
+/** Marks what follows runs or calls: a page that has it loads the core for that in the first place. Where it is not used, it is left out. */
+export function withRuns<T>(part: T): T {
+  wantsRuns = true;
+  return part;
+}
 
 /**
- * Loads the core once, on first use. A refusal that cannot change while the page lives is remembered, since every
- * further attempt would only file another violation report; any other failure is tried again by the next call.
+ * Runs the core of this page as JavaScript, without a try at WebAssembly: for a page whose policy forbids that and has violations
+ * reported. Call it before anything is sent or read; later it changes nothing. Elsewhere there is no need for it: where WebAssembly
+ * is missing or refused, JavaScript takes its place by itself.
  */
-export function loadCore(): Promise<Core> {
-  loading ??= import("./core.js")
-    .then(({ startCore }) => startCore())
-    .catch((cause) => {
-      const failure = new LoadFailure(reasonOf(cause), cause);
-      if (failure.reason === "other") loading = undefined;
-      throw failure;
-    });
-  return loading;
+export function avoidWebAssembly(): void {
+  engine ??= "js";
 }
 
-function reasonOf(cause: unknown): LoadFailureReason {
-  if (typeof WebAssembly === "undefined") return "no-webassembly";
-  return /unsafe-eval|content security|\bcsp\b/i.test(String(cause)) ? "policy" : "other";
+/**
+ * Loads the core once, on first use. `runs`: one that follows runs and calls, which may be the second then. A failure is not kept: the
+ * next call tries again.
+ */
+export function loadCore(runs = false): Promise<Core> {
+  wantsRuns ||= runs;
+  if (!newest.core || (wantsRuns && newest.runs === false)) {
+    const own: Loading = {};
+    newest = own;
+    own.core = start(own).catch((cause) => {
+      own.core = undefined;
+      throw cause;
+    });
+  }
+  return newest.core as Promise<Core>;
+}
+
+async function start(own: Loading): Promise<Core> {
+  // What a page needs first it often asks for in one turn.
+  await undefined;
+  own.runs = wantsRuns;
+  if (engine !== "js" && canCompile()) {
+    const { startCore } = await (wantsRuns ? import("./core-runs.js") : import("./core.js"));
+    try {
+      const core = await startCore();
+      engine = "wasm";
+      return core;
+    } catch (cause) {
+      if (engine === "wasm") throw cause;
+    }
+  }
+  // For good: a further attempt at what is refused would only file another report.
+  engine = "js";
+  own.runs = true;
+  return (await import("./core-js.js")).startCore();
+}
+
+function canCompile(): boolean {
+  try {
+    return !!new WebAssembly.Module(Uint8Array.from(PROBE));
+  } catch {
+    return false;
+  }
 }

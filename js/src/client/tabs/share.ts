@@ -57,7 +57,7 @@ function ask(principal: Principal, { core }: PageParts): Promise<string> {
   const answer = async () => {
     const token = await core.askToken(principal.provide);
     // One that is open already asks by itself, when it needs to.
-    if (principal.id === undefined) principal.token = token;
+    if (principal.ids.size === 0) principal.token = token;
     return token;
   };
   const asked = questions.get(principal) ?? answer().finally(() => questions.delete(principal));

@@ -1,0 +1,78 @@
+// The core as JavaScript, made from the module itself by Binaryen's wasm2js, so that there is one core and not two.
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { transform } from "esbuild";
+import { tool, unneeded } from "./optimise.mjs";
+
+/** What the compiler uses of WebAssembly beyond its first version, with the standard library it links. */
+const features = ["bulk-memory", "bulk-memory-opt", "sign-ext", "nontrapping-float-to-int", "mutable-globals"];
+// Calls through a table are encoded as they are where there may be several. There is one.
+const enabled = [...features, "call-indirect-overlong", "reference-types"].map((name) => `--enable-${name}`);
+const lowering = ["--llvm-nontrapping-fptoint-lowering", "--signext-lowering"];
+
+/**
+ * The module without the note of what it uses: the standard library is compiled for references to JavaScript's values, and the glue would
+ * keep them in a table of the module, which JavaScript has not.
+ */
+export function withoutFeatures(module) {
+  const kept = [module.subarray(0, 8)];
+  for (let at = 8; at < module.length; ) {
+    const size = number(module, at + 1);
+    const end = size.end + size.value;
+    const name = number(module, size.end);
+    const isNote = module[at] === 0 && module.toString("utf8", name.end, name.end + name.value) === "target_features";
+    if (!isNote) kept.push(module.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat(kept);
+}
+
+/** Of the module's own encoding: seven bits a byte, the lowest first. */
+function number(bytes, at) {
+  let value = 0;
+  for (let shift = 0; ; shift += 7, at += 1) {
+    value += (bytes[at] & 127) * 2 ** shift;
+    if (bytes[at] < 128) return { value, end: at + 1 };
+  }
+}
+
+/** Puts `twin.js` in the module's place, and makes its glue link that. */
+export async function toJavaScript(folder) {
+  const wasmFile = join(folder, "tidegate_bg.wasm");
+  const made = `${wasmFile}.js`;
+  tool("wasm-opt", wasmFile, ...enabled, ...lowering, "-Oz", "-o", wasmFile);
+  tool("wasm2js", wasmFile, ...enabled, "-Oz", "-o", made);
+  const text = readFileSync(made, "utf8");
+  const from = text.indexOf("function asmFunc(imports)");
+  const to = text.indexOf("\nvar retasmFunc");
+  const start = text.indexOf("\n\n", text.indexOf(" from './tidegate_bg.js';"));
+  if (start < 0 || from < 0 || to < 0) throw new Error("wasm2js writes its module in another way than it did");
+  // A function of its own around all of it: what it keeps beside its instance would be shared by all of them.
+  const module = `export function instantiate(imports) {${text.slice(start, to)}\nreturn { exports: asmFunc(imports) };\n}\n`;
+  const { code } = await transform(module, { minify: true, target: "es2022" });
+  writeFileSync(join(folder, "twin.js"), code);
+  writeFileSync(
+    join(folder, "twin.d.ts"),
+    "/** Makes an instance of the module that it was made from. */\nexport declare function instantiate(imports: WebAssembly.Imports): WebAssembly.Instance;\n",
+  );
+  rmSync(made);
+  rmSync(wasmFile);
+  linkTwin(join(folder, "tidegate.js"));
+}
+
+/**
+ * A fresh instance is a call; memory that grew is seen by its buffer, since the old one is not emptied, as WebAssembly's is; and without a
+ * table to fill there is nothing to start.
+ */
+function linkTwin(glueFile) {
+  let glue = unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), readFileSync(glueFile, "utf8"));
+  for (const [old, twin] of [
+    ["new WebAssembly.Instance(wasmModule, __wbg_get_imports())", "wasmModule(__wbg_get_imports())"],
+    ["cachedUint8ArrayMemory0.byteLength === 0", "cachedUint8ArrayMemory0.buffer !== wasm.memory.buffer"],
+    ["wasm.__wbindgen_start();", ""],
+  ]) {
+    if (!glue.includes(old)) throw new Error(`The glue does not say ${old} any more`);
+    glue = glue.replaceAll(old, twin);
+  }
+  writeFileSync(glueFile, glue);
+}

@@ -1,0 +1,18 @@
+/** The core that follows runs and calls, too. */
+import { assemble } from "./assemble.js";
+import { compressed } from "./generated/core-runs/inline.js";
+import {
+  Core as CoreOfModule,
+  __wbg_finalize_init as finishStart,
+  Host,
+  __wbg_get_imports as importsOfModule,
+  __wbg_reset_state as reset,
+} from "./generated/core-runs/tidegate.js";
+import { instantiate } from "./instantiate.js";
+import type { Core } from "./interface.js";
+
+export async function startCore(): Promise<Core> {
+  const { instance, module } = await instantiate(compressed, importsOfModule());
+  finishStart(instance, module);
+  return assemble({ Core: CoreOfModule, Host, reset }, { engine: "wasm", runs: true });
+}
