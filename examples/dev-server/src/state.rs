@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use crate::console::Console;
 use crate::faults::Faults;
 use crate::feed::FeedDialect;
 use crate::id;
@@ -40,6 +41,8 @@ pub struct Config {
     pub feeds: FeedDialect,
     /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
     pub faults: bool,
+    /// The page at `/console`. Default: as [`Console`] has it. None: there is no such page.
+    pub console: Option<Console>,
 }
 
 /// The key of a server that was given none.
@@ -58,6 +61,7 @@ impl Default for Config {
             hold: Duration::from_secs(20),
             feeds: FeedDialect::Native,
             faults: false,
+            console: Some(Console::default()),
         }
     }
 }
@@ -73,6 +77,8 @@ pub struct AppState {
     pub(crate) limiter: Arc<RateLimiter>,
     /// How this server is reached, once it listens: `http://host:port`.
     pub(crate) origin: Arc<OnceLock<String>>,
+    /// Whether it listens at an address that other machines can reach.
+    pub(crate) is_reached_from_afar: Arc<AtomicBool>,
     pub(crate) handles: Arc<Handles>,
 }
 
@@ -100,6 +106,7 @@ impl AppState {
             faults: Arc::default(),
             limiter: Arc::default(),
             origin: Arc::default(),
+            is_reached_from_afar: Arc::default(),
             handles: Arc::default(),
         }
     }

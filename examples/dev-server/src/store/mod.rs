@@ -14,7 +14,7 @@ mod runs;
 mod shapes;
 mod waitpoints;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -367,6 +367,17 @@ impl Store {
     /// The records from a sequence number on, a bounded number of them, and where the log ends.
     pub(crate) fn read(&self, key: &StreamKey, from: u64) -> Slice {
         self.tables().logs.get(key).map_or_else(Slice::default, |log| log.read(from))
+    }
+
+    /// The input streams of a run, by name: those that were sent to and those that its task waits for.
+    pub(crate) fn input_streams(&self, run: &str) -> BTreeSet<String> {
+        let tables = self.tables();
+        let keys = tables.logs.keys().chain(tables.waits.keys());
+        let name = |key: &StreamKey| match key {
+            StreamKey::Input { run: of, stream } if of == run => Some(stream.clone()),
+            StreamKey::Input { .. } | StreamKey::Output { .. } => None,
+        };
+        keys.filter_map(name).collect()
     }
 
     /// Changes whenever the log grows.
