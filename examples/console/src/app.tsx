@@ -3,7 +3,7 @@ import { TidegateProvider, useRealtimeRunsWithTag } from "tidegate/react";
 import { useRoute } from "./route";
 import { RunPage } from "./run-page";
 import { RunsPage } from "./runs-page";
-import { tokenFunction, useRefusal } from "./server";
+import { tokenFunction, useTokenProblem } from "./server";
 
 /** What a list of runs does without: it would be most of what is sent. */
 const unlisted = ["payload", "payloadType", "output", "outputType", "metadata", "metadataType", "error"] as const;
@@ -23,18 +23,18 @@ export function App() {
  */
 function Pages({ onRetry }: { onRetry: () => void }) {
   const route = useRoute();
-  const refusal = useRefusal();
+  const problem = useTokenProblem();
   const isList = route.page === "runs";
   const feed = useRealtimeRunsWithTag([], { enabled: isList, skipColumns: unlisted });
   const [last, setLast] = useState(feed.runs);
   const runs = feed.status === "live" || feed.runs.length > 0 ? feed.runs : last;
   if (runs !== last) setLast(runs);
 
-  if (refusal)
+  if (problem?.isRefusal)
     return (
       <main className="refusal">
         <h1>The console is closed here</h1>
-        <p role="alert">{refusal}</p>
+        <p role="alert">{problem.message}</p>
         <button type="button" onClick={onRetry}>
           Try again
         </button>

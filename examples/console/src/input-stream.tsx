@@ -19,7 +19,8 @@ const MOST_SENDS = 5;
 /** One input stream: what is in it, whoever has sent it, and a form to send more. */
 export function InputStream({ runId, streamId, sample = "", isAwaited, hasRecords, isFinished }: Props) {
   const id = useId();
-  const [text, setText] = useState(sample);
+  const [written, setText] = useState<string>();
+  const text = written ?? sample;
   const [problem, setProblem] = useState<string>();
   const sending = useInputStreamSend<unknown>(streamId, runId);
   // Without a record there is nothing to read, and a connection for something else.

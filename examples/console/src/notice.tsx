@@ -1,3 +1,5 @@
+import { useTokenProblem } from "./server";
+
 interface Props {
   error: Error | undefined;
   /** Whether nothing goes on by itself any more. */
@@ -18,4 +20,9 @@ export function Notice({ error, isOver, onRetry }: Props) {
       )}
     </div>
   );
+}
+
+/** Without a token nothing comes; the next one is asked for by itself, or now. */
+export function TokenNotice({ onRetry }: { onRetry: () => void }) {
+  return <Notice error={useTokenProblem()} isOver onRetry={onRetry} />;
 }

@@ -4,7 +4,7 @@ import { Connection } from "../../shared/connection";
 import { CancelButton } from "./cancel-button";
 import { InputStreams } from "./input-streams";
 import { pretty } from "./json";
-import { Notice } from "./notice";
+import { Notice, TokenNotice } from "./notice";
 import { OutputStream } from "./output-stream";
 import { listAddress } from "./route";
 import { RunFacts } from "./run-facts";
@@ -60,6 +60,7 @@ export function RunPage({ runId, onRetry }: { runId: string; onRetry: () => void
           <p className="id">
             <code>{runId}</code>
           </p>
+          <TokenNotice onRetry={onRetry} />
           <Notice error={error} isOver={status === "failed"} onRetry={onRetry} />
           {run?.error && (
             <section className="failure" aria-label="Error">

@@ -1,7 +1,7 @@
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import type { UseRealtimeRunsInstance } from "tidegate/react";
 import { Connection } from "../../shared/connection";
-import { Notice } from "./notice";
+import { Notice, TokenNotice } from "./notice";
 import { type Filter, setFilter } from "./route";
 import { type Row, RunTable } from "./run-table";
 import { type Sample, useAsked } from "./server";
@@ -54,6 +54,7 @@ export function RunsPage({ feed, runs, filter, onRetry }: Props) {
             </p>
           </div>
           <Filters filter={filter} tasks={tasks} tags={unique(all.flatMap((run) => run.tags))} />
+          <TokenNotice onRetry={onRetry} />
           <Notice error={feed.error} isOver={feed.status === "failed"} onRetry={onRetry} />
           {shown.length > 0 ? (
             <RunTable runs={shown} filter={filter} />

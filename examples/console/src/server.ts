@@ -3,17 +3,29 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 /** The newest token, for what this page asks for besides the hooks. It is kept in memory only. */
 let token: string | undefined;
 
-let problem: string | undefined;
+const unanswered = "The server does not answer. Is it still running?";
+
+/** Why there is no token. */
+class TokenProblem extends Error {
+  /** Whether the server has refused it, so that it will the next time. */
+  readonly isRefusal: boolean;
+  constructor(message: string, isRefusal: boolean) {
+    super(message);
+    this.isRefusal = isRefusal;
+  }
+}
+
+let problem: TokenProblem | undefined;
 const listeners = new Set<() => void>();
 
-function tell(next: string | undefined) {
-  if (next === problem) return;
+function tell(next: TokenProblem | undefined) {
+  if (next?.message === problem?.message) return;
   problem = next;
   for (const listener of listeners) listener();
 }
 
-/** Why the server gives this page no token, if that is so. */
-export const useRefusal = () =>
+/** Why this page has no token, if that is so. */
+export const useTokenProblem = () =>
   useSyncExternalStore(
     (listener) => {
       listeners.add(listener);
@@ -24,17 +36,19 @@ export const useRefusal = () =>
 
 /** A token that lives for some minutes. The server gives it to its own page, and to nobody else. */
 async function askForToken(): Promise<string> {
-  const response = await fetch("/console/api/token", { method: "POST" }).catch(() => {
-    throw new Error("The server does not answer. Is it still running?");
-  });
-  const answer = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
-  if (!response.ok) {
-    tell(answer.error);
-    throw new Error(answer.error);
+  try {
+    const response = await fetch("/console/api/token", { method: "POST" }).catch(() => {
+      throw new TokenProblem(unanswered, false);
+    });
+    const answer = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
+    if (!response.ok) throw new TokenProblem(answer.error, response.status === 403);
+    tell(undefined);
+    token = answer.accessToken;
+    return answer.accessToken;
+  } catch (error) {
+    tell(error as TokenProblem);
+    throw error;
   }
-  tell(undefined);
-  token = answer.accessToken;
-  return answer.accessToken;
 }
 
 /** What the hooks ask for a token, again whenever one ages. Another function is another attempt. */
@@ -44,7 +58,7 @@ export const tokenFunction = () => () => askForToken();
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   const attempt = async (token: string) =>
     fetch(path, { headers: { authorization: `Bearer ${token}` }, signal: signal ?? null }).catch(() => {
-      throw new Error("The server does not answer. Is it still running?");
+      throw new Error(unanswered);
     });
   let response = await attempt(token ?? (await askForToken()));
   if (response.status === 401) response = await attempt(await askForToken());

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use serde_json::{Value, json};
+use serde_json::json;
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::auth::Caller;
@@ -114,14 +114,21 @@ async fn streams(
     let caller = Caller::of(&headers, &app.config)?;
     let run = app.store.run(&id).ok_or(Refusal::NotFound { retry: false })?;
     caller.must_read(&run)?;
-    let records = |key: &StreamKey| app.store.read(key, u64::MAX).tail.seq_num;
-    let input = |name: &String| {
-        let key = StreamKey::input(&run.id, name);
-        json!({ "id": name, "records": records(&key), "isAwaited": app.store.waiting(&key).is_some() })
-    };
-    let output = |name: &String| json!({ "key": name, "records": records(&StreamKey::output(&run.id, name)) });
-    let inputs: Vec<Value> = app.store.input_streams(&run.id).iter().map(input).collect();
-    let outputs: Vec<Value> = run.streams.iter().map(output).collect();
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    for key in app.store.streams_of(&run.id) {
+        let records = app.store.read(&key, u64::MAX).tail.seq_num;
+        let is_awaited = app.store.waiting(&key).is_some();
+        match key {
+            StreamKey::Input { stream, .. } if records > 0 || is_awaited => {
+                inputs.push(json!({ "id": stream, "records": records, "isAwaited": is_awaited }));
+            }
+            StreamKey::Output { stream, .. } if records > 0 || run.streams.contains(&stream) => {
+                outputs.push(json!({ "key": stream, "records": records }));
+            }
+            // Somebody reads it, and nothing is there.
+            StreamKey::Input { .. } | StreamKey::Output { .. } => {}
+        }
+    }
     Ok(respond::json(StatusCode::OK, &json!({ "inputs": inputs, "outputs": outputs })))
 }
 

@@ -40,7 +40,7 @@ use run_table::RunTable;
 use waitpoints::Waitpoints;
 
 /// One append-only log of a run. Inputs and outputs are apart: an output key cannot name an input.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum StreamKey {
     Input { run: String, stream: String },
     Output { run: String, stream: String },
@@ -53,6 +53,12 @@ impl StreamKey {
 
     pub(crate) fn output(run: &str, stream: &str) -> Self {
         Self::Output { run: run.to_owned(), stream: stream.to_owned() }
+    }
+
+    fn run(&self) -> &str {
+        match self {
+            Self::Input { run, .. } | Self::Output { run, .. } => run,
+        }
     }
 }
 
@@ -369,15 +375,13 @@ impl Store {
         self.tables().logs.get(key).map_or_else(Slice::default, |log| log.read(from))
     }
 
-    /// The input streams of a run, by name: those that were sent to and those that its task waits for.
-    pub(crate) fn input_streams(&self, run: &str) -> BTreeSet<String> {
+    /// The streams of a run: those that are read or written, those that its task waits for and those that it declares.
+    pub(crate) fn streams_of(&self, run: &str) -> BTreeSet<StreamKey> {
         let tables = self.tables();
-        let keys = tables.logs.keys().chain(tables.waits.keys());
-        let name = |key: &StreamKey| match key {
-            StreamKey::Input { run: of, stream } if of == run => Some(stream.clone()),
-            StreamKey::Input { .. } | StreamKey::Output { .. } => None,
-        };
-        keys.filter_map(name).collect()
+        let declared = tables.runs.get(run).into_iter().flat_map(|run| &run.streams);
+        let declared = declared.map(|stream| StreamKey::output(run, stream));
+        let used = tables.logs.keys().chain(tables.waits.keys()).filter(|key| key.run() == run);
+        used.cloned().chain(declared).collect()
     }
 
     /// Changes whenever the log grows.
