@@ -38,6 +38,15 @@
 //! `status` is the database's name, and the times follow from it; besides there are `outputType`, `metadata` and `metadataType`, `error`
 //! (as on the wire), `tags` and `streams`.
 //!
+//! # The console
+//!
+//! `/console` is a page for whoever develops: runs with all that is in them, live. Its files lie in the folder of [`Console::files`] and come
+//! with a policy that forbids everything from elsewhere and everything inline. It uses the wire as any page does. Besides there are
+//! `GET /console/api/runs/:run/streams`, the names of a run's streams, which the wire does not tell; `GET /console/api/tasks`, something to
+//! try the demo tasks with; and `POST /console/api/token`. That one needs no credential, and asks for three things instead: that `Origin`
+//! is the very host that was asked, that this host is a name of this machine or one of [`Console::hosts`], which keeps out a page whose own
+//! name was made to point here, and that the server listens to this machine only.
+//!
 //! # Where it does more than the original
 //!
 //! - **A send is idempotent** on `x-trigger-request-idempotency-key`: a repeat answers 200 and appends nothing, in a run that has

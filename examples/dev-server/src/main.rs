@@ -138,10 +138,14 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     Ok(Some(Arguments { address: SocketAddr::new(host, port), config, data }))
 }
 
-/// The console is built into `target/console`, and this program into a folder beside it.
+/// The console is built into `target/console`, and this program into a folder beside it; installed elsewhere, it looks in this folder.
 fn console_folder() -> PathBuf {
+    let here = Console::default().files;
     let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.parent()?.join("console")));
-    beside.filter(|folder| folder.is_dir()).unwrap_or_else(|| Console::default().files)
+    match beside {
+        Some(beside) if beside.is_dir() || !here.is_dir() => beside,
+        Some(_) | None => here,
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the address is what this program has to say")]
