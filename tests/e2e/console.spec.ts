@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { append, cancelRun, readStream, startDesk, trigger, triggerMany } from "./api.ts";
+import { append, cancelRun, mintToken, readStream, startDesk, trigger, triggerMany } from "./api.ts";
 import { test as base, expect } from "./fixtures.ts";
 import { consoleFolder } from "./processes.ts";
 
@@ -14,6 +14,12 @@ const row = (page: Page, runId: string) => page.getByRole("row").filter({ hasTex
 const status = (page: Page) => page.locator(".run > .head .status");
 const output = (page: Page, key: string) => page.getByRole("region", { name: `Output stream ${key}`, exact: true });
 const input = (page: Page, id: string) => page.getByRole("region", { name: `Input stream ${id}`, exact: true });
+/** How far the metadata of a `progress` run say it is. */
+async function stepOf(page: Page): Promise<number> {
+  const metadata = await page.getByRole("region", { name: "Metadata" }).innerText();
+  return Number(/: step (\d+) of/.exec(metadata)?.[1] ?? 0);
+}
+
 const runIdOf = (page: Page) => page.locator(".run .id code").innerText();
 
 async function openRun(page: Page, runId: string) {
@@ -98,9 +104,9 @@ test("a run is triggered, read as it writes, answered once, and seen to its end"
 test("metadata rise live, and a run is cancelled", async ({ page, api }) => {
   const runId = await trigger(api.url, "progress", { name: "Sweep", steps: 900 });
   await openRun(page, runId);
-  const metadata = page.getByRole("region", { name: "Metadata" });
-  await expect(metadata).toContainText("Sweep: step 2 of 900");
-  await expect(metadata).toContainText(/Sweep: step ([3-9]|\d\d+) of 900/);
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(0);
+  const before = await stepOf(page);
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(before);
   await page.getByRole("button", { name: "Cancel the run" }).click();
   await expect(status(page)).toHaveText("Cancelled");
   await expect(page.getByRole("button", { name: "Cancel the run" })).toBeHidden();
@@ -136,6 +142,24 @@ test("any input stream can be sent to, and what others send is there", async ({ 
   await expect(input(page, "notes").locator(".parts li")).toHaveText(['["first"]']);
 });
 
+test("a token that ends is followed by another, and nothing stops", async ({ page, api }) => {
+  const runId = await trigger(api.url, "progress", { name: "Long", steps: 900 });
+  let asked = 0;
+  await page.route("**/console/api/token", async (route) => {
+    asked += 1;
+    if (asked > 1) return route.continue();
+    return route.fulfill({ json: { accessToken: await mintToken(api.url, runId, 5) } });
+  });
+  await openRun(page, runId);
+  await expect.poll(() => asked).toBeGreaterThan(1);
+  const before = await stepOf(page);
+  await expect.poll(() => stepOf(page)).toBeGreaterThan(before);
+  await input(page, "cancel").getByRole("button", { name: "Send" }).click();
+  await expect(status(page)).toHaveText("Completed");
+  const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href]));
+  expect(kept).not.toContain("eyJ");
+});
+
 test("hundreds of runs are a list that stays quick", async ({ page, api }) => {
   await triggerMany(api.url, "many", 400);
   await page.goto("/console#/?task=many");
@@ -144,6 +168,16 @@ test("hundreds of runs are a list that stays quick", async ({ page, api }) => {
   await expect(page.locator(".runs tbody tr")).toHaveCount(200);
   const newest = await trigger(api.url, "many");
   await expect(page.locator(".runs tbody code").first()).toHaveText(newest);
+  // Where the list was, it is when one comes back.
+  await page.locator(".runs tbody a").nth(60).scrollIntoViewIfNeeded();
+  const place = await page.evaluate(() => scrollY);
+  expect(place).toBeGreaterThan(0);
+  await page.locator(".runs tbody tr th a").nth(60).click();
+  await expect(page.locator(".run .id code")).toBeVisible();
+  expect(await page.evaluate(() => scrollY)).toBe(0);
+  await page.goBack();
+  await expect(page.locator(".runs tbody code").first()).toHaveText(newest);
+  await expect.poll(() => page.evaluate(() => scrollY)).toBe(place);
   await page.locator(".runs tbody a").first().focus();
   await page.keyboard.press("Enter");
   await expect(page.locator(".run .id code")).toHaveText(newest);

@@ -8,6 +8,9 @@ import { tokenFunction, useTokenProblem } from "./server";
 /** What a list of runs does without: it would be most of what is sent. */
 const unlisted = ["payload", "payloadType", "output", "outputType", "metadata", "metadataType", "error"] as const;
 
+/** How often the list changes at most: it is read by people, and may have hundreds of runs that all change. */
+const LIST_MS = 200;
+
 export function App() {
   const [accessToken, setAccessToken] = useState(tokenFunction);
   return (
@@ -25,7 +28,7 @@ function Pages({ onRetry }: { onRetry: () => void }) {
   const route = useRoute();
   const problem = useTokenProblem();
   const isList = route.page === "runs";
-  const feed = useRealtimeRunsWithTag([], { enabled: isList, skipColumns: unlisted });
+  const feed = useRealtimeRunsWithTag([], { enabled: isList, skipColumns: unlisted, throttleInMs: LIST_MS });
   const [last, setLast] = useState(feed.runs);
   const runs = feed.status === "live" || feed.runs.length > 0 ? feed.runs : last;
   if (runs !== last) setLast(runs);

@@ -30,7 +30,10 @@ export function RunPage({ runId, onRetry }: { runId: string; onRetry: () => void
     document.title = `${run?.taskIdentifier ?? "Run"} ${runId.slice(-6)}, Tidegate console`;
   }, [run?.taskIdentifier, runId]);
   // Whoever goes from page to page by keyboard or ear begins where the page does.
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    scrollTo(0, 0);
+    heading.current?.focus({ preventScroll: true });
+  }, []);
 
   return (
     <div className="page console">

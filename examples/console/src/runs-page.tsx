@@ -1,8 +1,8 @@
-import { useDeferredValue, useEffect, useMemo, useState } from "react";
+import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { UseRealtimeRunsInstance } from "tidegate/react";
 import { Connection } from "../../shared/connection";
 import { Notice, TokenNotice } from "./notice";
-import { type Filter, setFilter } from "./route";
+import { type Filter, listAddress, setFilter } from "./route";
 import { type Row, RunTable } from "./run-table";
 import { type Sample, useAsked } from "./server";
 import { groupOf, groups } from "./status";
@@ -30,6 +30,7 @@ export function RunsPage({ feed, runs, filter, onRetry }: Props) {
   useEffect(() => {
     document.title = "Runs, Tidegate console";
   }, []);
+  useKeptPlace(listAddress(filter));
 
   return (
     <div className="page console">
@@ -78,6 +79,22 @@ export function RunsPage({ feed, runs, filter, onRetry }: Props) {
       </main>
     </div>
   );
+}
+
+let kept = { address: "", top: 0 };
+
+/** Who comes back to the same list finds it where it was left. */
+function useKeptPlace(address: string) {
+  const latest = useRef(address);
+  useEffect(() => {
+    latest.current = address;
+  }, [address]);
+  useLayoutEffect(() => {
+    scrollTo(0, kept.address === latest.current ? kept.top : 0);
+    return () => {
+      kept = { address: latest.current, top: scrollY };
+    };
+  }, []);
 }
 
 function Filters({ filter, tasks, tags }: { filter: Filter; tasks: string[]; tags: string[] }) {
