@@ -46,6 +46,7 @@ await drive("console", {
     const before = (await text.innerText()).length;
     await page.waitForFunction((length) => document.querySelector(".tail pre")?.textContent.length > length, before);
     await page.goBack();
+    await page.mouse.move(0, 0);
     await page.getByRole("row").filter({ hasText: runId }).waitFor();
     return `${await page.locator(".runs tbody tr").count()} runs in the list`;
   },

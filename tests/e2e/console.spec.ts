@@ -49,6 +49,8 @@ test("runs appear by themselves, newest first, and are filtered by status, task 
   await page.getByRole("button", { name: "Clear" }).click();
   await page.getByLabel("Task").first().selectOption("progress");
   await expect(page.locator(".runs tbody code")).toHaveText([newer, older]);
+  await page.getByRole("button", { name: "Show older runs" }).click();
+  await expect(page.getByText("There are no older runs.")).toBeVisible();
   await page.getByRole("link", { name: "imports" }).click();
   await expect(page.locator(".runs tbody code")).toHaveText([older]);
   expect(page.url()).toContain("#/?task=progress&tag=imports");
@@ -162,6 +164,15 @@ test("a token that ends is followed by another, and nothing stops", async ({ pag
 
 test("hundreds of runs are a list that stays quick", async ({ page, api }) => {
   await triggerMany(api.url, "many", 400);
+  await triggerMany(api.url, "many", 400);
+  await triggerMany(api.url, "many", 400);
+  // So many are followed; the others are asked for.
+  await page.goto("/console");
+  const count = page.locator(".list [role=status]");
+  await expect(count).toHaveText("1000 runs");
+  await page.getByRole("button", { name: "Show older runs" }).click();
+  await expect(count).toHaveText(/^10\d\d runs$/);
+  await expect(count).not.toHaveText("1000 runs");
   await page.goto("/console#/?task=many");
   await expect(page.locator(".runs tbody tr")).toHaveCount(100);
   await page.getByRole("button", { name: /^Show 100 more/ }).click();

@@ -5,7 +5,7 @@ import { Notice, TokenNotice } from "./notice";
 import { type Filter, listAddress, setFilter } from "./route";
 import { type Row, RunTable } from "./run-table";
 import { type Sample, useAsked } from "./server";
-import { groupOf, groups } from "./status";
+import { type Group, groupOf, groups } from "./status";
 import { TriggerForm } from "./trigger-form";
 import { useOlderRuns } from "./use-older-runs";
 
@@ -18,14 +18,18 @@ interface Props {
 
 /** Every run of the server. Those of the last day come and change by themselves; older ones are asked for. */
 export function RunsPage({ feed, runs, filter, onRetry }: Props) {
-  const older = useOlderRuns(runs[0]);
+  const older = useOlderRuns(runs);
   const { answer: samples = [] } = useAsked<Sample[]>("/console/api/tasks", {});
-  const all = useMemo(() => [...runs].reverse().concat(older.runs), [runs, older.runs]);
+  const all = useMemo(() => {
+    const known = new Set(runs.map(({ id }) => id));
+    return [...runs].reverse().concat(older.runs.filter(({ id }) => !known.has(id)));
+  }, [runs, older.runs]);
   const shown = useDeferredValue(useMemo(() => all.filter((run) => fits(run, filter)), [all, filter]));
   const tasks = unique([...samples.map(({ id }) => id), ...all.map((run) => run.taskIdentifier)]);
   const isFiltered = Boolean(filter.status || filter.task || filter.tag);
   const isKnown = feed.status === "live" || all.length > 0;
-  const underWay = runs.filter((run) => !run.finishedAt).length;
+  const inGroup = (group: Group) => runs.filter(({ status }) => groupOf(status) === group).length;
+  const [queued, active] = [inGroup("queued"), inGroup("active")];
 
   useEffect(() => {
     document.title = "Runs, Tidegate console";
@@ -37,9 +41,11 @@ export function RunsPage({ feed, runs, filter, onRetry }: Props) {
       <header className="rail">
         <p className="brand">Tidegate</p>
         <p className="sum">
-          <b>{underWay}</b> under way
+          <b>{active}</b> under way
           <br />
-          <b>{runs.length - underWay}</b> over
+          <b>{queued}</b> queued
+          <br />
+          <b>{runs.length - active - queued}</b> over
         </p>
         <div className="foot">
           <Connection stream={feed} />

@@ -14,33 +14,44 @@ interface Page {
   pagination: { next?: string };
 }
 
-/** Runs from before the oldest one that the feed has brought, page by page. They are told as they stood when they were asked for. */
-export function useOlderRuns(oldest: Row | undefined) {
+/** Runs from before the oldest of those that are there, page by page. They are told as they stood when they were asked for. */
+export function useOlderRuns(known: readonly Row[]) {
   const [runs, setRuns] = useState<Row[]>([]);
-  const [next, setNext] = useState<string | null>();
+  const [next, setNext] = useState<string>();
+  const [isThere, setIsThere] = useState(true);
   const [isLoading, setIsLoading] = useState(false);
   const [problem, setProblem] = useState<Error>();
+  const until = useRef<number>(undefined);
   const stop = useRef<AbortController>(undefined);
   useEffect(() => () => stop.current?.abort(), []);
 
-  const load = () => {
+  const load = async () => {
     stop.current = new AbortController();
     const { signal } = stop.current;
-    const query = new URLSearchParams({ "page[size]": "50" });
-    query.set("filter[createdAt][to]", String((oldest?.createdAt.getTime() ?? Date.now()) - 1));
-    if (next) query.set("page[after]", next);
+    // Many may be of the same millisecond: pages begin with some that are there already.
+    until.current ??= known[0]?.createdAt.getTime() ?? Date.now();
+    const ids = new Set(known.map(({ id }) => id));
+    const query = new URLSearchParams({ "page[size]": "100", "filter[createdAt][to]": String(until.current) });
     setIsLoading(true);
     setProblem(undefined);
-    ask<Page>(`/api/v1/runs?${query}`, signal)
-      .then(({ data, pagination }) => {
+    try {
+      for (let after = next, fresh: Line[] = []; fresh.length === 0; ) {
+        if (after) query.set("page[after]", after);
+        const { data, pagination } = await ask<Page>(`/api/v1/runs?${query}`, signal);
         if (signal.aborted) return;
-        setRuns((before) => [...before, ...data.map(toRow)]);
-        setNext(pagination.next ?? null);
-      })
-      .catch((error: Error) => signal.aborted || setProblem(error))
-      .finally(() => signal.aborted || setIsLoading(false));
+        fresh = data.filter(({ id }) => !ids.has(id));
+        after = pagination.next;
+        setRuns((before) => [...before, ...fresh.map(toRow)]);
+        setNext(after);
+        setIsThere(after !== undefined);
+        if (!after) break;
+      }
+    } catch (error) {
+      if (!signal.aborted) setProblem(error as Error);
+    }
+    if (!signal.aborted) setIsLoading(false);
   };
-  return { runs, load, isLoading, problem, isThere: next !== null };
+  return { runs, load, isLoading, problem, isThere };
 }
 
 function toRow(line: Line): Row {
