@@ -225,8 +225,8 @@ test.describe("when the network goes", () => {
     await page.route("**/console/api/token", (route) => route.abort());
     await page.goto("/console");
     await expect(page.getByRole("alert")).toContainText("The server does not answer.");
-    await page.unroute("**/console/api/token");
     await page.getByRole("button", { name: "Try again" }).click();
+    await page.unroute("**/console/api/token");
     await expect(connection(page)).toHaveText("Live");
     await expect(page.getByRole("alert")).toHaveCount(0);
   });
