@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check sim fuzz faults crash contract compat packaging size bench
+.PHONY: help setup build console demo test check sim fuzz faults crash contract compat packaging size bench
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -10,6 +10,9 @@ setup: ## installs what is missing for all of the below
 build: ## the npm package in pkg/, wasm included
 	@.ci/setup build
 	@node js/scripts/build.mjs
+
+console: build ## the development server's console page, where the server looks for it
+	@npm run --silent build --workspace=examples/console
 
 demo: ## server and example pages until Ctrl-C; CHECK=1 drives the pages in headless Chromium and ends
 	@.ci/setup build $(if $(CHECK),browser)

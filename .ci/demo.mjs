@@ -9,11 +9,16 @@ const secret = process.env.TIDEGATE_SECRET_KEY ?? "tr_dev_tidegate";
 // Stopping it is the way to end it, not a failure.
 process.prependListener("SIGINT", () => process.exit(0));
 
+async function build(example, env) {
+  if (!(await run("npm", ["run", "--silent", "build", `--workspace=examples/${example}`], env))) process.exit(1);
+}
+
+await build("console");
 const api = await serveApi(await freePort(3030, "the development server"), { TIDEGATE_SECRET_KEY: secret });
 const env = { TIDEGATE_URL: api.address, TIDEGATE_SECRET_KEY: secret };
 
 async function start(example, firstPort) {
-  if (!(await run("npm", ["run", "--silent", "build", `--workspace=examples/${example}`], env))) process.exit(1);
+  await build(example, env);
   const options = ["--host=127.0.0.1", `--port=${await freePort(firstPort, "the page")}`, "--strictPort"];
   return serve(binary("vite"), ["preview", `${root}/examples/${example}`, ...options], env);
 }
@@ -21,6 +26,7 @@ async function start(example, firstPort) {
 const pages = new Map();
 for (const [index, example] of examples.entries()) pages.set(example, await start(example, 4173 + index));
 for (const { address } of [api, ...pages.values()]) await fetch(address);
+pages.set("console", { ...api, address: `${api.address}/console` });
 
 if (checking) {
   for (const [example, page] of pages) {
@@ -29,8 +35,9 @@ if (checking) {
   process.exit(0);
 }
 console.log("");
-for (const [example, page] of pages) console.log(`  The ${example} example: ${page.address}`);
+for (const example of examples) console.log(`  The ${example} example: ${pages.get(example).address}`);
+console.log(`  The server's console: ${pages.get("console").address}`);
 console.log("\n  Ctrl-C stops it.\n");
-await Promise.race([api, ...pages.values()].map(({ ended }) => ended));
+await Promise.race([...pages.values()].map(({ ended }) => ended));
 console.error("A server ended by itself.");
 process.exit(1);

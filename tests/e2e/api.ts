@@ -49,6 +49,23 @@ export async function startJob(apiUrl: string, desk: string, payload: object): P
   await postAsBackend(apiUrl, "/api/v1/tasks/progress/trigger", body);
 }
 
+/** A run of any task. */
+export async function trigger(
+  apiUrl: string,
+  task: string,
+  payload: unknown = {},
+  options: object = {},
+): Promise<string> {
+  const response = await postAsBackend(apiUrl, `/api/v1/tasks/${task}/trigger`, JSON.stringify({ payload, options }));
+  return ((await response.json()) as { id: string }).id;
+}
+
+/** So many runs that nothing executes. */
+export async function triggerMany(apiUrl: string, task: string, count: number): Promise<void> {
+  const items = Array.from({ length: count }, () => ({ task, payload: {} }));
+  await postAsBackend(apiUrl, "/api/v2/tasks/batch", JSON.stringify({ items }));
+}
+
 /** What a run says about itself. */
 export async function metadataOf(apiUrl: string, runId: string) {
   const response = await fetch(`${apiUrl}/api/v1/runs/${runId}/metadata`, { headers: { authorization } });

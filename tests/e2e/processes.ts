@@ -3,12 +3,14 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type AddressInfo, createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-export type Example = "approval" | "progress";
+export type Example = "approval" | "progress" | "console";
 export const folderOf = (example: Example) => join(root, "examples", example);
+/** Where the built console lies. */
+export const consoleFolder = join(resolve(root, process.env.CARGO_TARGET_DIR ?? "target"), "console");
 export const secretKey = "tr_dev_e2e";
 
 const vitePackage = createRequire(join(root, "examples/approval/package.json")).resolve("vite/package.json");

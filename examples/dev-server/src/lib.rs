@@ -56,6 +56,15 @@
 //! `status` is the database's name, and the times follow from it; besides there are `outputType`, `metadata` and `metadataType`, `error`
 //! (as on the wire), `tags` and `streams`.
 //!
+//! # The console
+//!
+//! `/console` is a page for whoever develops: runs with all that is in them, live. Its files lie in the folder of [`Console::files`] and come
+//! with a policy that forbids everything from elsewhere and everything inline. It uses the wire as any page does. Besides there are
+//! `GET /console/api/runs/:run/streams`, the names of a run's streams, which the wire does not tell; `GET /console/api/tasks`, something to
+//! try the demo tasks with; and `POST /console/api/token`. That one needs no credential, and asks for three things instead: that `Origin`
+//! is the very host that was asked, that this host is a name of this machine or one of [`Console::hosts`], which keeps out a page whose own
+//! name was made to point here, and that the server listens to this machine only.
+//!
 //! # Where it does more than the original
 //!
 //! - **A send is idempotent** on `x-trigger-request-idempotency-key`: a repeat answers 200 and appends nothing, in a run that has
@@ -94,6 +103,7 @@
 mod auth;
 mod callback;
 mod clock;
+mod console;
 mod cors;
 mod door;
 mod engine;
@@ -125,8 +135,10 @@ use axum::routing::{get, post, put};
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
 
+pub use console::Console;
 pub use feed::FeedDialect;
 pub use rate_limit::RateLimits;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
@@ -194,15 +206,17 @@ pub fn app(state: AppState) -> Router {
         .fallback(not_found)
         .layer(from_fn_with_state(state.clone(), door::guard))
         .layer(from_fn(redirect_trailing_slash));
+    let console = state.config.console.as_ref().map(console::routes).unwrap_or_default();
+    let console = console.layer(from_fn_with_state(state.clone(), tell_what_is_written));
     if !state.config.faults {
-        return wire.with_state(state);
+        return wire.merge(console).with_state(state);
     }
     let switches = Router::new()
         .route("/dev/faults", get(dev::faults).put(dev::set_faults).delete(dev::clear_faults))
         .route("/dev/requests", get(dev::requests))
         .route("/dev/runs/{run}", put(dev::report))
         .layer(from_fn_with_state(state.clone(), tell_what_is_written));
-    wire.layer(from_fn_with_state(state.clone(), faults::inject)).merge(switches).with_state(state)
+    wire.layer(from_fn_with_state(state.clone(), faults::inject)).merge(switches).merge(console).with_state(state)
 }
 
 /// Serves [`app`] on a port, for ever, and goes on with the runs that were under way when the file was last closed. Connections are such
@@ -212,7 +226,11 @@ pub fn app(state: AppState) -> Router {
 /// Those of the listener, and what the file of [`AppState::open`] fails with.
 pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
     // A second listener of the same server leaves the first one's address in callbacks that no request made.
-    let _ = state.origin.set(origin::listening(listener.local_addr()?));
+    let address = listener.local_addr()?;
+    let _ = state.origin.set(origin::listening(address));
+    if !address.ip().is_loopback() {
+        state.is_reached_from_afar.store(true, Ordering::Relaxed);
+    }
     tasks::resume(&state);
     let store = Arc::clone(&state.store);
     let service = app(state).into_make_service_with_connect_info::<wire::Plug>();

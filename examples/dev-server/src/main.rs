@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, serve};
+use tidegate_dev_server::{AppState, Config, Console, DEFAULT_SECRET_KEY, serve};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
@@ -17,7 +17,8 @@ tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
 Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND]
                     [--data FILE | --memory]
-                    [--feeds DIALECT] [--hold-ms N] [--worker-silence-ms N] [--faults] [--no-idempotence]
+                     [--console DIR | --no-console] [--console-host NAME]
+                     [--feeds DIALECT] [--hold-ms N] [--worker-silence-ms N] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
@@ -26,6 +27,13 @@ Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limit
   --data FILE       the SQLite database that everything is kept in, made if it is missing;
                     default .tidegate/dev.db in the current folder
   --memory          keeps everything in memory instead, until it is stopped
+  --console DIR     the folder of the built console, the page at /console; default: the folder console
+                    beside the one with this program, else target/console
+  --console-host NAME
+                    the console may also be opened by this name, with a port or for any; more than once
+                    for several. Whoever reaches the server by it can do what the console can. Without
+                    it, the console is for this machine: localhost, 127.0.0.1 and [::1]
+  --no-console      no such page
   --rate-limits KIND
                     announced: requests to /api are counted and answers tell what is left (default);
                     refused: what is over the limit gets 429;
@@ -94,6 +102,7 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     let secret_key = env::var("TIDEGATE_SECRET_KEY").unwrap_or_default();
     let mut config = Config { secret_key, ..Config::default() };
     let (mut data, mut in_memory) = (None, false);
+    let (mut console_files, mut console_hosts, mut has_console) = (None, Vec::new(), true);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -102,6 +111,9 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
             Long("secret-key") => config.secret_key = parser.value()?.parse()?,
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
             Long("memory") => in_memory = true,
+            Long("console") => console_files = Some(PathBuf::from(parser.value()?)),
+            Long("console-host") => console_hosts.push(parser.value()?.parse()?),
+            Long("no-console") => has_console = false,
             Long("rate-limits") => config.rate_limits = parser.value()?.parse()?,
             Long("feeds") => config.feeds = parser.value()?.parse()?,
             Long("hold-ms") => config.hold = Duration::from_millis(parser.value()?.parse()?),
@@ -120,11 +132,26 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     if !config.secret_key.starts_with("tr_") {
         return Err("a secret key begins with tr_, as in tr_dev_something".into());
     }
+    if !has_console && (console_files.is_some() || !console_hosts.is_empty()) {
+        return Err("--no-console excludes --console and --console-host: give one or the other".into());
+    }
+    config.console =
+        has_console.then(|| Console { files: console_files.unwrap_or_else(console_folder), hosts: console_hosts });
     if in_memory && data.is_some() {
         return Err("--data and --memory exclude each other: give one of them".into());
     }
     let data = (!in_memory).then(|| data.unwrap_or_else(|| DEFAULT_DATA.into()));
     Ok(Some(Arguments { address: SocketAddr::new(host, port), config, data }))
+}
+
+/// The console is built into `target/console`, and this program into a folder beside it; installed elsewhere, it looks in this folder.
+fn console_folder() -> PathBuf {
+    let here = Console::default().files;
+    let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.parent()?.join("console")));
+    match beside {
+        Some(beside) if beside.is_dir() || !here.is_dir() => beside,
+        Some(_) | None => here,
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the address is what this program has to say")]

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use crate::console::Console;
 use crate::engine::Engine;
 use crate::faults::Faults;
 use crate::feed::FeedDialect;
@@ -43,6 +44,8 @@ pub struct Config {
     pub worker_silence: Duration,
     /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
     pub faults: bool,
+    /// The page at `/console`. Default: as [`Console`] has it. None: there is no such page.
+    pub console: Option<Console>,
 }
 
 /// The key of a server that was given none.
@@ -62,6 +65,7 @@ impl Default for Config {
             feeds: FeedDialect::Native,
             worker_silence: Duration::from_secs(10),
             faults: false,
+            console: Some(Console::default()),
         }
     }
 }
@@ -78,6 +82,8 @@ pub struct AppState {
     pub(crate) limiter: Arc<RateLimiter>,
     /// How this server is reached, once it listens: `http://host:port`.
     pub(crate) origin: Arc<OnceLock<String>>,
+    /// Whether it listens at an address that other machines can reach.
+    pub(crate) is_reached_from_afar: Arc<AtomicBool>,
     pub(crate) handles: Arc<Handles>,
 }
 
@@ -106,6 +112,7 @@ impl AppState {
             faults: Arc::default(),
             limiter: Arc::default(),
             origin: Arc::default(),
+            is_reached_from_afar: Arc::default(),
             handles: Arc::default(),
         }
     }

@@ -16,7 +16,7 @@ mod runs;
 mod shapes;
 mod waitpoints;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -45,7 +45,7 @@ use run_waits::RunWaits;
 use waitpoints::Waitpoints;
 
 /// One append-only log of a run. Inputs and outputs are apart: an output key cannot name an input.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum StreamKey {
     Input { run: String, stream: String },
     Output { run: String, stream: String },
@@ -58,6 +58,12 @@ impl StreamKey {
 
     pub(crate) fn output(run: &str, stream: &str) -> Self {
         Self::Output { run: run.to_owned(), stream: stream.to_owned() }
+    }
+
+    fn run(&self) -> &str {
+        match self {
+            Self::Input { run, .. } | Self::Output { run, .. } => run,
+        }
     }
 }
 
@@ -418,6 +424,15 @@ impl Store {
     /// The records from a sequence number on, a bounded number of them, and where the log ends.
     pub(crate) fn read(&self, key: &StreamKey, from: u64) -> Slice {
         self.tables().logs.get(key).map_or_else(Slice::default, |log| log.read(from))
+    }
+
+    /// The streams of a run: those that are read or written, those that its task waits for and those that it declares.
+    pub(crate) fn streams_of(&self, run: &str) -> BTreeSet<StreamKey> {
+        let tables = self.tables();
+        let declared = tables.runs.get(run).into_iter().flat_map(|run| &run.streams);
+        let declared = declared.map(|stream| StreamKey::output(run, stream));
+        let used = tables.logs.keys().chain(tables.waits.keys()).filter(|key| key.run() == run);
+        used.cloned().chain(declared).collect()
     }
 
     /// Changes whenever the log grows.

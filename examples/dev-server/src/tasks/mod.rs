@@ -5,6 +5,7 @@ mod chat;
 mod context;
 mod gate;
 mod progress;
+mod samples;
 mod story;
 mod token;
 
@@ -19,6 +20,7 @@ use crate::state::AppState;
 use crate::store::{Outcome, Run, Shape, Status};
 use crate::{engine, packet, span};
 use context::TaskContext;
+pub(crate) use samples::SAMPLES;
 
 /// What a task ends with: its output, or a sentence that says why it failed.
 type TaskResult = Result<Value, String>;

@@ -192,7 +192,11 @@ impl Server {
 
     /// The same server on a port of its own, for what needs a connection.
     pub(crate) async fn listen(&self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.listen_at("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn listen_at(&self, address: &str) -> SocketAddr {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, self.state.clone()));
         address
