@@ -117,7 +117,7 @@ async fn streams(
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     for key in app.store.streams_of(&run.id) {
         let records = app.store.read(&key, u64::MAX).tail.seq_num;
-        let is_awaited = app.store.waiting(&key).is_some();
+        let is_awaited = app.store.is_awaited(&key);
         match key {
             StreamKey::Input { stream, .. } if records > 0 || is_awaited => {
                 inputs.push(json!({ "id": stream, "records": records, "isAwaited": is_awaited }));

@@ -452,6 +452,11 @@ impl Store {
         tables.waits.insert(key.clone(), wait.to_owned());
     }
 
+    /// Whether something waits for the next record of an input stream.
+    pub(crate) fn is_awaited(&self, key: &StreamKey) -> bool {
+        self.tables().waits.contains_key(key)
+    }
+
     /// Removes the registration only if it is still this one: between completing a wait and removing it, the task may have
     /// registered its next.
     pub(crate) fn remove_wait(&self, key: &StreamKey, wait: &str) -> bool {
