@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::text::{Lanes, find, hex_digit, parse_digits};
+use super::text::{Lanes, hex_digit, parse_digits};
 
 /// A position in a JSON text.
 pub struct Scanner<'a> {
@@ -79,9 +79,9 @@ impl<'a> Scanner<'a> {
     pub fn literal(&mut self) -> Option<Literal<'a>> {
         self.skip_space();
         let start = self.at;
-        let escapes = self.skip_string()?;
+        let has_escapes = self.skip_string()?;
         self.fresh = false;
-        Some(Literal { raw: self.text.get(start..self.at)?, escapes })
+        Some(Literal { inside: self.text.get(start + 1..self.at - 1)?, has_escapes })
     }
 
     /// Takes a number that is a whole one and not negative.
@@ -191,25 +191,24 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 
-    /// Steps over a string; tells what escapes it holds.
-    fn skip_string(&mut self) -> Option<Escapes> {
+    /// Steps over a string; tells whether it holds escapes.
+    fn skip_string(&mut self) -> Option<bool> {
         let bytes = self.text.as_bytes();
         if self.byte() != Some(b'"') {
             return None;
         }
         let mut at = self.at + 1;
-        let (mut escapes, mut seen, mut is_escaped) = (Escapes::Some, 0, 0);
+        let (mut seen, mut is_escaped) = (0, 0);
         loop {
             // Sixteen bytes at a time. Where they begin depends on nothing in them, so that a processor works on several at once.
             if let Some(lanes) = Lanes::at(bytes, at) {
                 let (quotes, backslashes) = (lanes.equal(b'"'), lanes.equal(b'\\'));
-                let escaping = escaping(backslashes & !is_escaped);
-                let escaped = escaping ^ (backslashes | is_escaped);
+                let (escaping, escaped) = escapes(backslashes, is_escaped);
                 seen |= backslashes;
                 // What ends the string, or has to be looked at: a control character, and what is escaped and stands not for itself.
                 let other = ((quotes ^ escaped) & !(backslashes & escaped) | lanes.below(b' ')) & 0xFFFF;
                 if other == 0 {
-                    is_escaped = (escaping & backslashes) >> 15;
+                    is_escaped = escaping >> 15;
                     at += 16;
                     continue;
                 }
@@ -221,16 +220,13 @@ impl<'a> Scanner<'a> {
             match *bytes.get(at)? {
                 b'"' => {
                     self.at = at + 1;
-                    return Some(if seen == 0 { Escapes::None } else { escapes });
+                    return Some(seen != 0);
                 }
                 b'\\' => {
                     seen = 1;
                     at += match bytes.get(at + 1)? {
                         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-                        b'u' if hex4(bytes, at + 2).is_some() => {
-                            escapes = Escapes::Unicode;
-                            6
-                        }
+                        b'u' if hex4(bytes, at + 2).is_some() => 6,
                         _ => return None,
                     };
                 }
@@ -283,35 +279,21 @@ impl<'a> Scanner<'a> {
 /// A string as it is written, and checked.
 #[derive(Clone, Copy)]
 pub struct Literal<'a> {
-    raw: &'a str,
-    escapes: Escapes,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Escapes {
-    None,
-    Some,
-    /// Some are of characters by their numbers, or of halves of characters.
-    Unicode,
+    inside: &'a str,
+    has_escapes: bool,
 }
 
 /// Tells how long it is, and nothing of it.
 impl fmt::Debug for Literal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Literal({} bytes)", self.raw.len())
+        write!(f, "Literal({} bytes)", self.inside.len())
     }
 }
 
 impl<'a> Literal<'a> {
-    /// With its quotes and escapes, where JavaScript reads them as [`text`](Self::text) does: it keeps lone surrogates.
-    pub fn plain(self) -> Option<&'a str> {
-        (self.escapes != Escapes::Unicode).then_some(self.raw)
-    }
-
     /// What it stands for; borrowed when there is nothing to unescape. A lone surrogate becomes U+FFFD.
     pub fn text(self) -> Cow<'a, str> {
-        let inside = self.raw.get(1..self.raw.len() - 1).unwrap_or_default();
-        if self.escapes == Escapes::None { Cow::Borrowed(inside) } else { Cow::Owned(unescape(inside)) }
+        if self.has_escapes { Cow::Owned(unescape(self.inside)) } else { Cow::Borrowed(self.inside) }
     }
 }
 
@@ -338,12 +320,15 @@ pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Which backslashes escape: in a row of them every other one. Told by where a subtraction carries to, for rows that begin at even
-/// places and at odd ones. The bit behind each row says the same of what is there, so that what is escaped is what differs.
+/// Of sixteen bytes, which are backslashes that escape, and which are escaped; `is_escaped` says it of the first. In a row of
+/// backslashes every other one escapes. Told by where a subtraction carries to, for rows that begin at even places and at odd ones: the
+/// bit behind each row says the same of what is there, so that what is escaped is what differs.
 #[inline(always)]
-const fn escaping(backslashes: u32) -> u32 {
+const fn escapes(backslashes: u32, is_escaped: u32) -> (u32, u32) {
     const ODD: u32 = 0xAAAA_AAAA;
-    ((backslashes << 1 | ODD) - backslashes) ^ ODD
+    let unescaped = backslashes & !is_escaped;
+    let escaping = ((unescaped << 1 | ODD) - unescaped) ^ ODD;
+    (escaping & backslashes, escaping ^ (backslashes | is_escaped))
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
@@ -353,31 +338,53 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
 /// `raw` has been checked by `skip_string`.
 fn unescape(raw: &str) -> String {
     let bytes = raw.as_bytes();
-    let mut out = String::with_capacity(raw.len());
-    let (mut plain, mut from) = (0, 0);
-    while let Some(found) = find(&bytes[from..], b'\\') {
-        let at = from + found;
-        out.push_str(raw.get(plain..at).unwrap_or_default());
-        let (c, length) = match bytes.get(at + 1) {
-            Some(b'b') => ('\u{8}', 2),
-            Some(b'f') => ('\u{c}', 2),
-            Some(b'n') => ('\n', 2),
-            Some(b'r') => ('\r', 2),
-            Some(b't') => ('\t', 2),
-            Some(b'u') => unescape_unicode(bytes, at),
-            // What stands for itself begins the next plain stretch.
-            Some(_) => {
-                (plain, from) = (at + 1, at + 2);
+    // It gets no longer. What is behind `to` is of no account.
+    let mut out = bytes.to_vec();
+    let (mut at, mut to, mut is_escaped) = (0, 0, 0);
+    while let (Some(&byte), Some(room)) = (bytes.get(at), out.get_mut(to..)) {
+        // Sixteen bytes at a time, as above, unless one that is escaped is a letter: it stands not for itself.
+        if let (Some(lanes), Some(room)) = (Lanes::at(bytes, at), room.first_chunk_mut()) {
+            let (escaping, escaped) = escapes(lanes.equal(b'\\'), is_escaped);
+            if escaped & !lanes.below(b'b') & 0xFFFF == 0 {
+                is_escaped = escaping >> 15;
+                to += lanes.pack(escaping, room);
+                at += 16;
                 continue;
             }
-            None => return out,
+        }
+        let (itself, mut utf8) = ([byte], [0; 4]);
+        let mut taken = 1;
+        let unescaped = if byte == b'\\' || is_escaped != 0 {
+            // Back to the backslash.
+            at -= core::mem::take(&mut is_escaped) as usize;
+            let c;
+            (c, taken) = unescape_one(bytes, at);
+            c.encode_utf8(&mut utf8).as_bytes()
+        } else {
+            &itself
         };
-        out.push(c);
-        plain = at + length;
-        from = plain;
+        for (slot, &byte) in room.iter_mut().zip(unescaped) {
+            *slot = byte;
+        }
+        to += unescaped.len();
+        at += taken;
     }
-    out.push_str(raw.get(plain..).unwrap_or_default());
-    out
+    out.truncate(to);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// What the backslash there begins, and how long that is.
+fn unescape_one(bytes: &[u8], at: usize) -> (char, usize) {
+    let c = match bytes.get(at + 1) {
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unescape_unicode(bytes, at),
+        itself => itself.map_or('\\', |&itself| char::from(itself)),
+    };
+    (c, 2)
 }
 
 fn unescape_unicode(bytes: &[u8], at: usize) -> (char, usize) {

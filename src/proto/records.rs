@@ -45,7 +45,7 @@ pub enum Form {
     Checked,
     /// It is the part, if it is JSON.
     Plain,
-    /// It is a JSON string. What that says, if it is JSON, is an object, and the part is its `data`, or `null` without that.
+    /// If it is JSON, it is an object, and the part is its `data`, or `null` without that.
     Envelope,
 }
 
@@ -172,10 +172,11 @@ fn scan_record(scanner: &mut Scanner<'_>, large_from: usize, on_record: OnRecord
     let mut tell = |body| on_record(Record { position, time, body });
     match body {
         _ if skipped => tell(Body::Skipped),
-        Some(body) => match body.plain().filter(|raw| raw.len() >= large_from).and_then(large_envelope) {
-            Some(large) => tell(large),
-            None => tell(envelope(&body.text())),
-        },
+        Some(body) => {
+            let text = body.text();
+            let large = if text.len() >= large_from { large_envelope(&text) } else { None };
+            tell(large.unwrap_or_else(|| envelope(&text)));
+        }
         None => tell(Body::Unreadable("the record has no body")),
     }
     Some(())
@@ -262,18 +263,18 @@ fn scan_envelope(body: &str) -> Option<Body<'_>> {
     Some(Body::Part { json, form: Form::Checked, part_id })
 }
 
-/// An envelope as the server writes it, still escaped: `"{…,\"id\":\"…\"}"`, with nothing to unescape in its id.
+/// An envelope as the server writes it: `{…,"id":"…"}`, with nothing to unescape in its id.
 ///
-/// If what it says is JSON, that is an object whose last member is this id: inside of a string of it a quote would be `\\\"`, so the
-/// quotes seen here begin and end its strings.
-fn large_envelope(raw: &str) -> Option<Body<'_>> {
-    let rest = raw.strip_suffix(r#"\"}""#)?;
+/// If it is JSON, it is an object whose last member is this id: inside of a string of it a quote would be `\"`, so the quotes seen
+/// here begin and end its strings.
+fn large_envelope(text: &str) -> Option<Body<'_>> {
+    let rest = text.strip_suffix(r#""}"#)?;
     let bytes = rest.as_bytes();
     let mut start = bytes.len();
     while !matches!(bytes.get(start.checked_sub(1)?)?, b'"' | b'\\') {
         start -= 1;
     }
     let (before, part_id) = (bytes.get(..start)?, rest.get(start..)?);
-    let is_id = before.ends_with(br#",\"id\":\""#) && !part_id.is_empty();
-    is_id.then_some(Body::Part { json: raw, form: Form::Envelope, part_id: Some(Cow::Borrowed(part_id)) })
+    let is_id = before.ends_with(br#","id":""#) && !part_id.is_empty();
+    is_id.then_some(Body::Part { json: text, form: Form::Envelope, part_id: Some(Cow::Borrowed(part_id)) })
 }

@@ -115,6 +115,32 @@ impl Lanes {
         })
     }
 
+    /// Writes those that are not `gone`, one behind the other, and tells how many; what is written behind them is of no account.
+    #[inline(always)]
+    pub fn pack(self, gone: u32, out: &mut [u8; 16]) -> usize {
+        let mut length = 0;
+        for first in [0, 4, 8, 12] {
+            let gone = gone >> first & 15;
+            if let Some(four) = out.get_mut(length..length + 4) {
+                four.copy_from_slice(&self.four(LEFT[gone as usize] + first * 0x0101_0101));
+            }
+            length += 4 - gone.count_ones() as usize;
+        }
+        length
+    }
+
+    /// Four of them, each by its place in one of these bytes.
+    #[inline(always)]
+    fn four(self, places: u32) -> [u8; 4] {
+        #[cfg(target_feature = "simd128")]
+        {
+            use core::arch::wasm32::{u8x16_swizzle, u32x4_extract_lane, u32x4_splat};
+            u32x4_extract_lane::<0>(u8x16_swizzle(self.0, u32x4_splat(places))).to_le_bytes()
+        }
+        #[cfg(not(target_feature = "simd128"))]
+        places.to_le_bytes().map(|place| (self.0[usize::from(place >> 2 & 3)] >> ((place & 3) * 8)) as u8)
+    }
+
     /// The bits of those whose highest bit that leaves at 0: moved together by one product, in which none meets another.
     #[cfg(not(target_feature = "simd128"))]
     #[inline(always)]
@@ -130,6 +156,13 @@ impl Lanes {
 const EACH: u32 = 0x0101_0101;
 #[cfg(not(target_feature = "simd128"))]
 const HIGH: u32 = 0x8080_8080;
+
+/// Of four, which are left when some are gone: their places, the lowest first.
+#[rustfmt::skip]
+const LEFT: [u32; 16] = [
+    0x0302_0100, 0x03_0201, 0x03_0200, 0x0302, 0x03_0100, 0x0301, 0x0300, 0x03,
+    0x02_0100, 0x0201, 0x0200, 0x02, 0x0100, 0x01, 0x00, 0x00,
+];
 
 /// Where the first such byte is.
 pub fn find(bytes: &[u8], byte: u8) -> Option<usize> {

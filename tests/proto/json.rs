@@ -4,7 +4,7 @@ mod generator;
 
 use tidegate::proto::json::{Scanner, push_string};
 use tidegate::proto::random::Random;
-use tidegate_fuzz::json::{Verdict, judge, whole};
+use tidegate_fuzz::json::{Verdict, judge, unescaped, whole};
 
 const ROUNDS: usize = 4_000;
 
@@ -68,6 +68,17 @@ fn strings_are_unescaped_as_utf_16_reads_them() {
         let (text, units) = generator::escaped_units(&mut random);
         let read = Scanner::new(&text).string().map(|read| read.into_owned());
         assert_eq!(read, Some(String::from_utf16_lossy(&units)), "{text}");
+    }
+}
+
+/// Where sixteen bytes are looked at at once, an escape may lie anywhere in them, and across their ends.
+#[test]
+fn wherever_escapes_stand_they_are_taken_out() {
+    let mut random = Random::new(4);
+    for round in 0..ROUNDS {
+        let literal = generator::sprinkled(&mut random, round % 3 == 0);
+        let read = Scanner::new(&literal).string().map(|read| read.into_owned());
+        assert_eq!(read, Some(unescaped(&literal)), "{literal}");
     }
 }
 

@@ -58,3 +58,15 @@ fn sixteen_bytes_at_once_are_found_as_one_by_one() {
         }
     }
 }
+
+#[test]
+fn what_is_gone_of_sixteen_bytes_leaves_no_gap() {
+    let bytes: [u8; 16] = core::array::from_fn(|n| n as u8 + 100);
+    let lanes = Lanes::at(&bytes, 0).unwrap();
+    for gone in 0..1 << 16 {
+        let mut packed = [0; 16];
+        let length = lanes.pack(gone, &mut packed);
+        let left: Vec<_> = (0..16).filter(|n| gone >> n & 1 == 0).map(|n| bytes[n]).collect();
+        assert_eq!(packed[..length], left, "{gone:b}");
+    }
+}

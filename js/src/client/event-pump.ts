@@ -371,7 +371,7 @@ export class EventPump {
     let parts: unknown[];
     try {
       const read = JSON.parse(text);
-      parts = form ? [form > 1 ? (JSON.parse(read).data ?? null) : read] : read;
+      parts = form ? [form > 1 ? (read.data ?? null) : read] : read;
     } catch {
       const reason = "the record is not a part in JSON";
       this.#route(seat, { type: "record-unreadable", subscription, id: lastEventId, reason });

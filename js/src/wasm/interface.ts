@@ -53,8 +53,8 @@ export interface Sink {
   event(event: EngineEvent): void;
   /**
    * Parts, in order: what one network chunk brought, but for large ones, which come alone. `form` 0: `text` is valid JSON, an array
-   * with one element a part. 1: it is one part, if it is JSON. 2: it is a valid JSON string, and what that says, if it is JSON, is an
-   * object with one part as its `data`, or `null` without that. What is not JSON after all is a record that cannot be read.
+   * with one element a part. 1: it is one part, if it is JSON. 2: if it is JSON, it is an object with one part as its `data`, or `null`
+   * without that. What is not JSON after all is a record that cannot be read.
    */
   parts(subscription: number, text: string, lastEventId: string, form: number): void;
   /**

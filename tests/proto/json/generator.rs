@@ -151,6 +151,24 @@ pub(super) fn escaped_units(random: &mut Random) -> (String, Vec<u16>) {
     (text, units)
 }
 
+/// A string literal of some length, mostly of itself: escapes stand in it here and there, next to each other and in rows; with
+/// letters, also such as stand for something else.
+pub(super) fn sprinkled(random: &mut Random, with_letters: bool) -> String {
+    const LETTERS: [&str; 7] = [r"\n", r"\t", r"\b", r"\f", r"\r", r"\u00e9", r"\ud83d\ude00"];
+    let mut text = String::from("\"");
+    for _ in 0..random.below(60) {
+        match random.below(12) {
+            0 if with_letters => text.push_str(pick(random, &LETTERS)),
+            0..4 => text.push_str(pick(random, &[r#"\""#, r"\\", r"\/"])),
+            4 => text.push_str(pick(random, &["é", "🦀", "\u{7f}"])),
+            // Letters behind a backslash that is escaped itself among them.
+            _ => text.push_str(pick(random, &["a", "n", "u", "/", " ", "tide"])),
+        }
+    }
+    text.push('"');
+    text
+}
+
 /// The text, hurt in one place.
 pub(super) fn damaged(random: &mut Random, text: &str) -> String {
     let places: Vec<_> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
