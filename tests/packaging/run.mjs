@@ -1,15 +1,19 @@
 // The packed package, installed in small real applications: built, served, and used in Chromium as a person would.
 //   node tests/packaging/run.mjs [NAME...]     the applications of those names (or of APP=); all of them when none is named
 // Each takes what `npm pack` made of pkg/, and nothing from the project around it.
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import { root, run, serve, serveApi } from "../../.ci/processes.mjs";
+import { build } from "esbuild";
+import { root, run, serve, serveApi, start } from "../../.ci/processes.mjs";
 import { apps, builders, collect, nextEnvironment, nextFolder, nextProgram } from "./builders.mjs";
 import { openSite } from "./site.mjs";
 import { closeBrowser, visit } from "./visit.mjs";
 
 const secret = "tr_dev_packaging";
 const here = import.meta.dirname;
+const { default: workerdProgram } = createRequire(import.meta.url)("workerd");
 const target = join(root, "target/packaging");
 
 async function install() {
@@ -34,11 +38,16 @@ const policies = { "with WebAssembly": `${strict} 'wasm-unsafe-eval'`, "without 
 const inlines = (name) => name === "parcel" || name.startsWith("next-");
 const relaxed = (policy) => `${policy} 'unsafe-inline'`;
 
-async function checkPage(name, address, policy) {
+/** A run that waits to be approved, and a token to do it with. */
+async function startRun(topic) {
   const { auth, trigger } = await backend();
-  const { id } = await trigger("approval", { topic: name });
+  const { id } = await trigger("approval", { topic });
   const token = await auth.createPublicToken({ scopes: { read: { runs: id }, write: { inputStreams: id } } });
-  const parameters = new URLSearchParams({ api: api.address, run: id, token });
+  return { run: id, token };
+}
+
+async function checkPage(name, address, policy) {
+  const parameters = new URLSearchParams({ api: api.address, ...(await startRun(name)) });
   const { complaints, started, violations } = await visit(`${address}/?${parameters}`);
   const refused = policy === strict;
   // A page that is refused the first try makes no second one, and runs on JavaScript.
@@ -121,6 +130,29 @@ async function tryVitest() {
   return [];
 }
 
+/** Cloudflare's runtime, which compiles no module and says so. */
+async function tryWorkerd() {
+  const out = join(target, "workerd");
+  await build({
+    entryPoints: [join(apps, "workerd/worker.js")],
+    outfile: join(out, "worker.bundle.js"),
+    bundle: true,
+    format: "esm",
+    conditions: ["workerd"],
+  });
+  cpSync(join(apps, "workerd/config.capnp"), join(out, "config.capnp"));
+  const workerd = start(workerdProgram, ["serve", join(out, "config.capnp"), "--control-fd=1"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [told] = await once(workerd.stdout, "data");
+  const { run: id, token } = await startRun("workerd");
+  const body = JSON.stringify({ baseURL: api.address, run: id, accessToken: token });
+  const response = await fetch(`http://127.0.0.1:${JSON.parse(told).port}`, { method: "POST", body });
+  const answer = await response.text();
+  workerd.kill();
+  return answer === '{"status":"COMPLETED","written":true,"engine":"js"}' ? [] : [answer];
+}
+
 const surroundings = () => ({ TIDEGATE_URL: api.address, TIDEGATE_SECRET_KEY: secret });
 
 const applications = {
@@ -128,6 +160,7 @@ const applications = {
   "node-esm": () => tryScript(join(apps, "node/esm.mjs")),
   "node-commonjs": () => tryScript(join(apps, "node/cjs.cjs")),
   "vitest-jsdom": tryVitest,
+  workerd: tryWorkerd,
 };
 
 const chosen = [...process.argv.slice(2), ...(process.env.APP ? [process.env.APP] : [])];
