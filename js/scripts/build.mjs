@@ -1,6 +1,6 @@
 // Builds pkg/, the npm package: the core, its bundles, their types, and the template laid over them.
 //   node js/scripts/build.mjs [--dev]     --dev leaves out what only makes the core smaller
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { addCommonJs } from "./commonjs.mjs";
@@ -8,7 +8,7 @@ import { buildCore, wasmFileOf } from "./core.mjs";
 import { pkg, root, run, source } from "./paths.mjs";
 
 const dist = join(pkg, "dist");
-const entries = ["index", "react", "slim"].filter((name) => existsSync(join(source, `${name}.ts`)));
+const entries = ["index", "react", "slim"];
 
 /**
  * What only some pages load, and late, with copies of the little that it needs of the rest: where it shared files with what loads at
@@ -16,7 +16,12 @@ const entries = ["index", "react", "slim"].filter((name) => existsSync(join(sour
  */
 const late = { "follow-runs": "client/runs/follow-runs.ts", calls: "client/calls.ts" };
 /** The cores. A page loads one of them, so they share nothing either: not even with each other. */
-const cores = { core: "wasm/core.ts", "core-runs": "wasm/core-runs.ts", "core-js": "wasm/core-js.ts" };
+const cores = {
+  core: "wasm/core.ts",
+  "core-runs": "wasm/core-runs.ts",
+  "core-js": "wasm/core-js.ts",
+  "core-slim": "wasm/core-slim.ts",
+};
 const leaveLate = {
   name: "late",
   setup: ({ onResolve }) =>
@@ -43,8 +48,8 @@ async function bundle() {
   for (const [out, file] of Object.entries(cores))
     await bundleFiles({ entryPoints: [{ in: join(source, file), out }], minify: out === "core-js" });
   for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) dropBareImports(join(dist, name));
-  if (entries.includes("react")) mergeImports(join(dist, "react.js"));
-  if (entries.includes("react") && !/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
+  mergeImports(join(dist, "react.js"));
+  if (!/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
     throw new Error('dist/react.js must begin with "use client", or server components cannot import it');
   }
 }

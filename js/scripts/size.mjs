@@ -12,6 +12,7 @@ const applications = {
   run: 'export { useRealtimeRun } from "tidegate/react";',
   hooks: 'export * from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
+  slim: 'export { provideCore } from "tidegate/slim"; export * from "tidegate/react";', // and core.wasm beside it
   server: 'export * from "tidegate/server";', // without a limit: no visitor loads it
   task: 'export * from "tidegate/task";', // nor this
 };
@@ -21,6 +22,7 @@ const rowNames = {
   eager: "loads at once",
   core: "the core, lazily",
   coreRuns: "with runs, lazily",
+  slim: "without its module",
   twin: "as JavaScript",
   whole: "the whole",
   outbox: "an outbox adds",
@@ -35,6 +37,7 @@ const rowNames = {
 const beginnings = {
   core: /\/core\./,
   coreRuns: /\/core-runs\./,
+  slim: /\/core-slim\./,
   twin: /\/core-js\./,
   outbox: /\/(lane|indexed-db)-/,
   resume: /\/bookmark-/,

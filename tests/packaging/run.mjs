@@ -131,26 +131,28 @@ async function tryVitest() {
 }
 
 /** Cloudflare's runtime, which compiles no module and says so. */
-async function tryWorkerd() {
-  const out = join(target, "workerd");
+async function tryWorkerd(script, engine) {
+  const out = join(target, `workerd-${script}`);
   await build({
-    entryPoints: [join(apps, "workerd/worker.js")],
+    entryPoints: [join(apps, `workerd/${script}.js`)],
     outfile: join(out, "worker.bundle.js"),
     bundle: true,
     format: "esm",
     conditions: ["workerd"],
+    external: ["*.wasm"],
   });
+  cpSync(join(here, "node_modules/tidegate/dist/core.wasm"), join(out, "core.wasm"));
   cpSync(join(apps, "workerd/config.capnp"), join(out, "config.capnp"));
   const workerd = start(workerdProgram, ["serve", join(out, "config.capnp"), "--control-fd=1"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [told] = await once(workerd.stdout, "data");
-  const { run: id, token } = await startRun("workerd");
+  const { run: id, token } = await startRun(script);
   const body = JSON.stringify({ baseURL: api.address, run: id, accessToken: token });
   const response = await fetch(`http://127.0.0.1:${JSON.parse(told).port}`, { method: "POST", body });
   const answer = await response.text();
   workerd.kill();
-  return answer === '{"status":"COMPLETED","written":true,"engine":"js"}' ? [] : [answer];
+  return answer === JSON.stringify({ status: "COMPLETED", written: true, engine }) ? [] : [answer];
 }
 
 const surroundings = () => ({ TIDEGATE_URL: api.address, TIDEGATE_SECRET_KEY: secret });
@@ -160,7 +162,8 @@ const applications = {
   "node-esm": () => tryScript(join(apps, "node/esm.mjs")),
   "node-commonjs": () => tryScript(join(apps, "node/cjs.cjs")),
   "vitest-jsdom": tryVitest,
-  workerd: tryWorkerd,
+  workerd: () => tryWorkerd("plain", "js"),
+  "workerd-slim": () => tryWorkerd("slim", "wasm"),
 };
 
 const chosen = [...process.argv.slice(2), ...(process.env.APP ? [process.env.APP] : [])];

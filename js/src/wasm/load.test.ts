@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { Core } from "./interface.js";
 
 const starts = { core: vi.fn(), runs: vi.fn(), js: vi.fn() };
 const cores = {
@@ -88,6 +89,25 @@ it("makes no try at WebAssembly where the page says so", async () => {
   avoidWebAssembly();
   expect(await loadCore()).toBe(cores.js);
   expect(compile).not.toHaveBeenCalled();
+});
+
+it("takes the core that is provided, which may be compiled where the page may not compile", async () => {
+  vi.stubGlobal("WebAssembly", { ...WebAssembly, Module: vi.fn(() => expect.unreachable()) });
+  const { loadCore, provide } = await open();
+  provide(async () => cores.runs as unknown as Core);
+  expect(await loadCore()).toBe(cores.runs);
+  expect(await loadCore(true)).toBe(cores.runs);
+  expect(started()).toEqual([]);
+});
+
+it("takes JavaScript where the provided core is refused, and asks again where it could not be fetched", async () => {
+  const { loadCore, provide } = await open();
+  const lost = new TypeError("Failed to fetch");
+  const answers = [() => Promise.reject(lost), () => Promise.reject(new WebAssembly.CompileError("blocked by CSP"))];
+  provide(() => answers.shift()?.() ?? expect.unreachable());
+  await expect(loadCore()).rejects.toBe(lost);
+  expect(await loadCore()).toBe(cores.js);
+  expect(await loadCore()).toBe(cores.js);
 });
 
 it("tries again after a failure to fetch", async () => {

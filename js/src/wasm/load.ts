@@ -16,6 +16,12 @@ interface Loading {
 let engine: EngineKind | undefined;
 let wantsRuns = false;
 let newest: Loading = { runs: false };
+let provided: (() => Promise<Core>) | undefined;
+
+/** Takes the whole core from there, as WebAssembly. */
+export function provide(startCore: () => Promise<Core>): void {
+  provided = startCore;
+}
 
 /** Marks what follows runs or calls: a page that has it loads the core for that in the first place. Where it is not used, it is left out. */
 export function withRuns<T>(part: T): T {
@@ -52,15 +58,16 @@ export function loadCore(runs = false): Promise<Core> {
 async function start(own: Loading): Promise<Core> {
   // What a page needs first it often asks for in one turn.
   await undefined;
-  own.runs = wantsRuns;
-  if (engine !== "js" && canCompile()) {
-    const { startCore } = await (wantsRuns ? import("./core-runs.js") : import("./core.js"));
+  own.runs = wantsRuns || !!provided;
+  // What is provided may be compiled already.
+  if (engine !== "js" && ((provided && globalThis.WebAssembly) || canCompile())) {
+    const startCore = provided ?? (await (wantsRuns ? import("./core-runs.js") : import("./core.js"))).startCore;
     try {
       const core = await startCore();
       engine = "wasm";
       return core;
     } catch (cause) {
-      if (engine === "wasm") throw cause;
+      if (engine === "wasm" || (provided && !(cause instanceof WebAssembly.CompileError))) throw cause;
     }
   }
   // For good: a further attempt at what is refused would only file another report.

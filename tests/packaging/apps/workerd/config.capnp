@@ -9,6 +9,9 @@ const config :Workerd.Config = (
 );
 
 const main :Workerd.Worker = (
-  modules = [ ( name = "worker.js", esModule = embed "worker.bundle.js" ) ],
+  modules = [
+    ( name = "worker.js", esModule = embed "worker.bundle.js" ),
+    ( name = "tidegate/core.wasm", wasm = embed "core.wasm" ),
+  ],
   compatibilityDate = "2026-11-01",
 );

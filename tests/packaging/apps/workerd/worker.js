@@ -1,7 +1,7 @@
 import { createClient } from "tidegate";
 
-/** Approves a run from where no module may be compiled. */
-export default {
+/** Approves a run from where no module may be compiled, unless one comes compiled already. */
+export const worker = {
   async fetch(request) {
     const { baseURL, run, accessToken } = await request.json();
     const client = createClient({ baseURL, accessToken });
