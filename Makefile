@@ -54,7 +54,7 @@ packaging: ## the packed package in small real applications: bundlers in Chromiu
 	@.ci/setup build browser packaging
 	@APP=$(APP) node .ci/parts.mjs package packaging
 
-size: build ## bytes of the package as an application ships it, against the budget
+size: 
 	@node js/scripts/size.mjs
 
 bench: ## beside the official client and a hand-written minimum: time and memory in Node and Chromium; QUICK=1 for a few minutes

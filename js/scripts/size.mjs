@@ -1,5 +1,5 @@
 // Bytes of the npm package as an application would ship them, against pkg-template/size-budget.json.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -48,20 +48,34 @@ const beginnings = {
   superjson: /\/super-json-/,
 };
 
+/** Others, with the hook that people import first, from the packages of the benchmark. */
+const rivalsFolder = join(root, "tests/bench");
+const rivals = {
+  "@trigger.dev/react-hooks 4.8.3": ['export { useInputStreamSend } from "hooks-latest";', "hooks-latest"],
+  "the same, two hooks": ['export { useInputStreamSend, useRealtimeStream } from "hooks-latest";', "hooks-latest"],
+  "inngest/react": ['export * from "inngest/react";', "inngest"],
+  "@electric-sql/react": ['export { useShape } from "@electric-sql/react";', "@electric-sql/react"],
+};
+
+const bundling = {
+  outdir: "out",
+  write: false,
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  // Node's own, which the official package asks for, are left out of what is counted.
+  external: ["react", "react/*", "node:*"],
+  logLevel: "error",
+};
+
 async function measure(application, contents) {
   const { outputFiles, metafile } = await build({
+    ...bundling,
     stdin: { contents, resolveDir: root },
     absWorkingDir: root,
-    outdir: "out",
-    write: false,
     metafile: true,
-    bundle: true,
-    splitting: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    external: ["react", "react/*", "node:async_hooks"],
-    logLevel: "error",
   });
   const eager = reachable(metafile.outputs, "out/stdin.js");
   const parts = { eager, whole: new Set(eager) };
@@ -76,8 +90,7 @@ async function measure(application, contents) {
   const sizes = Object.fromEntries(Object.keys(rowNames).map((row) => [row, [0, 0, 0]]));
   for (const { path, contents } of outputFiles) {
     const name = path.slice(root.length + 1);
-    const brotli = brotliCompressSync(contents, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
-    const bytes = [contents.length, gzipSync(contents, { level: 9 }).length, brotli.length];
+    const bytes = weigh(contents);
     const rows = Object.keys(parts).filter((row) => parts[row].has(name));
     if (rows.length === 0) throw new Error(`${name} is in no row: ${Object.keys(metafile.outputs[name].inputs)}`);
     // What two of them share is counted in each: that is what one of them alone adds.
@@ -85,6 +98,23 @@ async function measure(application, contents) {
   }
   return sizes;
 }
+
+/** All that such an import brings: these have nothing that comes later. */
+async function measureRival(contents) {
+  const { outputFiles } = await build({
+    ...bundling,
+    stdin: { contents, resolveDir: rivalsFolder },
+    absWorkingDir: rivalsFolder,
+  });
+  return outputFiles
+    .map(({ contents }) => weigh(contents))
+    .reduce((sum, bytes) => sum.map((one, at) => one + bytes[at]));
+}
+
+const weigh = (contents) => {
+  const brotli = brotliCompressSync(contents, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+  return [contents.length, gzipSync(contents, { level: 9 }).length, brotli.length];
+};
 
 /** The files that load with `entry`: those it imports, but not those it imports later. */
 function reachable(outputs, entry, found = new Set()) {
@@ -107,6 +137,13 @@ for (const [name, contents] of Object.entries(applications)) {
     if (bytes[1] > limit + tolerance)
       over.push(`${name}, ${rowNames[row]}: ${bytes[1] - limit} bytes gzip over budget`);
   }
+}
+for (const [name, [contents, rival]] of Object.entries(rivals)) {
+  if (!existsSync(join(rivalsFolder, "node_modules", rival))) {
+    console.log(`${rival} is not installed: make size shows what it weighs beside these`);
+    break;
+  }
+  console.log(`${name.padEnd(32)}${(await measureRival(contents)).map(column).join("")}`);
 }
 for (const sentence of over) console.error(sentence);
 process.exitCode = over.length > 0 ? 1 : 0;
