@@ -7,13 +7,18 @@ import { buildCore, wasmFile } from "./core.mjs";
 import { pkg, root, run, source } from "./paths.mjs";
 
 const dist = join(pkg, "dist");
+const version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
 const entries = ["index", "react", "slim"].filter((name) => existsSync(join(source, `${name}.ts`)));
 
 /**
  * What only some pages load, and late, with copies of the little that it needs of the rest: where it shared files with what loads at
  * once, bundlers would split that in pieces for every page.
  */
-const late = { "follow-runs": "client/runs/follow-runs.ts", calls: "client/calls.ts" };
+const late = {
+  "follow-runs": "client/runs/follow-runs.ts",
+  calls: "client/calls.ts",
+  insight: "client/insight.ts",
+};
 const leaveLate = {
   name: "late",
   setup: ({ onResolve }) =>
@@ -27,13 +32,16 @@ async function bundle() {
   await bundleFiles({ entryPoints: entries.map((name) => join(source, `${name}.ts`)), plugins: [leaveLate] });
   // With copies of what it shares: no browser loads it, and none should load more files on its account.
   await bundleFiles({ entryPoints: [join(source, "server.ts")] });
+  await bundleFiles({ entryPoints: [join(source, "devtools.ts")], plugins: [leaveLate] });
   await bundleFiles({
     entryPoints: Object.entries(late).map(([out, file]) => ({ in: join(source, file), out })),
   });
   for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) dropBareImports(join(dist, name));
-  if (entries.includes("react")) mergeImports(join(dist, "react.js"));
-  if (entries.includes("react") && !/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
-    throw new Error('dist/react.js must begin with "use client", or server components cannot import it');
+  for (const name of ["react.js", "devtools.js"]) {
+    mergeImports(join(dist, name));
+    if (!/^\s*"use client"/.test(readFileSync(join(dist, name), "utf8"))) {
+      throw new Error(`dist/${name} must begin with "use client", or server components cannot import it`);
+    }
   }
 }
 
@@ -54,6 +62,7 @@ async function bundleFiles(what) {
       "process.env.NODE_ENV": "process.env.NODE_ENV",
       FinalizationRegistry: "undefined",
       "Symbol.dispose": "undefined",
+      TIDEGATE_VERSION: JSON.stringify(version),
     },
     external: ["react", "react/*", "superjson", "tidegate"],
     minifySyntax: true, // constants where their names are, which an application's bundler would not put there any more
@@ -96,7 +105,7 @@ function layTemplate() {
   copyFileSync(join(root, "LICENSE"), join(pkg, "LICENSE"));
   copyFileSync(wasmFile, join(dist, "core.wasm"));
   const manifest = JSON.parse(readFileSync(join(pkg, "package.json"), "utf8"));
-  manifest.version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
+  manifest.version = version;
   writeFileSync(join(pkg, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 

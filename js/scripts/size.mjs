@@ -12,7 +12,8 @@ const applications = {
   run: 'export { useRealtimeRun } from "tidegate/react";',
   hooks: 'export * from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
-  server: 'export * from "tidegate/server";', // without a limit: no visitor loads it
+  devtools: 'export * from "tidegate/devtools";', // without a limit, as the next: no visitor loads it
+  server: 'export * from "tidegate/server";',
 };
 const rowNames = {
   eager: "loads at once",
@@ -23,6 +24,7 @@ const rowNames = {
   tabs: "shared tabs add",
   runs: "following runs adds",
   calls: "calls add",
+  insight: "insight adds",
   stored: "stored packets add",
   superjson: "super+json adds",
 };
@@ -34,6 +36,7 @@ const beginnings = {
   tabs: /\/share-/,
   runs: /\/follow-runs\./,
   calls: /\/calls\./,
+  insight: /\/insight\./,
   stored: /\/stored-packets-/,
   superjson: /\/super-json-/,
 };

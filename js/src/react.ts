@@ -9,6 +9,22 @@ export type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./cli
 export type { Receipt, SendOptions } from "./client/create-client.js";
 export type { UnreadableRecord } from "./client/entries.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
+export type {
+  ConnectEvent,
+  EndEvent,
+  EngineEvent,
+  FirstPartEvent,
+  GapEvent,
+  Happening,
+  ReaderName,
+  Reason,
+  RetryEvent,
+  SendEvent,
+  TidegateEvent,
+  TidegateEvents,
+  TokenEvent,
+  WithPrincipal,
+} from "./client/insight/events.js";
 export type { RealtimeRun, RunError, RunFields, RunStatus } from "./client/runs/run.js";
 export type { SkipColumn } from "./client/runs/target.js";
 export type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./client/runs/task-types.js";
@@ -74,7 +90,9 @@ export {
   type UseTaskTriggerOptions,
   useTaskTrigger,
 } from "./react/use-task-trigger.js";
+export { useTidegateEvents } from "./react/use-tidegate-events.js";
 export { type UseWaitTokenOptions, useWaitToken, type WaitTokenInstance } from "./react/use-wait-token.js";
 export type { Dedupe, Send } from "./store/send-store.js";
 export type { StreamSnapshot } from "./store/stream-view.js";
 export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
+export type { LoadFailureReason } from "./wasm/load.js";

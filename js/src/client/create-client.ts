@@ -3,6 +3,8 @@ import { encode } from "./encode.js";
 import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { pagePump } from "./event-pump.js";
+import type { DebugDump } from "./insight/dump.js";
+import type { Listen } from "./insight/events.js";
 import { followLater, loadCalls } from "./later.js";
 import { type ConnectionOptions, checkName, checkToken, type OutboxOptions, toEndpoint } from "./options.js";
 import { PartStream } from "./part-stream.js";
@@ -14,6 +16,7 @@ import type { StandardSchema } from "./schema.js";
 import { SendLine } from "./send-line.js";
 import { type StreamStart, startOf } from "./stream-start.js";
 import type { AccessToken } from "./token-source.js";
+import { listen, listenChecked, loadInsight } from "./watch.js";
 
 /** The server's acknowledgement of a send. */
 export interface Receipt {
@@ -122,6 +125,24 @@ export interface Client {
   cancelRun(runId: string, options?: CallOptions): Promise<{ id: string }>;
   /** Uses another token from now on; what waits for one goes on. */
   setAccessToken(accessToken: AccessToken): void;
+  /**
+   * Hears of what this client does and what becomes of it, by the type of the event, or of everything with `"*"`. Events of the core are
+   * those of the page. Only what happens from now on is told, and nothing once the client has been closed.
+   */
+  readonly on: Listen;
+  /**
+   * How everything on this page stands, not only what this client does: as JSON, what to put into a report of a problem. Without tokens
+   * and payloads.
+   */
+  debug(): Promise<DebugDump>;
+  /**
+   * Writes what this client does into the performance timeline from now on: measures `tidegate:load` (the core), `tidegate:send` and
+   * `tidegate:first-part`, and a mark `tidegate:<type>` for each other event, with the event as `detail`. Off until it is called, since the
+   * page keeps every entry until somebody clears it.
+   *
+   * @returns A function that ends it.
+   */
+  measure(): () => void;
   /** Ends all streams and cancels queued sends, those in an outbox too. A send that is on its way is left to finish. */
   close(): void;
 }
@@ -162,6 +183,15 @@ export function createClient(options: ConnectionOptions = {}): Client {
   const calls = () => {
     checkOpen();
     return loadCalls();
+  };
+  const stopsWithClient = (stop: () => void) => {
+    // What closing brings about is told.
+    const close = () => setTimeout(stop);
+    closers.add(close);
+    return () => {
+      closers.delete(close);
+      stop();
+    };
   };
 
   return {
@@ -239,6 +269,15 @@ export function createClient(options: ConnectionOptions = {}): Client {
       checkToken(given);
       accessToken = given;
       pump.setToken(principal, accessToken);
+    },
+    on(type: Parameters<typeof listen>[0], listener: Parameters<typeof listen>[1]) {
+      checkOpen();
+      return stopsWithClient(listenChecked(type, listener, principal));
+    },
+    debug: async () => (await loadInsight()).dump(),
+    measure() {
+      checkOpen();
+      return stopsWithClient(listen("*", undefined, principal));
     },
     close() {
       if (closed) return;

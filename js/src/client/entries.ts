@@ -113,8 +113,15 @@ export interface SendEntry extends SendRequest {
   state: SendState;
 }
 
+/** How a reader stood when it was last told. */
+interface Standing {
+  last?: StreamUpdate;
+  /** On the clock of `performance.now()`. */
+  toldAt?: number;
+}
+
 /** A stream as the pump keeps it, with where to resume. */
-export interface StreamEntry extends StreamRequest {
+export interface StreamEntry extends StreamRequest, Standing {
   id?: number | undefined;
   cursor: string | undefined;
   ended: boolean;
@@ -122,7 +129,7 @@ export interface StreamEntry extends StreamRequest {
 }
 
 /** A feed as the pump keeps it. After a restart of the engine it begins with a fresh snapshot. */
-export interface FeedEntry extends FeedRequest {
+export interface FeedEntry extends FeedRequest, Standing {
   id?: number | undefined;
   ended: boolean;
 }

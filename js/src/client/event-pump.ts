@@ -16,6 +16,7 @@ import type {
   StopReading,
   StreamEntry,
   StreamRequest,
+  StreamUpdate,
 } from "./entries.js";
 import { cancelled, messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
@@ -23,6 +24,7 @@ import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
 import { cursorOf } from "./stream-start.js";
 import { type AccessToken, sourceOf } from "./token-source.js";
+import { pageWatch, type Seen } from "./watch.js";
 
 /** With this many panics in {@link CRASH_WINDOW_MS} the core is given up until somebody asks for it again. */
 const MAX_CRASHES = 3;
@@ -49,6 +51,7 @@ export class EventPump {
   /** What the engine said while it was being called: delivered when the call is over and its result is known. */
   readonly #inbox: (() => void)[] = [];
   #calling = 0;
+  readonly #watch = pageWatch();
 
   /** Not settled, in the order in which they have to leave. */
   readonly #pending = new Set<SendEntry>();
@@ -62,6 +65,11 @@ export class EventPump {
 
   constructor(load: () => Promise<Core> = loadCore) {
     this.#load = load;
+  }
+
+  /** For those who look: what there is, none of it theirs to change. */
+  inspect() {
+    return [this.#readers, this.#calls, this.#crashes, this.#engine, this.#starting] as const;
   }
 
   /** Opens a principal with one hold on it; nothing is loaded or sent yet. */
@@ -134,6 +142,7 @@ export class EventPump {
   #read(entry: StreamEntry | FeedEntry): () => void {
     entry.principal.holds += 1;
     this.#readers.add(entry);
+    this.#see("open", entry);
     if (this.#engine) this.#open(entry);
     else this.#start();
     return () => {
@@ -243,6 +252,7 @@ export class EventPump {
   async #start(): Promise<void> {
     if (this.#starting || this.#engine) return;
     this.#starting = true;
+    this.#see("engine", "loading");
     try {
       this.#run(await this.#load());
     } catch (cause) {
@@ -257,6 +267,7 @@ export class EventPump {
     this.#instance = instance;
     this.#core = core;
     this.#engine = core.createEngine(this.#sinkFor(() => this.#instance === instance));
+    this.#see("engine", "running");
     if (!this.#watching) {
       this.#watching = true;
       core.watchPage({
@@ -288,7 +299,12 @@ export class EventPump {
     return {
       event: (event) => deliver(() => this.#route(event)),
       parts: (...told) => deliver(() => this.#deliverParts(...told)),
-      rows: (feed, ...told) => deliver(() => this.#feedById.get(feed)?.listener.rows(...told)),
+      rows: (feed, ...told) =>
+        deliver(() => {
+          const entry = this.#feedById.get(feed);
+          this.#see("part", entry);
+          entry?.listener.rows(...told);
+        }),
       crashed: (where) => {
         if (isCurrent()) this.#crash(where);
       },
@@ -340,8 +356,9 @@ export class EventPump {
         this.#provideToken(event.principal);
         return;
       case "record-unreadable": {
-        const listener = this.#streamById.get(event.subscription)?.listener;
-        if (listener?.unreadable) listener.unreadable(event);
+        const entry = this.#streamById.get(event.subscription);
+        this.#see("gap", entry, event);
+        if (entry?.listener.unreadable) entry.listener.unreadable(event);
         else this.#core?.warn(event);
       }
     }
@@ -360,13 +377,25 @@ export class EventPump {
       this.#route({ type: "record-unreadable", subscription, id: lastEventId, reason });
       return;
     }
+    this.#see("part", entry);
     entry.listener.parts(parts, lastEventId, text.length);
   }
 
   #changeReader(entry: StreamEntry | FeedEntry | undefined, event: StreamChange): void {
     if (!entry) return;
     entry.ended = event.status === "ended";
-    entry.listener.changed({ ...event, error: this.#toError(event.error) });
+    this.#tellReader(entry, { ...event, error: this.#toError(event.error) });
+  }
+
+  #tellReader(entry: StreamEntry | FeedEntry, update: StreamUpdate): void {
+    entry.last = update;
+    entry.toldAt = performance.now();
+    this.#see("reader", entry, update);
+    guard(() => entry.listener.changed(update));
+  }
+
+  #see(...seen: Seen): void {
+    this.#watch.observe?.(...seen);
   }
 
   #changeSend(entry: SendEntry, update: SendUpdate): void {
@@ -395,6 +424,7 @@ export class EventPump {
     );
     for (const call of principal.beforeToken) call();
     principal.token = token;
+    this.#see("token", principal, "received");
     const { id } = principal;
     if (id !== undefined) this.#call((engine) => engine.setToken(id, token));
   }
@@ -404,6 +434,7 @@ export class EventPump {
     if (!principal || principal.question || !this.#core) return;
     const question = {};
     principal.question = question;
+    this.#see("token", principal, "needed");
     const isCurrent = () => principal.question === question;
     try {
       const token = await this.#core.askToken(principal.provide);
@@ -413,6 +444,7 @@ export class EventPump {
     } catch (cause) {
       if (!isCurrent()) return;
       principal.question = undefined;
+      this.#see("token", principal, "failed");
       const current = principal.id;
       if (current !== undefined) this.#call((engine) => engine.failToken(current, messageOf(cause)));
     }
@@ -423,6 +455,7 @@ export class EventPump {
     this.#engine = undefined;
     this.#drain();
     this.#instance = undefined;
+    this.#see("engine", "crashed", where);
     for (const entry of [...this.#calls]) {
       // A task that was triggered under one key would be triggered again under another; all else can be asked twice.
       if (entry.what === 0 && entry.left) entry.settle(unavailable(where, "unknown", this.#core?.crashed));
@@ -443,8 +476,8 @@ export class EventPump {
         });
       }
     }
-    for (const { ended, listener } of [...this.#readers]) {
-      if (!ended) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
+    for (const entry of [...this.#readers]) {
+      if (!entry.ended) this.#tellReader(entry, { status: "reconnecting", attempt: 1 });
     }
     if (this.#crashes.length >= MAX_CRASHES)
       this.#giveUp((outcome) => unavailable(where, outcome, this.#core?.crashed));
@@ -452,12 +485,13 @@ export class EventPump {
   }
 
   #giveUp(toError: (outcome?: SendOutcome) => TidegateError): void {
+    this.#see("engine", "failed", toError());
     for (const entry of [...this.#pending]) {
       this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
     for (const entry of [...this.#calls]) entry.settle(toError(mayHaveActed(entry) ? "unknown" : "rejected"));
-    for (const { ended, listener } of [...this.#readers]) {
-      if (!ended) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
+    for (const entry of [...this.#readers]) {
+      if (!entry.ended) this.#tellReader(entry, { status: "failed", attempt: 0, error: toError() });
     }
   }
 
