@@ -1,10 +1,10 @@
-"use client";
 /**
  * What a developer looks at: a panel, and the events and the state of the whole page without a component. Load it where it is wanted:
  * `lazy(() => import("./my-panel"))`, or only while `process.env.NODE_ENV` is not `production`.
  *
- * @packageDocumentation
+ * @module tidegate/devtools
  */
+"use client";
 export type { ErrorCode } from "./client/errors.js";
 export type {
   DebugDump,
@@ -32,5 +32,5 @@ export type {
 } from "./client/insight/events.js";
 export { debug, measure, on } from "./devtools/page.js";
 export { TidegatePanel, type TidegatePanelProps } from "./devtools/panel.js";
-export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
+export type { EndReason, ProblemCode, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
 export type { LoadFailureReason } from "./wasm/load.js";

@@ -1,7 +1,7 @@
 /**
  * Sends into running tasks and reads what comes back, without a framework.
  *
- * @packageDocumentation
+ * @module tidegate
  */
 export type { CallOptions, RelatedRun, RetrievedRun, RunHandle, TriggerOptions } from "./client/calls.js";
 export {
@@ -44,5 +44,5 @@ export type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./client/
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./client/schema.js";
 export type { StreamStart } from "./client/stream-start.js";
 export type { AccessToken } from "./client/token-source.js";
-export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
+export type { EndReason, ProblemCode, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
 export type { LoadFailureReason } from "./wasm/load.js";

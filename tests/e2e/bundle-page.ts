@@ -7,7 +7,11 @@ const dist = (file: string) => fileURLToPath(new URL(`../../pkg/dist/${file}`, i
 export async function bundlePage(name: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`pages/${name}.tsx`, import.meta.url))],
-    alias: { "tidegate/react": dist("react.js"), tidegate: dist("index.js") },
+    alias: {
+      "tidegate/react": dist("react.js"),
+      "tidegate/devtools": dist("devtools.js"),
+      tidegate: dist("index.js"),
+    },
     define: { "process.env.NODE_ENV": '"production"' },
     jsx: "automatic",
     bundle: true,

@@ -1,0 +1,13 @@
+// What the examples take for granted: an application's own functions and files.
+
+/** Which run this visitor may see. */
+declare function runOfUser(cookie: string | null): Promise<string | undefined>;
+
+declare module "*/trigger/report" {
+  import type { AnyTask } from "tidegate";
+  export const report: AnyTask & {
+    readonly id: "report";
+    readonly trigger: (payload: { month: string }) => unknown;
+    readonly triggerAndWait: (payload: { month: string }) => { unwrap(): Promise<{ url: string }> };
+  };
+}
