@@ -24,12 +24,13 @@ const OUTSIDE: &[(&str, &str)] = &[
 ];
 
 /// The folders of `js/src`, and those that each imports from.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("wasm", &[]),
     ("client", &["wasm"]),
     ("store", &["wasm", "client"]),
     ("react", &["wasm", "client", "store"]),
     ("server", &["wasm", "client"]),
+    ("devtools", &["client"]),
 ];
 
 #[test]
