@@ -28,7 +28,7 @@ if (process.argv.includes("--check")) {
   rmSync(target, { recursive: true, force: true });
   run(process.execPath, [typedoc], reference);
   run("cargo", ["doc", "--workspace", "--no-deps", "--quiet"]);
-  cpSync(join(root, process.env.CARGO_TARGET_DIR ?? "target", "doc"), join(target, "rust"), { recursive: true });
+  cpSync(resolve(root, process.env.CARGO_TARGET_DIR ?? "target", "doc"), join(target, "rust"), { recursive: true });
   mkdirSync(target, { recursive: true });
   const links = [
     ["js/index.html", "The npm package"],

@@ -38,7 +38,7 @@ export interface Listening {
 
 /** What a page tells of itself. Costs next to nothing until somebody listens: what becomes of it is in a chunk of its own. */
 export interface PageWatch {
-  observe?: ((...seen: Seen) => void) | undefined;
+  observe?: ((...seen: Seen) => unknown) | undefined;
   /** That chunk has loaded, and observes. */
   isTelling?: boolean;
   readonly listening: Set<Listening>;
@@ -46,6 +46,9 @@ export interface PageWatch {
   /** What was seen before that chunk had loaded, and when. */
   early: [at: number, seen: Seen][];
 }
+
+/** Where that chunk never comes, what waits for it must not grow for ever. */
+const MOST_EARLY = 10_000;
 
 export function pageWatch(): PageWatch {
   return onePerPage("watch", () => ({ listening: new Set(), sends: new Set(), early: [] }));
@@ -82,7 +85,7 @@ export function listen(
   const since = performance.now();
   const listening = { type, listener: listener as Listening["listener"], principal, since };
   watch.listening.add(listening);
-  watch.observe ??= (...seen) => watch.early.push([performance.now(), seen]);
+  watch.observe ??= (...seen) => watch.early.length < MOST_EARLY && watch.early.push([performance.now(), seen]);
   const stop = () => {
     if (watch.listening.delete(listening) && !watch.listening.size) {
       watch.observe = undefined;

@@ -3,6 +3,7 @@ import type { Principal } from "../entries.js";
 import type { EventPump } from "../event-pump.js";
 import { peekPage } from "../page.js";
 import { pageWatch } from "../watch.js";
+import { origin } from "./clock.js";
 import type { ReaderName, Reason, WithPrincipal } from "./events.js";
 import { clean, expiryMsOf, nameOf, nameOfSend, numberOf, reasonOf, slim } from "./names.js";
 import { version } from "./version.js";
@@ -109,7 +110,7 @@ export function dump(): DebugDump {
     principals: [...principals].map(ofPrincipal).sort((one, other) => one.principal - other.principal),
     readers: [...readers].map((reader) => {
       const { status = "connecting", attempt = 0, retryInMs, endReason, error } = reader.last ?? {};
-      const toldAt = performance.timeOrigin + (reader.toldAt ?? 0);
+      const toldAt = origin() + (reader.toldAt ?? 0);
       const retryAtMs = retryInMs === undefined ? undefined : Math.round(toldAt + retryInMs);
       const standing = { ...nameOf(reader), status, attempt, retryAtMs, endReason, ...reasonOf(error) };
       if ("address" in reader) return slim<DumpedReader>(standing);

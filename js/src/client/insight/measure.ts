@@ -1,3 +1,4 @@
+import { origin } from "./clock.js";
 import type { TidegateEvent } from "./events.js";
 
 const SPANS: { [type in TidegateEvent["type"]]?: string } = {
@@ -8,7 +9,7 @@ const SPANS: { [type in TidegateEvent["type"]]?: string } = {
 
 /** Writes an event into the performance timeline of the page: how long it took, or that it happened. */
 export function measure(event: TidegateEvent): void {
-  const end = event.atMs - performance.timeOrigin;
+  const end = event.atMs - origin();
   const span = SPANS[event.type];
   const detail = event;
   if (!span) performance.mark?.(`tidegate:${event.type}`, { startTime: end, detail });

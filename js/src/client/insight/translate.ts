@@ -1,6 +1,7 @@
 import type { LoadFailure } from "../../wasm/load.js";
 import { onePerPage } from "../page.js";
 import type { Seen, WatchedSend } from "../watch.js";
+import { origin } from "./clock.js";
 import type { EndEvent, FirstPartEvent, RetryEvent, TidegateEvent } from "./events.js";
 import { clean, expiryMsOf, nameOf, nameOfSend, numberOf, reasonOf, slim } from "./names.js";
 
@@ -18,7 +19,7 @@ const memory = () =>
 /** What was seen at a time of `performance.now()`, as an event, where it is one. */
 export function translate(at: number, seen: Seen): TidegateEvent | undefined {
   const known = memory();
-  const atMs = performance.timeOrigin + at;
+  const atMs = origin() + at;
   const since = (began: number | undefined) => (began === undefined ? undefined : at - began);
   switch (seen[0]) {
     case "engine": {
