@@ -1,5 +1,6 @@
 import type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./calls.js";
 import { encode } from "./encode.js";
+import { unavailable } from "./engine-failure.js";
 import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { pagePump } from "./event-pump.js";
@@ -132,7 +133,7 @@ export interface Client {
   readonly on: Listen;
   /**
    * How everything on this page stands, not only what this client does: as JSON, what to put into a report of a problem. Without tokens
-   * and payloads.
+   * and payloads. Rejects with a {@link TidegateError} where the code for it cannot be loaded.
    */
   debug(): Promise<DebugDump>;
   /**
@@ -274,7 +275,12 @@ export function createClient(options: ConnectionOptions = {}): Client {
       checkOpen();
       return stopsWithClient(listenChecked(type, listener, principal));
     },
-    debug: async () => (await loadInsight()).dump(),
+    debug: async () => {
+      const { dump } = await loadInsight().catch((cause) => {
+        throw unavailable(cause);
+      });
+      return dump();
+    },
     measure() {
       checkOpen();
       return stopsWithClient(listen("*", undefined, principal));

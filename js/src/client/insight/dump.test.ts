@@ -4,6 +4,8 @@ import { fakePage } from "../../testing/fake-page.js";
 import { fakeJwt } from "../../testing/tokens.js";
 import type { EngineEvent, Problem, SendState, StreamStatus } from "../../wasm/interface.js";
 import { type Client, createClient } from "../create-client.js";
+import { pagePump } from "../event-pump.js";
+import { SendLine } from "../send-line.js";
 
 vi.mock("../../wasm/load.js", async (original) => ({
   ...(await original<object>()),
@@ -104,6 +106,26 @@ it("forgets what is settled or closed, and counts crashes", async () => {
   fakePage.loader.engine.sink.crashed("src/a.rs:1");
   await told();
   expect(await client.debug()).toMatchObject({ engine: { crashes: 1 }, principals: [], readers: [], sends: [] });
+});
+
+it("forgets what a line has queued when that is closed, and knows it again when it goes on", async () => {
+  const pump = pagePump();
+  const principal = pump.openPrincipal({ baseURL: "https://api.example.com", branch: undefined }, "t");
+  const line = new SendLine(principal, { runId: "run_1", streamId: "approval", accessToken: "t" }, () => {});
+  let validated: (result: { value: number }) => void = () => {};
+  const result = new Promise<{ value: number }>((resolve) => {
+    validated = resolve;
+  });
+  const schema = { "~standard": { version: 1 as const, vendor: "test", validate: () => result } };
+  line.send({ data: 1, json: "1", schema, listener: () => {} });
+  const client = createClient();
+  expect((await client.debug()).sends).toMatchObject([{ state: "queued" }]);
+  line.close();
+  expect((await client.debug()).sends).toEqual([]);
+  validated({ value: 1 });
+  await told();
+  fakePage.loader.engine.changeSend(fakePage.loader.engine.idsOf("send")[0] as number, { state: "sending" });
+  expect((await client.debug()).sends).toMatchObject([{ state: "sending" }]);
 });
 
 /** Numbers that look random and are the same for the same seed. */
