@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build console demo test check sim fuzz faults crash contract compat packaging size bench
+.PHONY: help setup build console demo test check sim fuzz faults crash contract compat packaging size bench docs
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -61,3 +61,7 @@ bench: ## beside the official client and a hand-written minimum: time and memory
 	@.ci/setup build browser bench
 	@node js/scripts/build.mjs
 	@QUICK=$(QUICK) node tests/bench/run.mjs
+
+docs: ## the reference in target/docs: the npm package by TypeDoc, the crates by rustdoc
+	@.ci/setup docs
+	@node .ci/docs.mjs
