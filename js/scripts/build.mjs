@@ -39,13 +39,10 @@ async function bundle() {
   await bundleFiles({ entryPoints: entries.map((name) => join(source, `${name}.ts`)), plugins: [leaveLate] });
   // With copies of what it shares: no browser loads it, and none should load more files on its account.
   await bundleFiles({ entryPoints: [join(source, "server.ts")] });
-  // The one module of Node's that Bun and Deno have as well, and nothing on the web does.
-  await bundleFiles({
-    entryPoints: [join(source, "task.ts")],
-    plugins: [leaveLate],
-    external: [...external, "node:async_hooks"],
-  });
   await bundleFiles({ entryPoints: [join(source, "devtools.ts")], plugins: [leaveLate] });
+  // The one module of Node's that Bun and Deno have as well, and nothing on the web does.
+  const task = { entryPoints: [join(source, "task.ts")], external: [...external, "node:async_hooks"] };
+  await bundleFiles({ ...task, plugins: [leaveLate] });
   await bundleFiles({
     entryPoints: Object.entries(late).map(([out, file]) => ({ in: join(source, file), out })),
   });
