@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build console demo test check sim fuzz faults crash contract compat packaging size bench
+.PHONY: help setup build console demo test check sim fuzz faults crash contract compat packaging size bench docs
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -54,10 +54,16 @@ packaging: ## the packed package in small real applications: bundlers in Chromiu
 	@.ci/setup build browser packaging
 	@APP=$(APP) node .ci/parts.mjs package packaging
 
-size: 
+size: ## bytes of the package as an application ships it, against the budget and beside other packages
+	@.ci/setup build bench
+	@node js/scripts/build.mjs
 	@node js/scripts/size.mjs
 
 bench: ## beside the official client and a hand-written minimum: time and memory in Node and Chromium; QUICK=1 for a few minutes
 	@.ci/setup build browser bench
 	@node js/scripts/build.mjs
 	@QUICK=$(QUICK) node tests/bench/run.mjs
+
+docs: ## the reference in target/docs: the npm package by TypeDoc, the crates by rustdoc
+	@.ci/setup docs
+	@node .ci/docs.mjs

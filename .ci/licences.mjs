@@ -61,8 +61,8 @@ function crates() {
     .map((crate) => ({ name: `crate ${crate.name}`, licence: crate.license, accepted: permissive }));
 }
 
-function npmPackages() {
-  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+function npmPackages(lock) {
+  const { packages } = JSON.parse(readFileSync(lock, "utf8"));
   return Object.entries(packages)
     .filter(([path, entry]) => path.includes("node_modules/") && !entry.link)
     .map(([path, entry]) => ({
@@ -72,7 +72,7 @@ function npmPackages() {
     }));
 }
 
-const all = [...crates(), ...npmPackages()];
+const all = [...crates(), ...npmPackages("package-lock.json"), ...npmPackages("docs/reference/package-lock.json")];
 const refused = all.filter(({ licence, accepted }) => !licence || !accepts(licence, accepted));
 for (const { name, licence } of refused) console.error(`${name}: ${licence ?? "no licence given"} is not on the list`);
 console.log(`${all.length} licences read, ${refused.length} refused`);

@@ -91,6 +91,8 @@ const check = [
   },
   pkg,
   { name: "wasm-imports", command: ["node", ".ci/wasm-imports.mjs"] },
+  { name: "reference", command: ["node", ".ci/docs.mjs", "--check"] },
+  { name: "examples", command: ["node", ".ci/examples.mjs"] },
   { name: "types", command: ["npm", "run", "--silent", "types"] },
   { name: "biome", command: [binary("biome"), "check", "--error-on-warnings", "."] },
   { name: "exports", command: [binary("publint"), "pkg", "--strict"] },

@@ -9,9 +9,10 @@
 //! | [`proto`] | State machines that are told what happened and say what they want | nothing: no I/O, no clock, no randomness, no JavaScript |
 //! | `web` (wasm only) | Drives them: requests, one timer, events as JavaScript values | `proto` |
 //! | `js/src/wasm` | Loads a module when something is first wanted, and only then: the core that sends and reads, the one that follows runs and calls, too (feature `runs`), or that one as JavaScript | the exported class |
-//! | `js/src/client` | Clients, tokens, errors in words; chunks of their own: `outbox/` keeps what is queued over a reload, `tabs/` reads for several tabs at once, `runs/` makes runs of the rows of a feed | `wasm` |
+//! | `js/src/client` | Clients, tokens, errors in words; chunks of their own: `outbox/` keeps what is queued over a reload, `tabs/` reads for several tabs at once, `runs/` makes runs of the rows of a feed, `insight/` makes events and a dump of what the rest lets be seen | `wasm` |
 //! | `js/src/store` | The last immutable snapshot for each key, counted references | `client` |
 //! | `js/src/react` | Hooks of a few dozen lines over `useSyncExternalStore` | `store` |
+//! | `js/src/devtools` | A panel of what `insight/` tells | `client` |
 //! | `js/src/server` | The backend's half, without the core: makes tokens, and asks with the secret key | `client`, and of `wasm` only words |
 //! | `js/src/task` | The task's half: defines tasks, executes them for the development server, reads and writes their streams and metadata. Drives [`proto::inputs`] and [`proto::metadata`], in a module of its own | `client`, `server`, and the module |
 //!

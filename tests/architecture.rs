@@ -24,13 +24,14 @@ const OUTSIDE: &[(&str, &str)] = &[
 ];
 
 /// The folders of `js/src`, and those that each imports from.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("wasm", &[]),
     ("client", &["wasm"]),
     ("store", &["wasm", "client"]),
     ("react", &["wasm", "client", "store"]),
     ("server", &["wasm", "client"]),
     ("task", &["wasm", "client", "server"]),
+    ("devtools", &["client"]),
 ];
 
 #[test]

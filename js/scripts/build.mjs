@@ -8,13 +8,18 @@ import { buildCore, wasmFileOf } from "./core.mjs";
 import { pkg, root, run, source } from "./paths.mjs";
 
 const dist = join(pkg, "dist");
+const version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
 const entries = ["index", "react", "slim"];
 
 /**
  * What only some pages load, and late, with copies of the little that it needs of the rest: where it shared files with what loads at
  * once, bundlers would split that in pieces for every page.
  */
-const late = { "follow-runs": "client/runs/follow-runs.ts", calls: "client/calls.ts" };
+const late = {
+  "follow-runs": "client/runs/follow-runs.ts",
+  calls: "client/calls.ts",
+  insight: "client/insight.ts",
+};
 /** The cores. A page loads one of them, so they share nothing either: not even with each other. */
 const cores = {
   core: "wasm/core.ts",
@@ -39,6 +44,7 @@ async function bundle() {
   await bundleFiles({ entryPoints: entries.map((name) => join(source, `${name}.ts`)), plugins: [leaveLate] });
   // With copies of what it shares: no browser loads it, and none should load more files on its account.
   await bundleFiles({ entryPoints: [join(source, "server.ts")] });
+  await bundleFiles({ entryPoints: [join(source, "devtools.ts")], plugins: [leaveLate] });
   // The one module of Node's that Bun and Deno have as well, and nothing on the web does.
   const task = { entryPoints: [join(source, "task.ts")], external: [...external, "node:async_hooks"] };
   await bundleFiles({ ...task, plugins: [leaveLate] });
@@ -48,9 +54,11 @@ async function bundle() {
   for (const [out, file] of Object.entries(cores))
     await bundleFiles({ entryPoints: [{ in: join(source, file), out }], minify: out === "core-js" });
   for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) dropBareImports(join(dist, name));
-  mergeImports(join(dist, "react.js"));
-  if (!/^\s*"use client"/.test(readFileSync(join(dist, "react.js"), "utf8"))) {
-    throw new Error('dist/react.js must begin with "use client", or server components cannot import it');
+  for (const name of ["react.js", "devtools.js"]) {
+    mergeImports(join(dist, name));
+    if (!/^\s*"use client"/.test(readFileSync(join(dist, name), "utf8"))) {
+      throw new Error(`dist/${name} must begin with "use client", or server components cannot import it`);
+    }
   }
 }
 
@@ -70,6 +78,7 @@ async function bundleFiles(what) {
       "process.env.NODE_ENV": "process.env.NODE_ENV",
       FinalizationRegistry: "undefined",
       "Symbol.dispose": "undefined",
+      TIDEGATE_VERSION: JSON.stringify(version),
     },
     external,
     minifySyntax: true, // constants where their names are, which an application's bundler would not put there any more
@@ -113,7 +122,7 @@ function layTemplate() {
   copyFileSync(join(root, "LICENSE"), join(pkg, "LICENSE"));
   copyFileSync(wasmFileOf("core-runs"), join(dist, "core.wasm"));
   const manifest = JSON.parse(readFileSync(join(pkg, "package.json"), "utf8"));
-  manifest.version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
+  manifest.version = version;
   manifest.files.push(...leaveSigns(manifest));
   writeFileSync(join(pkg, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }

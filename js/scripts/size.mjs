@@ -13,8 +13,9 @@ const applications = {
   hooks: 'export * from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
   slim: 'export { provideCore } from "tidegate/slim"; export * from "tidegate/react";', // and core.wasm beside it
-  server: 'export * from "tidegate/server";', // without a limit: no visitor loads it
-  task: 'export * from "tidegate/task";', // nor this
+  devtools: 'export * from "tidegate/devtools";', // without a limit, as the next two: no visitor loads them
+  server: 'export * from "tidegate/server";',
+  task: 'export * from "tidegate/task";',
 };
 /** Those of them that load the core with feeds and calls, and no other. */
 const withRuns = new Set(["run", "hooks", "everything"]);
@@ -30,6 +31,7 @@ const rowNames = {
   tabs: "shared tabs add",
   runs: "following runs adds",
   calls: "calls add",
+  insight: "insight adds",
   stored: "stored packets add",
   superjson: "super+json adds",
 };
@@ -44,6 +46,7 @@ const beginnings = {
   tabs: /\/share-/,
   runs: /\/follow-runs\./,
   calls: /\/calls\./,
+  insight: /\/insight\./,
   stored: /\/stored-packets-/,
   superjson: /\/super-json-/,
 };

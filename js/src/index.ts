@@ -1,7 +1,7 @@
 /**
  * Sends into running tasks and reads what comes back, without a framework.
  *
- * @packageDocumentation
+ * @module tidegate
  */
 export type { CallOptions, RelatedRun, RetrievedRun, RunHandle, TriggerOptions } from "./client/calls.js";
 export {
@@ -17,6 +17,24 @@ export {
 } from "./client/create-client.js";
 export type { UnreadableRecord } from "./client/entries.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
+export type { DebugDump, DumpedCall, DumpedPrincipal, DumpedReader, DumpedSend } from "./client/insight/dump.js";
+export type {
+  ConnectEvent,
+  EndEvent,
+  EngineEvent,
+  FirstPartEvent,
+  GapEvent,
+  Happening,
+  Listen,
+  ReaderName,
+  Reason,
+  RetryEvent,
+  SendEvent,
+  TidegateEvent,
+  TidegateEvents,
+  TokenEvent,
+  WithPrincipal,
+} from "./client/insight/events.js";
 export type { ConnectionOptions, OutboxOptions } from "./client/options.js";
 export type { PartStream } from "./client/part-stream.js";
 export type { Json, RealtimeRun, RunError, RunErrorCause, RunFields, RunStatus } from "./client/runs/run.js";
@@ -26,5 +44,5 @@ export type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./client/
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./client/schema.js";
 export type { StreamStart } from "./client/stream-start.js";
 export type { AccessToken } from "./client/token-source.js";
-export type { EndReason, EngineKind, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
+export type { EndReason, EngineKind, ProblemCode, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
 export { avoidWebAssembly } from "./wasm/load.js";

@@ -1,14 +1,30 @@
-"use client";
-export type { ResumeStorage } from "./client/bookmark.js";
-export type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./client/calls.js";
 /**
  * React hooks for sending into running tasks and reading what comes back.
  *
- * @packageDocumentation
+ * @module tidegate/react
  */
+"use client";
+export type { ResumeStorage } from "./client/bookmark.js";
+export type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./client/calls.js";
 export type { Receipt, SendOptions } from "./client/create-client.js";
 export type { UnreadableRecord } from "./client/entries.js";
 export { type ErrorCode, type SendOutcome, TidegateError } from "./client/errors.js";
+export type {
+  ConnectEvent,
+  EndEvent,
+  EngineEvent,
+  FirstPartEvent,
+  GapEvent,
+  Happening,
+  ReaderName,
+  Reason,
+  RetryEvent,
+  SendEvent,
+  TidegateEvent,
+  TidegateEvents,
+  TokenEvent,
+  WithPrincipal,
+} from "./client/insight/events.js";
 export type { RealtimeRun, RunError, RunFields, RunStatus } from "./client/runs/run.js";
 export type { SkipColumn } from "./client/runs/target.js";
 export type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./client/runs/task-types.js";
@@ -50,7 +66,6 @@ export {
 } from "./react/use-realtime-runs.js";
 export {
   type RealtimeStream,
-  type RealtimeStreamPart,
   type StreamReduction,
   type UseRealtimeStreamInstance,
   type UseRealtimeStreamOptions,
@@ -74,7 +89,8 @@ export {
   type UseTaskTriggerOptions,
   useTaskTrigger,
 } from "./react/use-task-trigger.js";
+export { useTidegateEvents } from "./react/use-tidegate-events.js";
 export { type UseWaitTokenOptions, useWaitToken, type WaitTokenInstance } from "./react/use-wait-token.js";
 export type { Dedupe, Send } from "./store/send-store.js";
-export type { StreamSnapshot } from "./store/stream-view.js";
-export type { EndReason, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";
+export type { PlacedPart as RealtimeStreamPart, StreamSnapshot } from "./store/stream-view.js";
+export type { EndReason, ProblemCode, SendState, StreamStatus, WaitingFor } from "./wasm/interface.js";

@@ -1,7 +1,7 @@
 /**
  * The task's half: tasks, and the worker that executes them for a development server. Node 20 and newer, Bun, Deno.
  *
- * @packageDocumentation
+ * @module tidegate/task
  */
 export type { CallOptions, TriggerOptions } from "./client/calls.js";
 export { type ErrorCode, TidegateError } from "./client/errors.js";
@@ -9,6 +9,7 @@ export type { TaskIdentifier, TaskOutput, TaskPayload } from "./client/runs/task
 export type { TriggeredRun } from "./server/backend.js";
 export { type BackendOptions, configure } from "./server/configuration.js";
 export type { WaitToken, WaitTokenOptions } from "./server/wait-tokens.js";
+export type { AsyncIterableStream } from "./task/branch.js";
 export { AbortTaskRunError } from "./task/failure.js";
 export type {
   InputStreamIdleOptions,
@@ -20,8 +21,10 @@ export type {
 } from "./task/input-stream.js";
 export type { Metadata, MetadataSource, MetadataUpdater } from "./task/metadata.js";
 export { metadata } from "./task/metadata-of-run.js";
+export type { StreamTarget } from "./task/outputs.js";
 export { InputStreamTimeoutError, type Result, type ResultPromise } from "./task/results.js";
 export { type ServeOptions, type Serving, serve } from "./task/serve.js";
+export type { Source } from "./task/source.js";
 export type {
   AppendStreamOptions,
   PipeStreamOptions,

@@ -19,7 +19,11 @@ export async function splitPage(name: string): Promise<Map<string, string>> {
 async function bundle(name: string, how: BuildOptions) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`pages/${name}.tsx`, import.meta.url))],
-    alias: { "tidegate/react": dist("react.js"), tidegate: dist("index.js") },
+    alias: {
+      "tidegate/react": dist("react.js"),
+      "tidegate/devtools": dist("devtools.js"),
+      tidegate: dist("index.js"),
+    },
     define: { "process.env.NODE_ENV": '"production"' },
     jsx: "automatic",
     bundle: true,

@@ -3,8 +3,11 @@ import type { AccessToken } from "./token-source.js";
 
 /** Where texts are kept by name: `localStorage`, or anything like it, also with promises. */
 export interface ResumeStorage {
+  /** The text under a name, or nothing. */
   getItem(name: string): string | null | undefined | Promise<string | null | undefined>;
+  /** Keeps a text under a name. */
   setItem(name: string, text: string): unknown;
+  /** Forgets what is under a name. */
   removeItem(name: string): unknown;
 }
 

@@ -1,9 +1,12 @@
 import type { EngineKind } from "../wasm/interface.js";
 import type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./calls.js";
 import { encode } from "./encode.js";
+import { unavailable } from "./engine-failure.js";
 import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { pagePump } from "./event-pump.js";
+import type { DebugDump } from "./insight/dump.js";
+import type { Listen } from "./insight/events.js";
 import { followLater, loadCalls } from "./later.js";
 import { type ConnectionOptions, checkName, checkToken, type OutboxOptions, toEndpoint } from "./options.js";
 import { PartStream } from "./part-stream.js";
@@ -15,6 +18,7 @@ import type { StandardSchema } from "./schema.js";
 import { SendLine } from "./send-line.js";
 import { type StreamStart, startOf } from "./stream-start.js";
 import type { AccessToken } from "./token-source.js";
+import { listen, listenChecked, loadInsight } from "./watch.js";
 
 /** The server's acknowledgement of a send. */
 export interface Receipt {
@@ -125,6 +129,24 @@ export interface Client {
   readonly engine: EngineKind | undefined;
   /** Uses another token from now on; what waits for one goes on. */
   setAccessToken(accessToken: AccessToken): void;
+  /**
+   * Hears of what this client does and what becomes of it, by the type of the event, or of everything with `"*"`. Events of the core are
+   * those of the page. Only what happens from now on is told, and nothing once the client has been closed.
+   */
+  readonly on: Listen;
+  /**
+   * How everything on this page stands, not only what this client does: as JSON, what to put into a report of a problem. Without tokens
+   * and payloads. Rejects with a {@link TidegateError} where the code for it cannot be loaded.
+   */
+  debug(): Promise<DebugDump>;
+  /**
+   * Writes what this client does into the performance timeline from now on: measures `tidegate:load` (the core), `tidegate:send` and
+   * `tidegate:first-part`, and a mark `tidegate:<type>` for each other event, with the event as `detail`. Off until it is called, since the
+   * page keeps every entry until somebody clears it.
+   *
+   * @returns A function that ends it.
+   */
+  measure(): () => void;
   /** Ends all streams and cancels queued sends, those in an outbox too. A send that is on its way is left to finish. */
   close(): void;
 }
@@ -165,6 +187,15 @@ export function createClient(options: ConnectionOptions = {}): Client {
   const calls = () => {
     checkOpen();
     return loadCalls();
+  };
+  const stopsWithClient = (stop: () => void) => {
+    // What closing brings about is told.
+    const close = () => setTimeout(stop);
+    closers.add(close);
+    return () => {
+      closers.delete(close);
+      stop();
+    };
   };
 
   return {
@@ -245,6 +276,20 @@ export function createClient(options: ConnectionOptions = {}): Client {
       checkToken(given);
       accessToken = given;
       pump.setToken(principal, accessToken);
+    },
+    on(type: Parameters<typeof listen>[0], listener: Parameters<typeof listen>[1]) {
+      checkOpen();
+      return stopsWithClient(listenChecked(type, listener, principal));
+    },
+    debug: async () => {
+      const { dump } = await loadInsight().catch((cause) => {
+        throw unavailable(cause);
+      });
+      return dump();
+    },
+    measure() {
+      checkOpen();
+      return stopsWithClient(listen("*", undefined, principal));
     },
     close() {
       if (closed) return;

@@ -120,15 +120,22 @@ export interface SendEntry extends SendRequest, Seated {
   state: SendState;
 }
 
+/** How a reader stood when it was last told. */
+interface Standing {
+  last?: StreamUpdate;
+  /** On the clock of `performance.now()`. */
+  toldAt?: number;
+}
+
 /** A stream as the pump keeps it, with where to resume. */
-export interface StreamEntry extends StreamRequest, Seated {
+export interface StreamEntry extends StreamRequest, Seated, Standing {
   cursor: string | undefined;
   ended: boolean;
   held?: boolean | undefined;
 }
 
 /** A feed as the pump keeps it. After a restart of the engine it begins with a fresh snapshot. */
-export interface FeedEntry extends FeedRequest, Seated {
+export interface FeedEntry extends FeedRequest, Seated, Standing {
   ended: boolean;
 }
 

@@ -53,6 +53,7 @@ export class TidegateError extends Error {
     Object.defineProperty(this, MARK, { value: true });
   }
 
+  /** Holds for an error of any copy of this package. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === "object" && value !== null && MARK in value;
   }

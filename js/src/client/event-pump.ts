@@ -16,6 +16,7 @@ import type {
   StopReading,
   StreamEntry,
   StreamRequest,
+  StreamUpdate,
 } from "./entries.js";
 import { cancelled, messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
@@ -24,6 +25,7 @@ import { onePerPage } from "./page.js";
 import { Seat } from "./seat.js";
 import { cursorOf } from "./stream-start.js";
 import { type AccessToken, sourceOf } from "./token-source.js";
+import { pageWatch, type Seen } from "./watch.js";
 
 /** With this many panics in {@link CRASH_WINDOW_MS} the core is given up until somebody asks for it again. */
 const MAX_CRASHES = 3;
@@ -51,6 +53,7 @@ export class EventPump {
   readonly #starting = new Set<boolean>();
   #watching = false;
   #crashes: number[] = [];
+  readonly #watch = pageWatch();
 
   /** Not settled, in the order in which they have to leave. */
   readonly #pending = new Set<SendEntry>();
@@ -64,6 +67,11 @@ export class EventPump {
   /** What the core runs as, once it has been loaded. */
   get engine(): EngineKind | undefined {
     return this.#core?.engine;
+  }
+
+  /** For those who look: what there is, none of it theirs to change. */
+  inspect() {
+    return [this.#readers, this.#calls, this.#crashes, this.#seats, this.#starting] as const;
   }
 
   /** Opens a principal with one hold on it; nothing is loaded or sent yet. */
@@ -137,6 +145,7 @@ export class EventPump {
   #read(entry: StreamEntry | FeedEntry): () => void {
     entry.principal.holds += 1;
     this.#readers.add(entry);
+    this.#see("open", entry);
     this.#open(entry);
     return () => {
       if (!this.#readers.delete(entry)) return;
@@ -255,6 +264,7 @@ export class EventPump {
 
   async #start(runs: boolean): Promise<void> {
     if (this.#starting.has(runs)) return;
+    if (!this.#starting.size) this.#see("engine", "loading");
     this.#starting.add(runs);
     try {
       this.#run(await this.#load(runs));
@@ -271,6 +281,7 @@ export class EventPump {
     this.#core = core;
     const seat = new Seat(core, (seat) => this.#sinkFor(seat));
     this.#seats.push(seat);
+    this.#see("engine", "running", core.engine);
     if (!this.#watching) {
       this.#watching = true;
       const tell = (use: Parameters<Seat["call"]>[0]) => {
@@ -326,7 +337,11 @@ export class EventPump {
       event: (event) => seat.hear(() => this.#route(seat, event)),
       parts: (...told) => seat.hear(() => this.#deliverParts(seat, ...told)),
       rows: (feed, ...told) =>
-        seat.hear(() => (seat.readers.get(feed) as FeedEntry | undefined)?.listener.rows(...told)),
+        seat.hear(() => {
+          const entry = seat.readers.get(feed) as FeedEntry | undefined;
+          this.#see("part", entry);
+          entry?.listener.rows(...told);
+        }),
       crashed: (where) => seat.lose() && this.#crash(seat, where),
     };
   }
@@ -357,8 +372,9 @@ export class EventPump {
         this.#provideToken(seat, seat.principals.get(event.principal));
         return;
       case "record-unreadable": {
-        const { listener } = (seat.readers.get(event.subscription) ?? {}) as Partial<StreamEntry>;
-        if (listener?.unreadable) listener.unreadable(event);
+        const entry = seat.readers.get(event.subscription) as StreamEntry | undefined;
+        this.#see("gap", entry, event);
+        if (entry?.listener.unreadable) entry.listener.unreadable(event);
         else seat.core.warn(event);
       }
     }
@@ -377,13 +393,25 @@ export class EventPump {
       this.#route(seat, { type: "record-unreadable", subscription, id: lastEventId, reason });
       return;
     }
+    this.#see("part", entry);
     entry.listener.parts(parts, lastEventId, text.length);
   }
 
   #changeReader(entry: StreamEntry | FeedEntry | undefined, event: StreamChange): void {
     if (!entry) return;
     entry.ended = event.status === "ended";
-    entry.listener.changed({ ...event, error: this.#toError(event.error) });
+    this.#tellReader(entry, { ...event, error: this.#toError(event.error) });
+  }
+
+  #tellReader(entry: StreamEntry | FeedEntry, update: StreamUpdate): void {
+    entry.last = update;
+    entry.toldAt = performance.now();
+    this.#see("reader", entry, update);
+    guard(() => entry.listener.changed(update));
+  }
+
+  #see(...seen: Seen): void {
+    this.#watch.observe?.(...seen);
   }
 
   #changeSend(entry: SendEntry, update: SendUpdate): void {
@@ -413,6 +441,7 @@ export class EventPump {
     );
     for (const call of principal.beforeToken) call();
     principal.token = token;
+    this.#see("token", principal, "received");
     for (const [seat, id] of principal.ids) seat.call((engine) => engine.setToken(id, token));
   }
 
@@ -423,6 +452,7 @@ export class EventPump {
     if (principal.question) return;
     const question = new Set([seat]);
     principal.question = question;
+    this.#see("token", principal, "needed");
     const isCurrent = () => principal.question === question;
     try {
       const token = await seat.core.askToken(principal.provide);
@@ -432,6 +462,7 @@ export class EventPump {
     } catch (cause) {
       if (!isCurrent()) return;
       principal.question = undefined;
+      this.#see("token", principal, "failed");
       for (const [current, id] of principal.ids) {
         if (question.has(current)) current.call((engine) => engine.failToken(id, messageOf(cause)));
       }
@@ -443,6 +474,7 @@ export class EventPump {
     const { core } = seat;
     this.#seats = this.#seats.filter((other) => other !== seat);
     this.#close(seat);
+    this.#see("engine", "crashed", where);
     for (const entry of [...this.#calls]) {
       // A task that was triggered under one key would be triggered again under another; all else can be asked twice.
       if (!entry.seat && entry.what === 0 && entry.left) entry.settle(unavailable(where, "unknown", core.crashed));
@@ -455,8 +487,8 @@ export class EventPump {
         this.#changeSend(entry, { state: "unknown", attempt: 1, error: unavailable(where, "unknown", core.crashed) });
       }
     }
-    for (const { ended, seat: other, listener } of [...this.#readers]) {
-      if (!ended && !other) guard(() => listener.changed({ status: "reconnecting", attempt: 1 }));
+    for (const entry of [...this.#readers]) {
+      if (!entry.ended && !entry.seat) this.#tellReader(entry, { status: "reconnecting", attempt: 1 });
     }
     if (this.#crashes.length >= MAX_CRASHES) this.#giveUp((outcome) => unavailable(where, outcome, core.crashed));
     else queueMicrotask(() => this.#seatFor(core.runs) && this.#serve());
@@ -464,14 +496,15 @@ export class EventPump {
 
   /** For what no engine has. */
   #giveUp(toError: (outcome?: SendOutcome) => TidegateError): void {
+    this.#see("engine", "failed");
     for (const entry of [...this.#pending]) {
       if (!entry.seat) this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
     for (const entry of [...this.#calls]) {
       if (!entry.seat) entry.settle(toError(mayHaveActed(entry) ? "unknown" : "rejected"));
     }
-    for (const { ended, seat, listener } of [...this.#readers]) {
-      if (!ended && !seat) guard(() => listener.changed({ status: "failed", attempt: 0, error: toError() }));
+    for (const entry of [...this.#readers]) {
+      if (!entry.ended && !entry.seat) this.#tellReader(entry, { status: "failed", attempt: 0, error: toError() });
     }
   }
 

@@ -29,6 +29,8 @@ describe("baseURL", () => {
     "localhost:3030",
     "ftp://example.com",
     "https://user:pass@example.com",
+    "https://user@example.com",
+    "https://:pass@example.com",
     "https://example.com/?a=1",
     "https://example.com/#x",
     42,
@@ -38,7 +40,7 @@ describe("baseURL", () => {
     const attempt = () => toEndpoint({ baseURL: baseURL as string });
     expect(attempt).toThrow(TidegateError);
     expect(attempt).toThrow(/"https:\/\/api\.trigger\.dev"/);
-    expect(attempt).not.toThrow(/user:pass/);
+    expect(attempt).not.toThrow(/user|pass/);
   });
 });
 

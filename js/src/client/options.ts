@@ -60,7 +60,7 @@ function toBaseURL(given: unknown): string {
   try {
     url = new URL(given as string, isPath ? location.href : undefined);
   } catch {}
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
     throw invalidOptions(
       `baseURL must be the address of an API, such as "${DEFAULT_BASE_URL}": absolute, without query, fragment or credentials.`,
     );

@@ -10,3 +10,8 @@ export function onePerPage<T>(name: string, create: () => T): T {
   if (!holder[PAGE].has(name)) holder[PAGE].set(name, create());
   return holder[PAGE].get(name) as T;
 }
+
+/** The same, where something has made it. */
+export function peekPage<T>(name: string): T | undefined {
+  return (globalThis as { [PAGE]?: Map<string, unknown> })[PAGE]?.get(name) as T | undefined;
+}

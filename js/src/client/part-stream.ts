@@ -75,6 +75,7 @@ export class PartStream<T> implements AsyncIterableIterator<T> {
     if (this.#status !== "failed") this.#finish("ended", this.#endReason ?? "stopped");
   }
 
+  /** The next part, as soon as there is one. */
   next(): Promise<IteratorResult<T>> {
     const [batch] = this.#batches;
     if (batch) return Promise.resolve({ done: false, value: this.#shift(batch) });
@@ -83,11 +84,13 @@ export class PartStream<T> implements AsyncIterableIterator<T> {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
+  /** Stops reading: what `break` in a loop calls. */
   return(): Promise<IteratorResult<T>> {
     this.close();
     return Promise.resolve({ done: true, value: undefined });
   }
 
+  /** Itself: there is one loop over it. */
   [Symbol.asyncIterator](): this {
     return this;
   }

@@ -5,6 +5,9 @@ import type { OutboxOptions } from "./options.js";
 import type { Hand, LaneOptions } from "./outbox/lane.js";
 import { type StandardSchema, validate } from "./schema.js";
 import { type AccessToken, identityOf } from "./token-source.js";
+import { unwatchQueued, watchSend } from "./watch.js";
+
+type Listener = LineItem["listener"];
 
 /** Where a line leads, and as whom. */
 export interface LineAddress extends OutboxOptions, Pick<SendRequest, "runId" | "streamId"> {
@@ -26,14 +29,17 @@ export class SendLine {
   readonly #closed = new AbortController();
   /** To the pump, or to the outbox in front of it. */
   #hand: Hand;
+  readonly #watch: (listener: Listener) => Listener;
 
   constructor(principal: Principal, address: LineAddress, restored: LaneOptions["restored"]) {
     const { runId, streamId } = address;
+    this.#watch = (listener) => watchSend({ principal, runId, streamId, line: this }, listener);
     this.#hand = (json, listener) => pagePump().send({ principal, runId, streamId, json, listener });
     if (address.outbox) this.#lastTurn = this.#openOutbox(principal, address, restored).catch(console.warn);
   }
 
-  send({ data, json, schema, outboxExpiresInMs, listener }: LineItem): SendHandle {
+  send({ data, json, schema, outboxExpiresInMs, listener: told }: LineItem): SendHandle {
+    const listener = this.#watch(told);
     let handle: SendHandle | undefined;
     let own: object | undefined;
     const handOver = () => {
@@ -69,6 +75,7 @@ export class SendLine {
   /** What an outbox holds is left to the next page, or to the next line. */
   close(): void {
     this.#closed.abort();
+    unwatchQueued(this);
   }
 
   async #openOutbox(principal: Principal, address: LineAddress, restored: LaneOptions["restored"]) {
@@ -79,7 +86,7 @@ export class SendLine {
       identity: identityOf(address.accessToken),
       beforeToken: principal.beforeToken,
       hand: this.#hand,
-      restored,
+      restored: (json, connect, createdAt) => restored(json, (listener) => connect(this.#watch(listener)), createdAt),
       Failure: TidegateError,
       closed: this.#closed.signal,
     });

@@ -1,12 +1,14 @@
 /** An input stream as a task defines it: `streams.input<T>({ id })`. Import it with `import type`; only its type is used. */
 export interface InputStreamDefinition<T> {
   readonly id: string;
+  /** Never called here. */
   send(runId: string, data: T, ...rest: never[]): unknown;
 }
 
 /** An output stream as a task defines it: `streams.define<T>({ id })`. Of the value, only `id` is used. */
 export interface StreamDefinition<T> {
   readonly id: string;
+  /** Never called here. */
   append(value: T, ...rest: never[]): unknown;
 }
 

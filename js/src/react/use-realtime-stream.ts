@@ -45,7 +45,7 @@ export interface UseRealtimeStreamOptions<T, V = undefined> extends TriggerAuth 
   /** Called once with each part, as it arrives, before it is in `parts`. */
   onData?: ((part: T) => void) | undefined;
   /** Called with what is new, at most once per update, after `onData`. */
-  onParts?: ((parts: RealtimeStreamPart<T>[]) => void) | undefined;
+  onParts?: ((parts: PlacedPart<T>[]) => void) | undefined;
   /** Called once when the run has finished and everything it wrote is here. */
   onComplete?: ((stream: StreamSnapshot<T, V>) => void) | undefined;
   /**
@@ -57,9 +57,6 @@ export interface UseRealtimeStreamOptions<T, V = undefined> extends TriggerAuth 
   /** With `resume`: tells apart what several components make of one stream. State is shared by address, not by id. */
   id?: string | undefined;
 }
-
-/** What `onParts` is called with. */
-export type RealtimeStreamPart<T> = PlacedPart<T>;
 
 /** What {@link useRealtimeStream} returns. */
 export interface RealtimeStream<T, V = undefined> extends StreamSnapshot<T, V> {

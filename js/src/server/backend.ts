@@ -26,7 +26,7 @@ export interface TriggeredRun<TTask extends AnyTask = AnyTask> extends RunHandle
 }
 
 /** An id, or what has one. */
-type Named = string | { readonly id: string };
+export type Named = string | { readonly id: string };
 
 /** The backend's half: makes tokens for pages, and does with the secret key what pages cannot. Everything rejects with a {@link TidegateError}. */
 export interface Backend {
@@ -44,8 +44,13 @@ export interface Backend {
     payload: TaskPayload<TTask>,
     options?: TriggerOptions & CallOptions,
   ): Promise<TriggeredRun<TTask>>;
-  readonly tasks: { readonly trigger: Backend["trigger"] };
+  /** The same, under the name it has in `@trigger.dev/sdk`. */
+  readonly tasks: {
+    /** As {@link Backend.trigger}. */
+    readonly trigger: Backend["trigger"];
+  };
   readonly runs: {
+    /** Ends a run. */
     cancel(run: Named, options?: CallOptions): Promise<{ id: string }>;
     /** How a run stands. */
     retrieve<TTask extends AnyTask = AnyTask>(run: Named, options?: CallOptions): Promise<RetrievedRun<TTask>>;

@@ -10,6 +10,7 @@ import { WaitpointTimeoutError } from "./wait.js";
 
 /** Ends the listening of a handler. */
 export interface InputStreamSubscription {
+  /** The handler hears nothing more. */
   off(): void;
 }
 

@@ -30,6 +30,7 @@ export class ResultPromise<T, E extends Error> extends Promise<Result<T, E>> {
     return result;
   }
 
+  /** The output; rejects with the error. */
   async unwrap(): Promise<T> {
     const result = await this;
     if (result.ok) return result.output;

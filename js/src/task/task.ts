@@ -71,6 +71,7 @@ export interface Task<Id extends string = string, Payload = unknown, Output = un
   readonly id: Id;
   readonly retry: RetryOptions | undefined;
   readonly maxDuration: number | undefined;
+  /** The function that it was defined with: called directly, it is no run. */
   run(payload: Payload, parameters: RunParameters): Output | Promise<Output>;
   /**
    * Triggers a run, as `trigger` of `tidegate/server` does. Inside a run, with the key and at the server of its worker, and as its child;

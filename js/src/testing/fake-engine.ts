@@ -1,6 +1,6 @@
 import { askToken } from "../wasm/ask-token.js";
 import { crashed, describe, warn } from "../wasm/describe.js";
-import type { Engine, EngineEvent, Problem, SendChange, Sink, StreamChange } from "../wasm/interface.js";
+import type { Engine, EngineEvent, EngineKind, Problem, SendChange, Sink, StreamChange } from "../wasm/interface.js";
 import type { Core } from "../wasm/load.js";
 import { hasFewConnections, isOnline, isVisible, watchPage } from "../wasm/page-events.js";
 
@@ -110,6 +110,7 @@ export class FakeLoader {
   failure: unknown;
   /** There are two cores, as on a page: one without feeds and calls, and one with them. */
   isSplit = false;
+  runsAs: EngineKind = "wasm";
 
   readonly load = async (runs = false): Promise<Core> => {
     this.loads += 1;
@@ -119,7 +120,7 @@ export class FakeLoader {
       this.engines.push(engine);
       return engine;
     };
-    const kind = { engine: "wasm", runs: runs || !this.isSplit } as const;
+    const kind = { engine: this.runsAs, runs: runs || !this.isSplit };
     return {
       ...kind,
       createEngine,

@@ -52,7 +52,7 @@ export function describe(problem: Problem, state?: SendState): string {
 }
 
 /** The core stopped under a call. */
-export const crashed = "The WebAssembly core stopped. Try again; if it stops again, please report it.";
+export const crashed = "The core stopped. Try again; if it stops again, please report it.";
 
 /** For the console: what is no call's own error. */
 export function warn(about: { id: string; reason: string } | string): void {

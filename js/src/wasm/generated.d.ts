@@ -12,14 +12,6 @@ declare module "*/tidegate.js" {
   export function __wbg_reset_state(): void;
   export function __wbg_get_imports(): WebAssembly.Imports;
   export function __wbg_finalize_init(instance: WebAssembly.Instance, module: unknown): unknown;
-}
-
-declare module "*/inline.js" {
-  /** Base64 of the raw-deflated WebAssembly module. */
-  export const compressed: string;
-}
-
-declare module "*/generated/task/tidegate.js" {
   export const Inputs: new () => import("./task-interface.js").InputsMachine;
   export const Metadata: new (
     document: string,
@@ -28,6 +20,11 @@ declare module "*/generated/task/tidegate.js" {
     seed: number,
   ) => import("./metadata-interface.js").MetadataMachine;
   export function initSync(given: { module: WebAssembly.Module }): unknown;
+}
+
+declare module "*/inline.js" {
+  /** Base64 of the raw-deflated WebAssembly module. */
+  export const compressed: string;
 }
 
 declare module "*/module.js" {

@@ -124,6 +124,7 @@ export interface Problem {
   expiredAtMs?: number;
 }
 
+/** What the core can say of a failure; the page on troubleshooting explains each. */
 export type ProblemCode =
   | "run-finished"
   | "not-found"

@@ -118,7 +118,7 @@ test(`${PROGRAMS} programs end with the same document`, () => {
     const random = randomFrom(seed);
     const before = plain(someDocument(random));
     const machine = start(before);
-    let expected = before;
+    let expected: object = before;
     const program = random.list(MOST_OPERATIONS, () => someOperation(random));
     for (const [step, operation] of program.entries()) {
       expect(give(machine, operation), `seed ${seed}, step ${step}`).toBe("");

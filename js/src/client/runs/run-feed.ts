@@ -61,6 +61,7 @@ export class RunFeed<TTask extends AnyTask = AnyTask> implements AsyncIterableIt
     if (this.#status !== "failed") this.#finish("ended", this.#endReason ?? "stopped");
   }
 
+  /** The next state of a run, as soon as there is one. */
   next(): Promise<IteratorResult<RealtimeRun<TTask>>> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
@@ -68,11 +69,13 @@ export class RunFeed<TTask extends AnyTask = AnyTask> implements AsyncIterableIt
     });
   }
 
+  /** Stops following: what `break` in a loop calls. */
   return(): Promise<IteratorResult<RealtimeRun<TTask>>> {
     this.close();
     return Promise.resolve({ done: true, value: undefined });
   }
 
+  /** Itself: there is one loop over it. */
   [Symbol.asyncIterator](): this {
     return this;
   }
