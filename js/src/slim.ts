@@ -2,7 +2,7 @@
  * The core's module from where you say: a file of your server that is compiled while it comes in and cached by itself, or a module
  * that your platform has compiled. Without this entry the module comes inside of a script, which needs no set-up.
  *
- * @packageDocumentation
+ * @module tidegate/slim
  */
 import type { CoreSource } from "./wasm/core-slim.js";
 import { provide } from "./wasm/load.js";
