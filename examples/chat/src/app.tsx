@@ -4,7 +4,7 @@ import { Start } from "./start";
 import { useConversation } from "./use-conversation";
 
 export function App() {
-  const { conversation, first, isOpening, isStarting, problem, start, leave } = useConversation();
+  const { conversation, first, forgetFirst, isOpening, isStarting, problem, start, leave } = useConversation();
   if (!conversation) {
     const busy = isOpening ? "Opening the conversation…" : isStarting ? "Beginning…" : undefined;
     return <Start busy={busy} problem={problem} onStart={start} />;
@@ -12,7 +12,7 @@ export function App() {
   const { runId, accessToken, baseURL } = conversation;
   return (
     <TidegateProvider baseURL={baseURL} accessToken={accessToken} outbox="indexeddb" shareTabs>
-      <Room key={runId} runId={runId} first={first} onLeave={leave} />
+      <Room key={runId} runId={runId} first={first} onFirstSent={forgetFirst} onLeave={leave} />
     </TidegateProvider>
   );
 }

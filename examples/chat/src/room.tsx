@@ -13,10 +13,11 @@ interface Props {
   runId: string;
   /** The message that the conversation begins with, on the page that has begun it. */
   first: Message | undefined;
+  onFirstSent: () => void;
   onLeave: () => void;
 }
 
-export function Room({ runId, first, onLeave }: Props) {
+export function Room({ runId, first, onFirstSent, onLeave }: Props) {
   const talk = useRealtimeStream<Entry, Conversation>(runId, "talk", {
     reduce: follow,
     initial: EMPTY,
@@ -35,8 +36,10 @@ export function Room({ runId, first, onLeave }: Props) {
 
   const { send, isReady } = messages;
   useEffect(() => {
-    if (first && isReady) send(first);
-  }, [first, isReady, send]);
+    if (!first || !isReady) return;
+    send(first);
+    onFirstSent();
+  }, [first, isReady, send, onFirstSent]);
 
   const isOver = isFinished || talk.status === "ended";
   const lines = linesOf(talk.value, inbox.value, messages.sends).filter(({ id }) => !discarded.includes(id));
@@ -85,19 +88,21 @@ export function Room({ runId, first, onLeave }: Props) {
         </div>
       </header>
       <main>
-        <ol className="turns" role="log" aria-live="polite" aria-label="Conversation">
-          {lines.map((line) => (
-            <TurnView
-              key={line.id}
-              line={line}
-              isOver={isOver}
-              isHeard={talk.value.life !== ""}
-              onChange={(text) => change(line, text)}
-              onRetry={() => line.send && messages.retry(line.send.id)}
-              onSayInstead={say}
-            />
-          ))}
-        </ol>
+        <div role="log" aria-live="polite" aria-label="Conversation">
+          <ol className="turns">
+            {lines.map((line) => (
+              <TurnView
+                key={line.id}
+                line={line}
+                isOver={isOver}
+                isHeard={talk.value.life !== ""}
+                onChange={(text) => change(line, text)}
+                onRetry={() => line.send && messages.retry(line.send.id)}
+                onSayInstead={say}
+              />
+            ))}
+          </ol>
+        </div>
         <div ref={edge} />
       </main>
       <footer>

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { type Access, begin, freshAccess } from "./backend";
 import type { Message } from "./conversation";
 
@@ -46,6 +46,8 @@ export function useConversation() {
     setStarting(false);
   }
 
+  const forgetFirst = useCallback(() => setFirst(undefined), []);
+
   function leave() {
     setProblem(undefined);
     location.hash = "";
@@ -54,6 +56,7 @@ export function useConversation() {
   return {
     conversation,
     first: first?.runId === runId ? first?.message : undefined,
+    forgetFirst,
     isOpening: runId !== null && !conversation && !problem,
     isStarting,
     problem,
