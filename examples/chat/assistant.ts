@@ -35,6 +35,7 @@ export const assistant = task({
   retry: { maxAttempts: 100, minTimeoutInMs: 250, maxTimeoutInMs: 10_000 },
   run: async (_: object, { ctx, signal }) => {
     const log = await TalkLog.open(ctx.run.id);
+    describe(log);
     for (;;) {
       await answerAll(log, signal);
       const heard = await messages.wait({ timeout: PATIENCE });
@@ -54,15 +55,14 @@ async function answerAll(log: TalkLog, signal: AbortSignal): Promise<void> {
     const listening = messages.on((message) => take(log, message));
     try {
       for (let turn = nextTurn(log.talk); turn; turn = nextTurn(log.talk)) {
-        describe(log, "answering");
         await answer(log, turn, signal);
+        describe(log);
       }
     } finally {
       listening.off();
     }
   }
   await log.written;
-  describe(log, "waiting");
 }
 
 async function answer(log: TalkLog, turn: Turn, signal: AbortSignal): Promise<void> {
@@ -84,15 +84,17 @@ async function answer(log: TalkLog, turn: Turn, signal: AbortSignal): Promise<vo
 }
 
 function take(log: TalkLog, message: unknown): void {
-  if (isMessage(message) && isNews(log.talk, message)) log.write({ type: "queued", message });
+  if (!isMessage(message) || !isNews(log.talk, message)) return;
+  log.write({ type: "queued", message });
+  describe(log);
 }
 
 /** For lists of conversations, and whoever does not read along. */
-function describe({ talk: { turns } }: TalkLog, status: "answering" | "waiting"): void {
-  const asked = turns.filter(({ text }) => text !== "");
+function describe({ talk }: TalkLog): void {
+  const asked = talk.turns.filter(({ text }) => text !== "");
   const title = asked[0]?.text.replace(/\s+/g, " ").trim() ?? "";
   metadata.set("title", title.length > 60 ? `${title.slice(0, 59)}…` : title);
-  metadata.set("turns", asked.length).set("status", status);
+  metadata.set("turns", asked.length).set("status", nextTurn(talk) ? "answering" : "waiting");
 }
 
 /** The stream `talk`, and what it amounts to. */

@@ -11,7 +11,15 @@ export function useBottom(): RefObject<HTMLDivElement | null> {
       isNear.current = entries.at(-1)?.isIntersecting ?? true;
     }, options);
     watch.observe(edge.current);
-    return () => watch.disconnect();
+    // The room shrinks, too: by the keyboard of a phone.
+    const resizing = new ResizeObserver(() => {
+      if (isNear.current) edge.current?.scrollIntoView({ block: "end" });
+    });
+    if (options.root) resizing.observe(options.root);
+    return () => {
+      watch.disconnect();
+      resizing.disconnect();
+    };
   }, []);
   useLayoutEffect(() => {
     if (isNear.current) edge.current?.scrollIntoView({ block: "end" });
