@@ -2,7 +2,7 @@
 //   node .ci/demo.mjs [--check]     --check drives the pages in headless Chromium and ends
 import { binary, freePort, root, run, serve, serveApi } from "./processes.mjs";
 
-const examples = ["approval", "progress"];
+const examples = ["approval", "progress", "chat"];
 const checking = process.argv.includes("--check");
 const secret = process.env.TIDEGATE_SECRET_KEY ?? "tr_dev_tidegate";
 
@@ -25,6 +25,7 @@ async function start(example, firstPort) {
 
 const pages = new Map();
 for (const [index, example] of examples.entries()) pages.set(example, await start(example, 4173 + index));
+const worker = await serve("node", [`${root}/examples/chat/dist/worker.mjs`], env);
 for (const { address } of [api, ...pages.values()]) await fetch(address);
 pages.set("console", { ...api, address: `${api.address}/console` });
 
@@ -38,6 +39,6 @@ console.log("");
 for (const example of examples) console.log(`  The ${example} example: ${pages.get(example).address}`);
 console.log(`  The server's console: ${pages.get("console").address}`);
 console.log("\n  Ctrl-C stops it.\n");
-await Promise.race([...pages.values()].map(({ ended }) => ended));
+await Promise.race([worker, ...pages.values()].map(({ ended }) => ended));
 console.error("A server ended by itself.");
 process.exit(1);

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-export type Example = "approval" | "progress" | "console";
+export type Example = "approval" | "progress" | "console" | "chat";
 export const folderOf = (example: Example) => join(root, "examples", example);
 /** Where the built console lies. */
 export const consoleFolder = join(resolve(root, process.env.CARGO_TARGET_DIR ?? "target"), "console");
@@ -18,7 +18,8 @@ export const viteCommand = join(dirname(vitePackage), "bin/vite.js");
 
 export interface Started {
   url: string;
-  stop: () => Promise<void>;
+  /** Ends it, by SIGTERM unless told otherwise. */
+  stop: (signal?: NodeJS.Signals) => Promise<void>;
 }
 
 /** The development server in memory, on a port of its own. */
@@ -37,6 +38,12 @@ export async function startPage(
   const options = ["--host", "127.0.0.1", "--port", String(await freePort()), "--strictPort"];
   const env = { TIDEGATE_URL: apiUrl, TIDEGATE_SECRET_KEY: secretKey, NO_COLOR: "1" };
   return start(folderOf(example), process.execPath, [viteCommand, mode, ...options], env);
+}
+
+/** The worker of the chat example. Resolves when it is connected; its address is that of the server. */
+export function startAssistant(apiUrl: string): Promise<Started> {
+  const env = { TIDEGATE_URL: apiUrl, TIDEGATE_SECRET_KEY: secretKey };
+  return start(folderOf("chat"), process.execPath, ["dist/worker.mjs"], env);
 }
 
 /** Resolves once the process has printed its address. */
@@ -58,9 +65,9 @@ async function start(cwd: string, command: string, args: string[], env: Record<s
     child.on("error", reject);
     child.on("exit", (code) => reject(new Error(`${command} ended with ${code} before it was ready:\n${printed}`)));
   });
-  const stop = async () => {
+  const stop = async (signal?: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill();
+    child.kill(signal);
     await once(child, "exit");
   };
   return { url, stop };
