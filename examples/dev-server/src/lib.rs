@@ -88,6 +88,7 @@ mod span;
 mod sse;
 mod state;
 mod store;
+mod streams;
 mod tasks;
 mod upload;
 mod wire;
@@ -108,6 +109,7 @@ pub use feed::FeedDialect;
 pub use rate_limit::RateLimits;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 pub use store::DatabaseError;
+pub use streams::{S2Config, StreamEngine};
 
 use respond::Refusal;
 use routes::{

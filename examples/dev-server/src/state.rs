@@ -15,6 +15,7 @@ use crate::feed::FeedDialect;
 use crate::id;
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::store::{DatabaseError, Store};
+use crate::streams::{StreamEngine, Streams};
 
 /// What an owner of the server may choose.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub hold: Duration,
     /// Whose feeds of runs to send. Default: the original's own.
     pub feeds: FeedDialect,
+    /// Who keeps input and output streams. Default: this server.
+    pub streams: StreamEngine,
     /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
     pub faults: bool,
 }
@@ -57,6 +60,7 @@ impl Default for Config {
             rate_limits: RateLimits::default(),
             hold: Duration::from_secs(20),
             feeds: FeedDialect::Native,
+            streams: StreamEngine::default(),
             faults: false,
         }
     }
@@ -67,6 +71,7 @@ impl Default for Config {
 pub struct AppState {
     pub(crate) config: Arc<Config>,
     pub(crate) store: Arc<Store>,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) waits: Arc<Waits>,
     pub(crate) running: Arc<Running>,
     pub(crate) faults: Arc<Faults>,
@@ -91,10 +96,20 @@ impl AppState {
         Ok(Self::over(Store::open(file)?, config))
     }
 
+    /// Sees to it that streams can be kept where [`Config::streams`] says: at S2, that its basin is there.
+    ///
+    /// # Errors
+    /// A sentence that says what S2 answers, or that it does not.
+    pub async fn prepare(&self) -> Result<(), String> {
+        self.streams.prepare().await.map_err(|failure| failure.to_string())
+    }
+
     fn over(store: Store, config: Config) -> Self {
+        let store = Arc::new(store);
         Self {
+            streams: Arc::new(Streams::new(&config.streams, &config.environment_id, &store)),
             config: Arc::new(config),
-            store: Arc::new(store),
+            store,
             waits: Arc::default(),
             running: Arc::default(),
             faults: Arc::default(),

@@ -359,6 +359,42 @@ impl Store {
         appended
     }
 
+    /// Whether this is the repeat of an append.
+    pub(crate) fn is_repeat(&self, key: &StreamKey, append: &Append<'_>) -> bool {
+        self.tables().logs.get(key).is_some_and(|log| log.is_repeat(append))
+    }
+
+    /// Notes that an append is on its way to a place of a log that lies elsewhere, unless nothing would make its repeat a repeat.
+    pub(crate) fn doubt(&self, key: &StreamKey, seq_num: u64, append: &Append<'_>) {
+        let mut tables = self.tables();
+        let Tables { logs, last_stream, changes, .. } = &mut *tables;
+        let log = logs.entry(key.clone()).or_default();
+        let (stream, is_new) = log.number(|| *last_stream + 1);
+        if is_new {
+            *last_stream = stream;
+            changes.note(|| Entry::Stream { number: stream, key: key.clone() });
+        }
+        if let Some(doubt) = log.doubt(seq_num, append) {
+            changes.note(|| Entry::Doubt { stream, doubt: doubt.clone() });
+        }
+    }
+
+    /// The places to which appends are on their way, as far as anybody knows.
+    pub(crate) fn doubts(&self, key: &StreamKey) -> Vec<u64> {
+        self.tables().logs.get(key).map(Log::doubts).unwrap_or_default()
+    }
+
+    /// Notes that this part stands at a place of a log that lies elsewhere, or something that is no part.
+    pub(crate) fn decide(&self, key: &StreamKey, seq_num: u64, part: Option<&str>) {
+        let mut tables = self.tables();
+        let Tables { logs, changes, .. } = &mut *tables;
+        let Some(log) = logs.get_mut(key) else { return };
+        for (doubt, is_there) in log.decide(seq_num, part) {
+            let Some(stream) = log.its_number() else { return };
+            changes.note(|| Entry::NoDoubt { stream, doubt, is_there });
+        }
+    }
+
     /// Whether the log holds a record that was appended once with this key.
     pub(crate) fn has(&self, key: &StreamKey, once: &str) -> bool {
         self.tables().logs.get(key).is_some_and(|log| log.has(once))

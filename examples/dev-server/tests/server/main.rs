@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod batches;
+mod fake_s2;
 mod faults;
 mod feeds;
+mod folder;
 mod kept;
 mod limits;
 mod metadata;
@@ -11,6 +13,7 @@ mod packets;
 mod read;
 mod runs;
 mod send;
+mod streams;
 mod support;
 mod tasks;
 mod tokens;

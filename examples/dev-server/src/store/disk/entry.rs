@@ -1,7 +1,7 @@
 //! What a transaction changes, as rows.
 
 use crate::store::batches::{Batch, Item};
-use crate::store::log::Record;
+use crate::store::log::{Doubt, Record};
 use crate::store::runs::Replay;
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::Waitpoint;
@@ -19,6 +19,17 @@ pub(in crate::store) enum Entry {
         record: Record,
         once: Option<String>,
         line: Option<(String, u64)>,
+    },
+    /// An append to a log that lies elsewhere, on its way.
+    Doubt {
+        stream: u64,
+        doubt: Doubt,
+    },
+    /// What has become of it.
+    NoDoubt {
+        stream: u64,
+        doubt: Doubt,
+        is_there: bool,
     },
     Wait {
         key: StreamKey,

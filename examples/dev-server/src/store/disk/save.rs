@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Entry;
 use crate::store::StreamKey;
 use crate::store::batches::{Batch, Item};
+use crate::store::log::Doubt;
 use crate::store::runs::Replay;
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::Waitpoint;
@@ -36,6 +37,21 @@ fn write(file: &Transaction<'_>, change: &Entry) -> Result<()> {
                 "INSERT INTO records (stream, seq_num, timestamp, body, once_key, client, line) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 params![stream, record.seq_num, record.timestamp, record.body, once, client, line],
             )
+        }
+        Entry::Doubt { stream, doubt: Doubt { seq_num, part, once, line } } => {
+            let (client, line) = line.as_ref().map(|(client, line)| (client, line)).unzip();
+            put(
+                "INSERT INTO appends (stream, seq_num, part, once_key, client, line, is_settled) VALUES (?, ?, ?, ?, ?, ?, 0)",
+                params![stream, seq_num, part, once, client, line],
+            )
+        }
+        Entry::NoDoubt { stream, doubt: Doubt { seq_num, part, .. }, is_there } => {
+            let statement = if *is_there {
+                "UPDATE appends SET is_settled = 1 WHERE stream = ? AND seq_num = ? AND part = ?"
+            } else {
+                "DELETE FROM appends WHERE stream = ? AND seq_num = ? AND part = ?"
+            };
+            put(statement, params![stream, seq_num, part])
         }
         Entry::Wait { key, wait } => {
             let (run, _, stream) = parts(key);
