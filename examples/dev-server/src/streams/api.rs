@@ -37,6 +37,8 @@ pub(super) enum Problem {
     NotImplemented,
     /// The name cannot be one.
     BadName(String),
+    /// The token does not allow it.
+    Denied(String),
     Refused(String),
     /// Once more may do. `is_undone`: it is certain that nothing has come of it.
     Trouble {
@@ -293,6 +295,7 @@ async fn problem(response: Response<Body>) -> Problem {
         ("stream_not_found", _) => Problem::NoStream,
         ("resource_already_exists", _) => Problem::Exists,
         ("not_implemented", _) => Problem::NotImplemented,
+        ("permission_denied", _) => Problem::Denied(reason),
         ("bad_path", _) => Problem::BadName(reason),
         // Of these S2 promises that nothing has happened.
         ("hot_server" | "rate_limited" | "server_draining" | "transaction_conflict", _) | (_, 429) => {

@@ -19,6 +19,16 @@ pub(crate) enum Failure {
     Database(Arc<str>),
 }
 
+impl Failure {
+    /// The same, where it also depends on this whether to ask again is harmless.
+    pub(super) fn repeatable_if(mut self, is_harmless: bool) -> Self {
+        if let Self::Unavailable { is_repeatable, .. } = &mut self {
+            *is_repeatable &= is_harmless;
+        }
+        self
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

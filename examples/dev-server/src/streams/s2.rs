@@ -63,7 +63,7 @@ impl S2 {
         match patiently(|| self.api.create_basin(&self.config.basin)).await {
             Ok(()) | Err(Problem::Exists) => Ok(()),
             // A token for one basin cannot make basins. Whether it can write there, the first write shows.
-            Err(Problem::Refused(reason)) if reason.contains("permission_denied") => Ok(()),
+            Err(Problem::Denied(_)) => Ok(()),
             Err(problem) => Err(failure(problem, true)),
         }
     }
@@ -120,7 +120,9 @@ impl S2 {
                 }
                 Err(Problem::Elsewhere(tail)) => {
                     lane.tail = Some(tail);
-                    let there = self.place(key, name, at).await?;
+                    let is_harmless = append.is_keyed() || is_undone;
+                    let looked = self.place(key, name, at).await;
+                    let there = looked.map_err(|failure| failure.repeatable_if(is_harmless))?;
                     if there.as_deref() == Some(append.id()) || self.store.is_repeat(key, append) {
                         return Ok(Appended::Now);
                     }
@@ -138,10 +140,8 @@ impl S2 {
                     };
                     sleep(*pause).await;
                 }
-                Err(problem) => {
-                    self.store.decide(key, at, None);
-                    return Err(failure(problem, append.is_keyed()));
-                }
+                // What is in doubt stays so: this place may have been on the way before.
+                Err(problem) => return Err(failure(problem, append.is_keyed())),
             }
         }
     }
@@ -254,7 +254,7 @@ where
 fn failure(problem: Problem, is_harmless: bool) -> Failure {
     match problem {
         Problem::BadName(reason) => Failure::NoName(reason),
-        Problem::Refused(reason) => Failure::Refused(reason),
+        Problem::Denied(reason) | Problem::Refused(reason) => Failure::Refused(reason),
         Problem::Trouble { reason, is_undone } => {
             Failure::Unavailable { reason, is_repeatable: is_harmless || is_undone }
         }

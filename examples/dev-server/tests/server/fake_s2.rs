@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -43,6 +43,8 @@ struct Inner {
     issues_tokens: bool,
     faults: HashMap<&'static str, VecDeque<Fault>>,
     requests: Vec<Asked>,
+    /// The bodies of the records that were not appended.
+    dropped: Vec<String>,
 }
 
 #[derive(Default)]
@@ -103,6 +105,10 @@ impl FakeS2 {
 
     pub(crate) fn creates_no_streams(&self) {
         self.inner().creates_on_append = false;
+    }
+
+    pub(crate) fn dropped(&self) -> Vec<String> {
+        self.inner().dropped.clone()
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
@@ -180,7 +186,12 @@ async fn misbehave(State(fake): State<FakeS2>, request: Request, next: Next) -> 
     };
     match fault {
         Some(Fault::Answer(status, code)) => error(status, code),
-        Some(Fault::Dropped) => broken(),
+        Some(Fault::Dropped) => {
+            let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
+            let asked: Value = serde_json::from_slice(&body).unwrap();
+            fake.inner().dropped.push(asked["records"][0]["body"].as_str().unwrap().to_owned());
+            broken()
+        }
         Some(Fault::Lost) => {
             next.run(request).await;
             broken()
@@ -291,7 +302,7 @@ fn events(fake: &FakeS2, name: String, from: usize, waits: bool) -> Response {
             if !waits {
                 // An end is an event, and then nothing.
                 let event = "data: [DONE]\n\n".to_owned();
-                return (!is_live).then(|| (Ok(event), (fake, name, count, grown, true)));
+                return (!is_live).then_some((Ok(event), (fake, name, count, grown, true)));
             }
             if !is_live {
                 let event = format!("event: ping\ndata: {}\n\n", json!({ "timestamp": 1, "tail": tail }));

@@ -164,6 +164,23 @@ async fn an_append_finds_its_place_among_those_of_direct_writers() {
 }
 
 #[tokio::test]
+async fn a_refusal_leaves_what_is_in_doubt_before_it() {
+    let fake = FakeS2::start().await;
+    let server = behind(&fake).await;
+    let run = server.idle_run().await;
+    fake.will("append", &[Fault::Dropped; 3]);
+    assert_eq!(send(&server, &run, Some("a"), json!("a")).await.status, 503);
+    fake.will("append", &[Fault::Answer(403, "permission_denied")]);
+    assert_eq!(send(&server, &run, Some("b"), json!("b")).await.status, 502);
+    // What was on its way arrives, later than anybody thought.
+    let late = fake.dropped().remove(0);
+    fake.write("input:x", &late);
+    send(&server, &run, Some("a"), json!("a")).await.is(200, ok());
+    send(&server, &run, Some("b"), json!("b")).await.is(200, ok());
+    assert_eq!(data(&fake.bodies("input:x")), [&json!(r#""a""#), &json!(r#""b""#)]);
+}
+
+#[tokio::test]
 async fn lines_are_ingested_once_per_index() {
     let fake = FakeS2::start().await;
     let folder = Folder::new();
@@ -245,7 +262,12 @@ async fn refusals_and_outages_are_told_apart() {
 
     // Nobody knows whether it is there, and nothing would drop a second one: not to be sent again.
     fake.will("append", &[Fault::Dropped; 3]);
-    assert_eq!(told(&send(&server, &run, None, json!(1)).await), (503, no));
+    assert_eq!(told(&send(&server, &run, None, json!(1)).await), (503, no.clone()));
+    // It is there, which a look would tell; but that fails as well.
+    let other = server.idle_run().await;
+    fake.will("append", &[Fault::Lost]);
+    fake.will("read", &[Fault::Answer(503, "unavailable"); 3]);
+    assert_eq!(told(&send(&server, &other, None, json!(1)).await), (503, no));
     // Here it is known that it is not.
     fake.will("append", &[Fault::Answer(429, "rate_limited"); 3]);
     assert_eq!(told(&send(&server, &run, None, json!(1)).await), (503, yes.clone()));
