@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
 
 use crate::id;
 use crate::metadata::{self, Document, Operation};
@@ -70,17 +71,19 @@ impl TaskContext {
     /// Appends a text token by token, at the pace of a model that writes it.
     pub(super) async fn write(&self, stream: &str, text: &str) -> Result<(), String> {
         for token in tokens(text) {
+            // Beginning with the append, which may take a while itself.
+            let pace = self.pace();
             if self.append(stream, &token).await? {
-                self.pace().await;
+                pace.await;
             }
         }
         Ok(())
     }
 
-    /// The time that one token takes.
-    pub(super) async fn pace(&self) {
+    /// The time that one token takes, from now on.
+    pub(super) fn pace(&self) -> Sleep {
         let pace = fastrand::u64(self.app.config.token_pace_ms.clone());
-        tokio::time::sleep(Duration::from_millis(pace)).await;
+        sleep(Duration::from_millis(pace))
     }
 
     /// The run's metadata as it is.

@@ -27,6 +27,7 @@ pub(super) async fn run(context: TaskContext) -> TaskResult {
     let mut cancelled = pin!(cancel.next());
     let mut written = 0;
     for token in tokens(STORY) {
+        let pace = context.pace();
         let is_new = context.append("tokens", &token).await?;
         written += 1;
         // Whoever stopped an attempt before this one had seen all that it wrote.
@@ -36,7 +37,7 @@ pub(super) async fn run(context: TaskContext) -> TaskResult {
         tokio::select! {
             biased;
             told = &mut cancelled => return told.map(|_| json!({ "tokens": written, "stopped": true })),
-            () = context.pace() => {}
+            () = pace => {}
         }
     }
     Ok(json!({ "tokens": written, "stopped": false }))
