@@ -116,6 +116,8 @@ const serverTests = [
   "write::",
   ...notOverS2.flatMap((name) => ["--skip", name]),
 ];
+// Twenty tasks that write at once keep a debug build of s2-lite busy, and the milliseconds are then its own.
+const timesServer = "twenty streams leave room";
 const onS2 = (name, command) => ({
   name: `s2-${name}`,
   counts: true,
@@ -138,7 +140,7 @@ const s2 = [
     "--root=tests/compat",
     "--project=client",
   ]),
-  onS2("e2e", ["npm", "run", "--silent", "test", "--workspace=tests/e2e"]),
+  onS2("e2e", ["npm", "run", "--silent", "test", "--workspace=tests/e2e", "--", "--grep-invert", timesServer]),
 ];
 
 const suites = { test, check, sim, fuzz, s2 };
