@@ -119,7 +119,8 @@ const sim = [
 // What it has found is in tests/fuzz/corpus, which `rust` replays.
 const fuzz = [{ name: "fuzz", counts: true, command: ["node", ".ci/fuzz.mjs"] }];
 
-// The same suites over streams at S2. Left out is what asks for a quiet of minutes, for pings on the second, or for a server without S2.
+// The same suites over streams at S2. Left out is what asks for a quiet of minutes, for pings on the second, for a clock that jumps, or for a
+// server without S2.
 const s2Lite =
   process.env.S2_LITE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate/bin/s2-lite");
 const s2Port = Number(process.env.TIDEGATE_S2_PORT ?? 43118);
@@ -129,12 +130,19 @@ const s2Env = {
   TIDEGATE_S2_BASIN: "tidegate-suites",
   TIDEGATE_DEV: apiProgram,
 };
-const notOverS2 = ["backlog_then_ping_then_live_then_done", "time_outs_are_checked", "create_names_no_log_service"];
+const notOverS2 = [
+  "backlog_then_ping_then_live_then_done",
+  "time_outs_are_checked",
+  "create_names_no_log_service",
+  "a_run_whose_last_attempt_vanishes",
+];
 const serverTests = [
+  "console::",
   "read::",
   "send::",
   "streams::",
   "tasks::",
+  "workers",
   "write::",
   ...notOverS2.flatMap((name) => ["--skip", name]),
 ];
