@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build console demo test check sim fuzz faults crash contract compat packaging size bench docs
+.PHONY: help setup build console demo test check sim fuzz faults crash contract compat packaging s2 size bench docs
 
 help: ## prints these lines
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 setup: ## installs what is missing for all of the below
 	@.ci/setup
@@ -53,6 +53,10 @@ compat: ## components, rows, packets and calls beside the official packages; the
 packaging: ## the packed package in small real applications: bundlers in Chromium, with and without WebAssembly, and Node; APP= for one
 	@.ci/setup build browser packaging
 	@APP=$(APP) node .ci/parts.mjs package packaging
+
+s2: ## the suites with every stream at S2, on a server of its own (s2-lite, compiled once: some ten minutes)
+	@.ci/setup build browser compat s2
+	@node .ci/parts.mjs s2
 
 size: ## bytes of the package as an application ships it, against the budget and beside other packages
 	@.ci/setup build bench

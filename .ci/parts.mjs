@@ -1,7 +1,9 @@
 // What `make test`, `make check` and `.ci/run` run.
 //   node .ci/parts.mjs test | check | NAME...
+
+import { homedir } from "node:os";
 import { join } from "node:path";
-import { apiProgram, binary, buildApi, portIsFree, serveApi } from "./processes.mjs";
+import { apiProgram, binary, buildApi, portIsFree, serveApi, withS2 } from "./processes.mjs";
 import { runParts } from "./runner.mjs";
 
 const withWasm = ".ci/with-wasm";
@@ -119,7 +121,61 @@ const sim = [
 // What it has found is in tests/fuzz/corpus, which `rust` replays.
 const fuzz = [{ name: "fuzz", counts: true, command: ["node", ".ci/fuzz.mjs"] }];
 
-const suites = { test, check, sim, fuzz };
+// The same suites over streams at S2. Left out is what asks for a quiet of minutes, for pings on the second, for a clock that jumps, or for a
+// server without S2.
+const s2Lite =
+  process.env.S2_LITE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate/bin/s2-lite");
+const s2Port = Number(process.env.TIDEGATE_S2_PORT ?? 43118);
+const s2Env = {
+  TIDEGATE_STREAMS: "s2",
+  TIDEGATE_S2_ENDPOINT: `http://127.0.0.1:${s2Port}`,
+  TIDEGATE_S2_BASIN: "tidegate-suites",
+  TIDEGATE_DEV: apiProgram,
+};
+const notOverS2 = [
+  "backlog_then_ping_then_live_then_done",
+  "time_outs_are_checked",
+  "create_names_no_log_service",
+  "a_run_whose_last_attempt_vanishes",
+];
+const serverTests = [
+  "console::",
+  "read::",
+  "send::",
+  "streams::",
+  "tasks::",
+  "workers",
+  "write::",
+  ...notOverS2.flatMap((name) => ["--skip", name]),
+];
+// Twenty tasks that write at once keep a debug build of s2-lite busy, and the milliseconds are then its own.
+const timesServer = "twenty streams leave room";
+const onS2 = (name, command) => ({
+  name: `s2-${name}`,
+  counts: true,
+  command,
+  around: (body) => buildApi().then(() => withS2(s2Lite, s2Port, s2Env.TIDEGATE_S2_BASIN, body)),
+  env: s2Env,
+});
+const s2 = [
+  onS2("server", ["cargo", "test", "--package=tidegate-dev-server", "--test=server", "--", ...serverTests]),
+  onS2("contract", ["node", "tests/contract/run.mjs", "--slow"]),
+  pkg,
+  onS2("vitest", ["npm", "run", "--silent", "test", "--workspace=js", "--", "integration"]),
+  onS2("client", [
+    "npm",
+    "exec",
+    "--prefix=tests/compat",
+    "--",
+    "vitest",
+    "run",
+    "--root=tests/compat",
+    "--project=client",
+  ]),
+  onS2("e2e", ["npm", "run", "--silent", "test", "--workspace=tests/e2e", "--", "--grep-invert", timesServer]),
+];
+
+const suites = { test, check, sim, fuzz, s2 };
 const all = Object.values(suites).flat();
 const chosen = process.argv.slice(2).flatMap((name) => {
   const parts = suites[name] ?? all.filter((part) => part.name === name).slice(0, 1);

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 
 export const root = resolve(import.meta.dirname, "..");
 export const binary = (name) => join(root, "node_modules/.bin", name);
@@ -95,6 +96,34 @@ export const apiProgram = join(cargoTarget, "debug/tidegate-dev");
 export async function buildApi() {
   const built = await run("cargo", ["build", "--quiet", "--package", "tidegate-dev-server", "--bin", "tidegate-dev"]);
   if (!built) throw new Error("The development server does not build.");
+}
+
+/** Runs `body` beside an s2-lite that forgets everything at its end, with this basin in it. */
+export async function withS2(program, port, basin, body) {
+  if (!existsSync(program)) throw new Error(`There is no ${program}. Run: .ci/setup s2`);
+  if (!(await portIsFree(port))) throw new Error(`Port ${port} is taken; set TIDEGATE_S2_PORT to a free one.`);
+  const server = start(program, ["--port", String(port), "--no-dashboard"], { stdio: "ignore" });
+  const ended = once(server, "close");
+  const address = `http://127.0.0.1:${port}`;
+  const isReady = () =>
+    fetch(`${address}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  try {
+    // It says nothing when it is ready, so it is asked.
+    while (server.exitCode === null && !(await isReady())) await delay(50);
+    const made = await fetch(`${address}/v1/basins`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ basin, config: { create_stream_on_append: true, create_stream_on_read: true } }),
+    });
+    if (!made.ok) throw new Error(`s2-lite makes no basin: ${made.status} ${await made.text()}`);
+    await body();
+  } finally {
+    server.kill();
+    await ended;
+  }
 }
 
 /** Builds the development server and starts it, in memory, with flags of its own if any; port 0 takes any free one. */

@@ -81,7 +81,10 @@ describe.skipIf(!hasDevServer || !built)("inside of a task, with the real develo
     const rest: unknown[] = [];
     for await (const part of read) rest.push(part);
     expect(rest).toEqual(all.slice(1));
-    await expect(inside(() => log.append("late"))).rejects.toMatchObject({ code: "run-finished" });
+    const late = inside(() => log.append("late"));
+    // S2 does not know of runs: what a task writes there itself is taken as long as its token is good.
+    if (process.env.TIDEGATE_STREAMS === "s2") await late;
+    else await expect(late).rejects.toMatchObject({ code: "run-finished" });
     client.close();
     await reader.end();
   }, 20_000);

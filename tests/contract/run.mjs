@@ -2,6 +2,7 @@
 //   node tests/contract/run.mjs [--url http://…] [--key tr_dev_…] [--slow] [NAME…]
 // Without --url (or TIDEGATE_URL) it starts tidegate-dev itself: the binary named by TIDEGATE_DEV, else the one cargo builds.
 // A tidegate-dev that is given by --url refuses as recorded when it was started with --rate-limits trigger-dev.
+// Where that server keeps streams at S2 (TIDEGATE_STREAMS and the like are handed on), parts are written there, as official writers do.
 // --slow adds what takes a minute. NAME picks fixtures by a part of their name.
 import { readdir, readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -31,7 +32,7 @@ async function load() {
 }
 
 async function judge(world, fixture) {
-  const skipped = skipReason(fixture, { ...options, hasWorker: world.hasWorker });
+  const skipped = skipReason(fixture, { ...options, hasWorker: world.hasWorker, hasLogService: world.hasLogService });
   if (skipped) return { verdict: "skip", notes: [skipped] };
   try {
     const { problems, used } = compare(fixture, await replay(world, fixture), world);

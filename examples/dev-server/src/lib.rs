@@ -3,7 +3,7 @@
 //! It answers the requests that a page and its backend make (trigger one run or a batch, mint a token, send input, read streams, follow
 //! runs, change their metadata, make and complete wait tokens, look at runs, cancel them) with the paths, statuses, bodies and headers
 //! that were recorded from a real Trigger.dev 4.5.12, and runs demo tasks of its own: `approval`, `story`, `chat`, `gate` and `progress`.
-//! Streams are in the v2 form. Everything is kept in an SQLite file ([`AppState::open`]) or in memory ([`AppState::new`]).
+//! Streams are in the v2 form. Everything, unless streams are kept at S2, is kept in an SQLite file ([`AppState::open`]) or in memory ([`AppState::new`]).
 //!
 //! # What is kept
 //!
@@ -40,6 +40,27 @@
 //!
 //! Runs, attempts, and waits are in the file; who holds what is not. After a restart workers have as long as they may be silent to connect and
 //! say what they hold; then what nobody holds is taken up anew.
+//!
+//! # Streams at S2
+//!
+//! With [`StreamEngine::S2`] input and output streams lie at [S2](https://s2.dev), or on a server that speaks its protocol such as s2-lite,
+//! as streams `env/dev/<environment>/runs/<run>/<key>` of one basin; an input's key there is `$trigger.input:<stream>`, which no output
+//! may have. Readers get S2's own events. A task elsewhere that declares a stream is handed what it needs to write there itself: a token of
+//! its own that may append below this environment's prefix for a day (half of it at least), or, where no tokens are issued,
+//! `s2-skip-access-tokens`. The token of the server goes to S2 alone.
+//!
+//! - An append of this server says at which place its record is to stand, and S2 puts it there or nowhere. When the answer is lost,
+//!   it asks again, three times in all, and a look at the place tells whether it stands there.
+//! - The keys that make a repeat a repeat stay in this server's database: before the append, that the key may stand at a place, and after
+//!   it, that it does. After a crash or an outage between the two, the next append to the stream or the next repeat looks. So a send or an
+//!   append with a key is one record, whatever is lost and however the process ends, as long as the database is kept and S2 has not
+//!   trimmed the place.
+//! - What could not be done is a 503, with `x-should-retry: true` unless it may have been done and carries no key. What S2 refuses is a 502
+//!   with S2's reason, and not to be asked again.
+//! - A wait is registered first and the log looked at second, and the log is looked at for waits after every send. After a send of which
+//!   nobody knows the end, an outage or a restart the looks go on until S2 has answered, so no wait misses what was sent. What a writer
+//!   puts into an input past this server ends no wait by itself.
+//! - Without [`AppState::prepare`] nobody makes the basin. Streams are made as they are written and read, by the basin or by this server.
 //!
 //! # Feeds of runs
 //!
@@ -95,8 +116,8 @@
 //!
 //! # Layers
 //!
-//! `store` keeps, `sse`, `feed`, `metadata`, `tasks` and `engine` read and write what is kept, `routes` speak HTTP over them, [`app`] puts the
-//! routes together.
+//! `store` keeps, `streams` writes and reads logs wherever they lie, `sse`, `feed`, `metadata`, `tasks` and `engine` read and write what is
+//! kept, `inputs` takes what is sent to whoever waits for it, `routes` speak HTTP over them, [`app`] puts the routes together.
 //! [`app`] takes everything from an [`AppState`], so a test calls it without a port; [`serve`] gives it one. With
 //! [`Config::faults`] anything can be made to go wrong: see [`faults`].
 
@@ -110,6 +131,7 @@ mod engine;
 pub mod faults;
 mod feed;
 mod id;
+mod inputs;
 mod jwt;
 mod metadata;
 mod origin;
@@ -121,6 +143,7 @@ mod span;
 mod sse;
 mod state;
 mod store;
+mod streams;
 mod tasks;
 mod upload;
 mod wire;
@@ -143,6 +166,7 @@ pub use feed::FeedDialect;
 pub use rate_limit::RateLimits;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 pub use store::DatabaseError;
+pub use streams::{S2Config, StreamEngine};
 
 use respond::Refusal;
 use routes::{
@@ -232,6 +256,7 @@ pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
         state.is_reached_from_afar.store(true, Ordering::Relaxed);
     }
     tasks::resume(&state);
+    inputs::resume(&state);
     let store = Arc::clone(&state.store);
     let service = app(state).into_make_service_with_connect_info::<wire::Plug>();
     tokio::select! {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use tidegate_dev_server::{AppState, Config, Console, DEFAULT_SECRET_KEY, serve};
+use tidegate_dev_server::{AppState, Config, Console, DEFAULT_SECRET_KEY, S2Config, StreamEngine, serve};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
@@ -18,6 +18,7 @@ tidegate-dev: a development server that speaks the protocol of Trigger.dev
 Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND]
                     [--data FILE | --memory]
                      [--console DIR | --no-console] [--console-host NAME]
+                     [--streams own | --streams s2 --s2-endpoint URL --s2-basin NAME [--s2-token TOKEN]]
                      [--feeds DIALECT] [--hold-ms N] [--worker-silence-ms N] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
@@ -34,6 +35,12 @@ Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limit
                     for several. Whoever reaches the server by it can do what the console can. Without
                     it, the console is for this machine: localhost, 127.0.0.1 and [::1]
   --no-console      no such page
+  --streams WHERE   where input and output streams are kept: own (default), with everything else, or s2, at S2
+                    (https://s2.dev) or a server that speaks its protocol, such as s2-lite; also TIDEGATE_STREAMS
+  --s2-endpoint URL where that is, such as http://127.0.0.1:8080; without it S2's cloud; also TIDEGATE_S2_ENDPOINT
+  --s2-basin NAME   the basin to use there, made if it is missing; also TIDEGATE_S2_BASIN
+  --s2-token TOKEN  what S2 is asked with; s2-lite needs none; or the environment variable TIDEGATE_S2_TOKEN,
+                    which does not show in the list of processes
   --rate-limits KIND
                     announced: requests to /api are counted and answers tell what is left (default);
                     refused: what is over the limit gets 429;
@@ -88,6 +95,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         Some(file) => AppState::open(arguments.config, file)?,
         None => AppState::new(arguments.config),
     };
+    state.prepare().await?;
     let hint = if is_default_key { DEFAULT_SECRET_KEY } else { "as given" };
     let place = arguments.data.as_deref().unwrap_or(Path::new("memory")).display();
     say(&format!("tidegate-dev http://{} (secret key: {hint}, data: {place})", listener.local_addr()?));
@@ -103,6 +111,7 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     let mut config = Config { secret_key, ..Config::default() };
     let (mut data, mut in_memory) = (None, false);
     let (mut console_files, mut console_hosts, mut has_console) = (None, Vec::new(), true);
+    let mut streams = StreamFlags::from_environment();
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -115,6 +124,10 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
             Long("console-host") => console_hosts.push(parser.value()?.parse()?),
             Long("no-console") => has_console = false,
             Long("rate-limits") => config.rate_limits = parser.value()?.parse()?,
+            Long("streams") => streams.place = Some(parser.value()?.parse()?),
+            Long("s2-endpoint") => streams.endpoint = Some(parser.value()?.parse()?),
+            Long("s2-basin") => streams.basin = Some(parser.value()?.parse()?),
+            Long("s2-token") => streams.token = Some(parser.value()?.parse()?),
             Long("feeds") => config.feeds = parser.value()?.parse()?,
             Long("hold-ms") => config.hold = Duration::from_millis(parser.value()?.parse()?),
             Long("worker-silence-ms") => {
@@ -140,6 +153,7 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     if in_memory && data.is_some() {
         return Err("--data and --memory exclude each other: give one of them".into());
     }
+    config.streams = streams.engine()?;
     let data = (!in_memory).then(|| data.unwrap_or_else(|| DEFAULT_DATA.into()));
     Ok(Some(Arguments { address: SocketAddr::new(host, port), config, data }))
 }
@@ -151,6 +165,38 @@ fn console_folder() -> PathBuf {
     match beside {
         Some(beside) if beside.is_dir() || !here.is_dir() => beside,
         Some(_) | None => here,
+    }
+}
+
+/// What is said of streams, by flags or by the environment.
+struct StreamFlags {
+    place: Option<String>,
+    endpoint: Option<String>,
+    basin: Option<String>,
+    token: Option<String>,
+}
+
+impl StreamFlags {
+    fn from_environment() -> Self {
+        let named = |name| env::var(name).ok().filter(|text| !text.is_empty());
+        Self {
+            place: named("TIDEGATE_STREAMS"),
+            endpoint: named("TIDEGATE_S2_ENDPOINT"),
+            basin: named("TIDEGATE_S2_BASIN"),
+            token: named("TIDEGATE_S2_TOKEN"),
+        }
+    }
+
+    fn engine(&self) -> Result<StreamEngine, String> {
+        match self.place.as_deref() {
+            None | Some("own") => Ok(StreamEngine::Own),
+            Some("s2") => {
+                let basin = self.basin.as_deref().ok_or("--streams s2 wants --s2-basin NAME as well")?;
+                let config = S2Config::new(self.endpoint.as_deref(), basin, self.token.as_deref());
+                Ok(StreamEngine::S2(config.map_err(|problem| format!("{problem}; see --s2-* in --help"))?))
+            }
+            Some(other) => Err(format!("streams cannot be kept at {other:?}: say own or s2")),
+        }
     }
 }
 

@@ -48,6 +48,12 @@ pub(crate) enum Refusal {
     NotOk(StatusCode, String),
     /// Plain text.
     Text(StatusCode, String),
+    /// The log service behind this server fails; `retry` as in `x-should-retry`.
+    LogService {
+        status: StatusCode,
+        message: String,
+        retry: bool,
+    },
     /// Any other JSON.
     Json(StatusCode, serde_json::Value),
 }
@@ -61,12 +67,7 @@ impl IntoResponse for Refusal {
             Self::BadToken => error(StatusCode::UNAUTHORIZED, "Public Access Token is invalid"),
             Self::TokenOfNoEnvironment => error(StatusCode::UNAUTHORIZED, "Invalid Public Access Token"),
             Self::MissingScope => json(StatusCode::FORBIDDEN, &Forbidden::BODY),
-            Self::NotFound { retry } => {
-                let mut response = error(StatusCode::NOT_FOUND, "Not found");
-                let value = HeaderValue::from_static(if retry { "true" } else { "false" });
-                response.headers_mut().insert(SHOULD_RETRY, value);
-                response
-            }
+            Self::NotFound { retry } => with_retry(error(StatusCode::NOT_FOUND, "Not found"), retry),
             Self::NoResource => error(StatusCode::NOT_FOUND, "Resource not found"),
             Self::WrongMethod => {
                 let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
@@ -77,9 +78,18 @@ impl IntoResponse for Refusal {
             Self::Error(status, message) => error(status, &message),
             Self::NotOk(status, message) => json(status, &NotOk { ok: false, error: &message }),
             Self::Text(status, message) => text(status, message),
+            Self::LogService { status, message, retry } => {
+                with_retry(json(status, &NotOk { ok: false, error: &message }), retry)
+            }
             Self::Json(status, body) => json(status, &body),
         }
     }
+}
+
+fn with_retry(mut response: Response, retry: bool) -> Response {
+    let value = HeaderValue::from_static(if retry { "true" } else { "false" });
+    response.headers_mut().insert(SHOULD_RETRY, value);
+    response
 }
 
 #[derive(Serialize)]

@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::now_ms;
-use crate::state::AppState;
 use crate::store::{Record, Slice, Store, StreamKey, Tail};
+use crate::streams::{From, Patience};
 
 pub(crate) struct Feed {
     store: Arc<Store>,
@@ -38,20 +38,21 @@ enum Phase {
 }
 
 impl Feed {
-    /// Starts at a sequence number, or at the end of the log when that comes first.
-    pub(crate) fn open(app: &AppState, key: StreamKey, from: u64, idle: Duration) -> Self {
-        let grown = app.store.watch(&key);
-        let next = from.min(app.store.read(&key, from).tail.seq_num);
+    /// Starts where it is told to, or at the end of the log when that comes first.
+    pub(crate) fn open(store: &Arc<Store>, key: StreamKey, from: From, patience: Patience) -> Self {
+        let grown = store.watch(&key);
+        let from = if let From::Number(number) = from { number } else { u64::MAX };
+        let next = from.min(store.read(&key, from).tail.seq_num);
         let now = Instant::now();
         Self {
-            store: Arc::clone(&app.store),
+            store: Arc::clone(store),
             key,
             grown,
             next,
             sent_records: 0,
             sent_bytes: 0,
-            idle,
-            ping_after: app.config.ping_after,
+            idle: patience.idle,
+            ping_after: patience.ping_after,
             phase: Phase::CatchingUp,
             last_record: now,
             last_event: now,

@@ -15,8 +15,10 @@ use crate::engine::Engine;
 use crate::faults::Faults;
 use crate::feed::FeedDialect;
 use crate::id;
+use crate::inputs::Lookouts;
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::store::{DatabaseError, Store};
+use crate::streams::{StreamEngine, Streams};
 
 /// What an owner of the server may choose.
 #[derive(Clone)]
@@ -42,6 +44,8 @@ pub struct Config {
     pub feeds: FeedDialect,
     /// After how much silence a worker is taken for gone, and its runs are tried again. Default 10 s.
     pub worker_silence: Duration,
+    /// Who keeps input and output streams. Default: this server.
+    pub streams: StreamEngine,
     /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
     pub faults: bool,
     /// The page at `/console`. Default: as [`Console`] has it. None: there is no such page.
@@ -64,6 +68,7 @@ impl Default for Config {
             hold: Duration::from_secs(20),
             feeds: FeedDialect::Native,
             worker_silence: Duration::from_secs(10),
+            streams: StreamEngine::default(),
             faults: false,
             console: Some(Console::default()),
         }
@@ -75,7 +80,9 @@ impl Default for Config {
 pub struct AppState {
     pub(crate) config: Arc<Config>,
     pub(crate) store: Arc<Store>,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) waits: Arc<Waits>,
+    pub(crate) lookouts: Arc<Lookouts>,
     pub(crate) running: Arc<Running>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) faults: Arc<Faults>,
@@ -102,11 +109,22 @@ impl AppState {
         Ok(Self::over(Store::open(file)?, config))
     }
 
+    /// Sees to it that streams can be kept where [`Config::streams`] says: at S2, that its basin is there.
+    ///
+    /// # Errors
+    /// A sentence that says what S2 answers, or that it does not.
+    pub async fn prepare(&self) -> Result<(), String> {
+        self.streams.prepare().await.map_err(|failure| failure.to_string())
+    }
+
     fn over(store: Store, config: Config) -> Self {
+        let store = Arc::new(store);
         Self {
+            streams: Arc::new(Streams::new(&config.streams, &config.environment_id, &store)),
             config: Arc::new(config),
-            store: Arc::new(store),
+            store,
             waits: Arc::default(),
+            lookouts: Arc::default(),
             running: Arc::default(),
             engine: Arc::default(),
             faults: Arc::default(),

@@ -168,6 +168,12 @@ test("what a worker of the SDK writes into a stream", async () => {
   await writer.pipe("log", inTurn<unknown>("a", { b: 1 }), { target: id }).wait();
   await client.appendToStream(id, "self", "log", "c");
   expect((await runs.retrieve(id)).status).toBe("QUEUED");
+  // Where streams are kept at S2 it writes there, with what it was handed, and not through this server.
+  const path = `/realtime/v1/streams/${id}/self/log`;
+  const ingested = (await backend.requests(path)).filter(
+    (request) => request.method === "POST" && request.path === path,
+  );
+  expect(ingested).toHaveLength(process.env.TIDEGATE_STREAMS === "s2" ? 0 : 1);
   const read: unknown[] = [];
   for await (const part of await streams.read(id, "log", { timeoutInSeconds: 1 })) read.push(part);
   expect(read).toEqual(["a", { b: 1 }, "c"]);

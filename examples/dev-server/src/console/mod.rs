@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use futures_util::future::try_join_all;
 use serde_json::json;
 use tower_http::services::{ServeDir, ServeFile};
 
@@ -114,9 +115,10 @@ async fn streams(
     let caller = Caller::of(&headers, &app.config)?;
     let run = app.store.run(&id).ok_or(Refusal::NotFound { retry: false })?;
     caller.must_read(&run)?;
+    let count = async |key| Ok::<_, Refusal>((app.streams.length(&key).await?, key));
+    let streams = try_join_all(app.store.streams_of(&run.id).into_iter().map(count)).await?;
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-    for key in app.store.streams_of(&run.id) {
-        let records = app.store.read(&key, u64::MAX).tail.seq_num;
+    for (records, key) in streams {
         let is_awaited = app.store.is_awaited(&key);
         match key {
             StreamKey::Input { stream, .. } if records > 0 || is_awaited => {

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 
 use super::options::REQUEST_KEY;
 use crate::auth::Caller;
-use crate::engine;
 use crate::id;
+use crate::inputs;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
 use crate::store::{Append, Appended, StreamKey};
+use crate::streams::Failure;
 use crate::upload::Upload;
 
 const BODY_LIMIT: usize = 1_048_576;
@@ -25,7 +26,7 @@ pub(crate) async fn send(
     headers: HeaderMap,
     upload: Upload,
 ) -> Response {
-    let mut response = match try_send(&app, &run, &stream, &headers, upload) {
+    let mut response = match try_send(&app, &run, &stream, &headers, upload).await {
         Ok(response) => response,
         Err(refusal) => axum::response::IntoResponse::into_response(refusal),
     };
@@ -35,7 +36,13 @@ pub(crate) async fn send(
     response
 }
 
-fn try_send(app: &AppState, run: &str, stream: &str, headers: &HeaderMap, upload: Upload) -> Result<Response, Refusal> {
+async fn try_send(
+    app: &AppState,
+    run: &str,
+    stream: &str,
+    headers: &HeaderMap,
+    upload: Upload,
+) -> Result<Response, Refusal> {
     let caller = Caller::of(headers, &app.config)?;
     let body = upload.within(BODY_LIMIT)?;
     caller.must(&[("write", "inputStreams", run)])?;
@@ -45,27 +52,39 @@ fn try_send(app: &AppState, run: &str, stream: &str, headers: &HeaderMap, upload
     let request_key =
         headers.get(REQUEST_KEY).filter(|_| app.config.idempotent_sends).and_then(|key| key.to_str().ok());
     // The one that was lost may be what ended the run.
-    if run.is_over() && !request_key.is_some_and(|request_key| app.store.has(&key, request_key)) {
+    let is_repeat = match request_key.filter(|_| run.is_over()) {
+        Some(request_key) => app.streams.has(&key, request_key).await?,
+        None => false,
+    };
+    if run.is_over() && !is_repeat {
         return Err(not_ok(StatusCode::BAD_REQUEST, "Cannot send to input stream on a completed run"));
     }
     let data = read_data(&body)?;
 
     // The record's `data` is a text that holds JSON: the original encodes input twice.
     let text = data.map(|data| serde_json::Value::from(data.get()).to_string());
+    let delivery = deliver(app.clone(), key, text, request_key.map(str::to_owned));
+    // On its own: when the sender hangs up, what is in the log still wakes the task.
+    let delivered = tokio::spawn(delivery).await;
+    let stopped = |_| Refusal::Error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error".to_owned());
+    match delivered.map_err(stopped)?? {
+        Appended::Now | Appended::Before => Ok(respond::json(StatusCode::OK, &serde_json::json!({ "ok": true }))),
+        Appended::TooLarge(size) => Err(record_too_large(size)),
+    }
+}
+
+async fn deliver(
+    app: AppState,
+    key: StreamKey,
+    text: Option<String>,
+    request_key: Option<String>,
+) -> Result<Appended, Failure> {
     let record_id = id::input_record();
     let append = match &text {
         Some(text) => Append::new(text, &record_id),
         None => Append::without_data(&record_id),
     };
-    let (appended, waiting) = app.store.send(&key, &append.once(request_key));
-    if let Appended::TooLarge(size) = appended {
-        return Err(record_too_large(size));
-    }
-    if let Some(wait) = waiting {
-        app.waits.wake(&wait);
-        engine::wait_ended(app, &wait);
-    }
-    Ok(respond::json(StatusCode::OK, &serde_json::json!({ "ok": true })))
+    inputs::send(&app, &key, &append.once(request_key.as_deref())).await
 }
 
 /// The `data` member as it was written; `None` when it is missing.

@@ -1,6 +1,5 @@
 //! Reading a stream of a run as server-sent events.
 
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -9,9 +8,9 @@ use std::time::Duration;
 
 use crate::auth::Caller;
 use crate::respond::{self, Refusal};
-use crate::sse::Feed;
 use crate::state::AppState;
 use crate::store::StreamKey;
+use crate::streams::{From, Patience};
 
 const LONGEST_SECONDS: i64 = 600;
 
@@ -27,7 +26,7 @@ pub(crate) async fn output(
         Some(seconds) => checked(seconds, 0)?,
         None => app.config.idle_after,
     };
-    Ok(events(&app, StreamKey::output(&run, &key), idle, &headers))
+    events(&app, StreamKey::output(&run, &key), idle, &headers).await
 }
 
 /// `GET /realtime/v1/streams/:run/input/:stream`, where the time-out is checked strictly.
@@ -42,7 +41,7 @@ pub(crate) async fn input(
         (_, Some(seconds)) => checked(seconds, 1)?,
         (_, None) => return Err(bad("Invalid timeout seconds")),
     };
-    Ok(events(&app, StreamKey::input(&run, &stream), idle, &headers))
+    events(&app, StreamKey::input(&run, &stream), idle, &headers).await
 }
 
 fn may_read(app: &AppState, run: &str, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -81,14 +80,14 @@ fn start_after(last_event_id: &str) -> u64 {
     number.parse::<u64>().map_or(0, |last| last.saturating_add(1))
 }
 
-fn events(app: &AppState, key: StreamKey, idle: Duration, headers: &HeaderMap) -> Response {
+async fn events(app: &AppState, key: StreamKey, idle: Duration, headers: &HeaderMap) -> Result<Response, Refusal> {
     let last = text(headers, "last-event-id");
     let from = match text(headers, "x-trigger-stream-start") {
-        "latest" if last.is_empty() => app.store.read(&key, u64::MAX).tail.seq_num,
-        _ => start_after(last),
+        "latest" if last.is_empty() => From::End,
+        _ => From::Number(start_after(last)),
     };
-    let feed = Feed::open(app, key, from, idle);
-    let body = Body::from_stream(feed.into_stream());
+    let patience = Patience { idle, ping_after: app.config.ping_after };
+    let body = app.streams.events(key, from, patience).await?;
     let mut response = respond::with_type(StatusCode::OK, "text/event-stream; charset=utf-8", body);
     let own = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| own.insert(name, HeaderValue::from_static(value));
@@ -101,7 +100,7 @@ fn events(app: &AppState, key: StreamKey, idle: Duration, headers: &HeaderMap) -
     if app.config.idempotent_sends {
         set(respond::IDEMPOTENT, "1");
     }
-    response
+    Ok(response)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Writing output streams from a task that runs elsewhere. Secret key only, not for browsers.
 //!
-//! The original hands a writer the address of its log service (S2). There is none behind this server, so `create` names none, and
+//! Where logs lie at S2, `create` hands a writer what it needs to write there itself. Where they lie here it names no log service, and
 //! the official writer then falls back to `ingest`.
 
 use axum::body::Body;
@@ -30,8 +30,11 @@ pub(crate) async fn create(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let run = writable(&app, &run, &target, &headers, "initialize")?;
+    let handed_out = app.streams.hand_out(&StreamKey::output(&run.id, &key)).await?;
     app.store.declare_stream(&run.id, &key);
-    Ok(respond::json(StatusCode::ACCEPTED, &json!({ "version": "v2" })))
+    let mut response = respond::json(StatusCode::ACCEPTED, &json!({ "version": "v2" }));
+    response.headers_mut().extend(handed_out);
+    Ok(response)
 }
 
 /// `POST …/append`: one part, stored as the text it is. A part id that the stream has already is a repeat, and appends nothing.
@@ -48,7 +51,7 @@ pub(crate) async fn append(
     let given = header(&headers, "x-part-id");
     let part_id = given.map_or_else(id::part, str::to_owned);
     let append = Append::new(&text, &part_id).once(given);
-    match app.store.append(&StreamKey::output(&run.id, &key), &append) {
+    match app.streams.append(&StreamKey::output(&run.id, &key), &append).await? {
         Appended::Now | Appended::Before => Ok(respond::json(StatusCode::OK, &json!({ "ok": true }))),
         Appended::TooLarge(size) => Err(record_too_large(size)),
     }
@@ -80,9 +83,9 @@ pub(crate) async fn ingest(
     while let Some(chunk) = chunks.next().await {
         // What stands on an unfinished line is dropped: the writer sends that line again.
         let chunk = chunk.map_err(|_| Refusal::Text(StatusCode::INTERNAL_SERVER_ERROR, String::new()))?;
-        lines.take(&chunk)?;
+        lines.take(&chunk).await?;
     }
-    lines.finish()?;
+    lines.finish().await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -96,7 +99,7 @@ pub(crate) async fn last_line(
     let run = app.store.run(&run).ok_or(Refusal::NotFound { retry: false })?;
     check_target(&target)?;
     let client = header(&headers, "x-client-id").unwrap_or("default");
-    let index = app.store.last_line(&StreamKey::output(&run.id, &key), client);
+    let index = app.streams.last_line(&StreamKey::output(&run.id, &key), client).await?;
     let index = index.map_or_else(|| HeaderValue::from_static("-1"), HeaderValue::from);
     Ok((StatusCode::OK, [(LAST_INDEX, index)]).into_response())
 }
@@ -150,25 +153,25 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn take(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
+    async fn take(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
         self.rest.extend_from_slice(chunk);
         let rest = std::mem::take(&mut self.rest);
         let mut lines = rest.split(|byte| *byte == b'\n');
         let unfinished = lines.next_back().unwrap_or_default();
         for line in lines {
-            self.append(line)?;
+            self.append(line).await?;
         }
         self.rest = unfinished.to_vec();
         if self.rest.len() > RECORD_LIMIT { Err(record_too_large(self.rest.len())) } else { Ok(()) }
     }
 
-    fn finish(mut self) -> Result<(), Refusal> {
+    async fn finish(mut self) -> Result<(), Refusal> {
         let last = std::mem::take(&mut self.rest);
-        self.append(&last)
+        self.append(&last).await
     }
 
     /// A line that is no JSON is kept as a text, which is how readers take it.
-    fn append(&mut self, line: &[u8]) -> Result<(), Refusal> {
+    async fn append(&mut self, line: &[u8]) -> Result<(), Refusal> {
         let line = String::from_utf8_lossy(line);
         let line = line.trim();
         if line.is_empty() {
@@ -183,7 +186,7 @@ impl Lines<'_> {
         let part_id = id::part();
         let append = Append::new(&json, &part_id).line(self.client, self.next);
         self.next = self.next.saturating_add(1);
-        match self.app.store.append(&self.key, &append) {
+        match self.app.streams.append(&self.key, &append).await? {
             Appended::Now | Appended::Before => Ok(()),
             Appended::TooLarge(size) => Err(record_too_large(size)),
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// The most a record may measure: eight bytes and its body.
@@ -57,6 +57,16 @@ impl<'a> Append<'a> {
         self
     }
 
+    /// The id of the part.
+    pub(crate) const fn id(&self) -> &str {
+        self.id
+    }
+
+    /// Whether anything makes a repeat of it a repeat.
+    pub(crate) const fn is_keyed(&self) -> bool {
+        !matches!(self.once, Once::Always)
+    }
+
     pub(super) fn key(&self) -> Option<String> {
         if let Once::Key(key) = self.once { Some(key.to_owned()) } else { None }
     }
@@ -65,7 +75,8 @@ impl<'a> Append<'a> {
         if let Once::Line { client, index } = self.once { Some((client.to_owned(), index)) } else { None }
     }
 
-    fn body(&self) -> String {
+    /// What is written down.
+    pub(crate) fn body(&self) -> String {
         let id = serde_json::Value::from(self.id);
         match self.json {
             Some(json) => format!(r#"{{"data":{json},"id":{id}}}"#),
@@ -84,17 +95,31 @@ pub(crate) enum Appended {
 }
 
 /// A record as it stands in events. `timestamp` is in milliseconds and never falls.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) seq_num: u64,
     pub(crate) timestamp: u64,
+    #[serde(default)]
     pub(crate) body: Arc<str>,
 }
 
 impl Record {
     pub(crate) fn measure(&self) -> usize {
-        RECORD_OVERHEAD + self.body.len()
+        Self::measure_of(&self.body)
     }
+
+    pub(crate) const fn measure_of(body: &str) -> usize {
+        RECORD_OVERHEAD + body.len()
+    }
+}
+
+/// An append to a log that lies elsewhere: the part is there, and if so at this place, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Doubt {
+    pub(super) seq_num: u64,
+    pub(super) part: String,
+    pub(super) once: Option<String>,
+    pub(super) line: Option<(String, u64)>,
 }
 
 /// Where a log ends: the next sequence number, and the time of the last record (0 when there is none).
@@ -117,6 +142,7 @@ pub(super) struct Log {
     records: Vec<Record>,
     seen: HashSet<String>,
     lines: HashMap<String, u64>,
+    doubts: Vec<Doubt>,
     grown: watch::Sender<u64>,
 }
 
@@ -129,6 +155,10 @@ impl Log {
     pub(super) fn number(&mut self, next: impl FnOnce() -> u64) -> (u64, bool) {
         let is_new = self.number.is_none();
         (*self.number.get_or_insert_with(next), is_new)
+    }
+
+    pub(super) const fn its_number(&self) -> Option<u64> {
+        self.number
     }
 
     /// Takes back what was written down, in the order of the numbers.
@@ -147,13 +177,59 @@ impl Log {
         self.seen.contains(key)
     }
 
-    pub(super) fn append(&mut self, append: &Append<'_>, now: u64) -> Appended {
-        let is_repeat = match &append.once {
+    pub(super) fn is_repeat(&self, append: &Append<'_>) -> bool {
+        match &append.once {
             Once::Always => false,
             Once::Key(key) => self.has(key),
             Once::Line { client, index } => self.last_line(client).is_some_and(|last| *index <= last),
-        };
-        if is_repeat {
+        }
+    }
+
+    /// Takes back what was written down of a log that lies elsewhere.
+    pub(super) fn restore_doubt(&mut self, doubt: Doubt, is_settled: bool) {
+        if is_settled { self.accept(&doubt) } else { self.doubts.push(doubt) }
+    }
+
+    /// Notes that an append is on its way to a place; gives it when that is new.
+    pub(super) fn doubt(&mut self, seq_num: u64, append: &Append<'_>) -> Option<&Doubt> {
+        let doubt = Doubt { seq_num, part: append.id.to_owned(), once: append.key(), line: append.client_line() };
+        if !append.is_keyed() || self.doubts.contains(&doubt) {
+            return None;
+        }
+        self.doubts.push(doubt);
+        self.doubts.last()
+    }
+
+    pub(super) fn doubts(&self) -> Vec<u64> {
+        let mut places: Vec<u64> = self.doubts.iter().map(|doubt| doubt.seq_num).collect();
+        places.dedup();
+        places
+    }
+
+    /// Settles what was on its way to a place where now this part stands; gives each with whether it is that one.
+    pub(super) fn decide(&mut self, seq_num: u64, part: Option<&str>) -> Vec<(Doubt, bool)> {
+        let decided: Vec<Doubt> = self.doubts.extract_if(.., |doubt| doubt.seq_num == seq_num).collect();
+        let decided = decided.into_iter().map(|doubt| {
+            let is_there = part == Some(doubt.part.as_str());
+            (doubt, is_there)
+        });
+        let decided: Vec<_> = decided.collect();
+        for (doubt, _) in decided.iter().filter(|(_, is_there)| *is_there) {
+            self.accept(doubt);
+        }
+        decided
+    }
+
+    fn accept(&mut self, doubt: &Doubt) {
+        self.seen.extend(doubt.once.clone());
+        if let Some((client, index)) = &doubt.line {
+            let last = self.lines.entry(client.clone()).or_default();
+            *last = (*last).max(*index);
+        }
+    }
+
+    pub(super) fn append(&mut self, append: &Append<'_>, now: u64) -> Appended {
+        if self.is_repeat(append) {
             return Appended::Before;
         }
         let tail = self.tail();

@@ -30,7 +30,7 @@ pub use disk::DatabaseError;
 pub(crate) use executions::{AttemptEnd, Begun, Failure as AttemptFailure, Suspended};
 pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
 pub(crate) use packet::{Object, Packet};
-pub(crate) use run_waits::WaitEnd;
+pub(crate) use run_waits::{InputWait, WaitEnd};
 pub(crate) use runs::{Created, Outcome, Replay, Report, Run, Status};
 pub(crate) use shapes::{Change, Move, Reading, Shape};
 pub(crate) use waitpoints::{
@@ -98,7 +98,7 @@ struct Tables {
     logs: HashMap<StreamKey, Log>,
     /// The number of the newest log.
     last_stream: u64,
-    waits: HashMap<StreamKey, String>,
+    waits: HashMap<StreamKey, InputWait>,
     run_waits: RunWaits,
     replays: HashMap<Replay, (String, u64)>,
     used_tokens: HashSet<[u8; 32]>,
@@ -416,6 +416,42 @@ impl Store {
         self.tables().append(key, append)
     }
 
+    /// Whether this is the repeat of an append.
+    pub(crate) fn is_repeat(&self, key: &StreamKey, append: &Append<'_>) -> bool {
+        self.tables().logs.get(key).is_some_and(|log| log.is_repeat(append))
+    }
+
+    /// Notes that an append is on its way to a place of a log that lies elsewhere, unless nothing would make its repeat a repeat.
+    pub(crate) fn doubt(&self, key: &StreamKey, seq_num: u64, append: &Append<'_>) {
+        let mut tables = self.tables();
+        let Tables { logs, last_stream, changes, .. } = &mut *tables;
+        let log = logs.entry(key.clone()).or_default();
+        let (stream, is_new) = log.number(|| *last_stream + 1);
+        if is_new {
+            *last_stream = stream;
+            changes.note(|| Entry::Stream { number: stream, key: key.clone() });
+        }
+        if let Some(doubt) = log.doubt(seq_num, append) {
+            changes.note(|| Entry::Doubt { stream, doubt: doubt.clone() });
+        }
+    }
+
+    /// The places to which appends are on their way, as far as anybody knows.
+    pub(crate) fn doubts(&self, key: &StreamKey) -> Vec<u64> {
+        self.tables().logs.get(key).map(Log::doubts).unwrap_or_default()
+    }
+
+    /// Notes that this part stands at a place of a log that lies elsewhere, or something that is no part.
+    pub(crate) fn decide(&self, key: &StreamKey, seq_num: u64, part: Option<&str>) {
+        let mut tables = self.tables();
+        let Tables { logs, changes, .. } = &mut *tables;
+        let Some(log) = logs.get_mut(key) else { return };
+        for (doubt, is_there) in log.decide(seq_num, part) {
+            let Some(stream) = log.its_number() else { return };
+            changes.note(|| Entry::NoDoubt { stream, doubt, is_there });
+        }
+    }
+
     /// Whether the log holds a record that was appended once with this key.
     pub(crate) fn has(&self, key: &StreamKey, once: &str) -> bool {
         self.tables().logs.get(key).is_some_and(|log| log.has(once))
@@ -446,10 +482,20 @@ impl Store {
     }
 
     /// Registers what waits for the next record of an input stream. A later wait takes the place of an earlier one.
-    pub(crate) fn register_wait(&self, key: &StreamKey, wait: &str) {
-        let mut tables = self.tables();
-        tables.changes.note(|| Entry::Wait { key: key.clone(), wait: wait.to_owned() });
-        tables.waits.insert(key.clone(), wait.to_owned());
+    pub(crate) fn register_wait(&self, key: &StreamKey, wait: InputWait) {
+        self.tables().register_wait(key, wait);
+    }
+
+    /// What waits for the next record of an input stream.
+    pub(crate) fn awaited(&self, key: &StreamKey) -> Option<InputWait> {
+        self.tables().waits.get(key).cloned()
+    }
+
+    /// The inputs that runs wait for which have not ended.
+    pub(crate) fn awaited_inputs(&self) -> Vec<StreamKey> {
+        let tables = self.tables();
+        let is_alive = |key: &&StreamKey| tables.runs.get(key.run()).is_some_and(|run| !run.is_over());
+        tables.waits.keys().filter(is_alive).cloned().collect()
     }
 
     /// Whether something waits for the next record of an input stream.
@@ -461,7 +507,7 @@ impl Store {
     /// registered its next.
     pub(crate) fn remove_wait(&self, key: &StreamKey, wait: &str) -> bool {
         let mut tables = self.tables();
-        let is_same = tables.waits.get(key).is_some_and(|registered| registered == wait);
+        let is_same = tables.waits.get(key).is_some_and(|registered| registered.id == wait);
         if is_same {
             tables.waits.remove(key);
             tables.changes.note(|| Entry::NoWait { key: key.clone() });
@@ -478,8 +524,8 @@ mod tests {
     fn a_wait_is_removed_only_by_its_own_id() {
         let store = Store::default();
         let key = StreamKey::input("run_1", "approval");
-        store.register_wait(&key, "first");
-        store.register_wait(&key, "second");
+        store.register_wait(&key, InputWait { id: "first".to_owned(), from: 0 });
+        store.register_wait(&key, InputWait { id: "second".to_owned(), from: 0 });
         assert!(!store.remove_wait(&key, "first"));
         assert!(store.remove_wait(&key, "second"));
         assert!(!store.remove_wait(&key, "second"));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::disk::Entry;
+use super::log::{Append, Appended, Log, Record};
 use super::waitpoints::{Completion, Waitpoint};
 use super::{Packet, Store, StreamKey, Tables};
 use crate::clock::now_ms;
@@ -24,6 +25,14 @@ impl WaitEnd {
         let Completion { output, seq_num, is_error, .. } = waitpoint.completion.clone()?;
         Some(Self { waitpoint: waitpoint.id.clone(), stream: waitpoint.stream.clone(), seq_num, output, is_error })
     }
+}
+
+/// What waits for the next record of an input stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InputWait {
+    pub(crate) id: String,
+    /// The first record that may end it.
+    pub(crate) from: u64,
 }
 
 #[derive(Debug)]
@@ -121,12 +130,22 @@ impl Tables {
         ends
     }
 
-    /// Ends the wait for an input stream with one of its records, and takes its registration away.
-    fn end_input_wait(&mut self, key: &StreamKey, waitpoint: &str, seq_num: u64, data: Option<String>) {
-        let output = data.map_or(Packet::EMPTY, |data| Packet::new(data, Packet::JSON));
-        self.complete_waitpoint(waitpoint, output, Some(seq_num));
-        self.waits.remove(key);
-        self.changes.note(|| Entry::NoWait { key: key.clone() });
+    /// Registers what waits for an input stream, in the place of what did before.
+    pub(super) fn register_wait(&mut self, key: &StreamKey, wait: InputWait) {
+        self.changes.note(|| Entry::Wait { key: key.clone(), wait: wait.clone() });
+        self.waits.insert(key.clone(), wait);
+    }
+
+    /// Ends a wait for an input stream with one of its records, and takes its registration away. `false` where that is another by now.
+    fn end_input_wait(&mut self, key: &StreamKey, wait: &InputWait, record: &Record) -> bool {
+        let is_its = self.waits.get(key) == Some(wait) && record.seq_num >= wait.from;
+        if is_its {
+            let output = data_of(&record.body).map_or(Packet::EMPTY, |data| Packet::new(data, Packet::JSON));
+            self.complete_waitpoint(&wait.id, output, Some(record.seq_num));
+            self.waits.remove(key);
+            self.changes.note(|| Entry::NoWait { key: key.clone() });
+        }
+        is_its
     }
 }
 
@@ -139,27 +158,28 @@ impl Store {
         if waitpoint.completion.is_some() {
             return (waitpoint, is_cached);
         }
-        tables.changes.note(|| Entry::Wait { key: key.clone(), wait: waitpoint.id.clone() });
-        tables.waits.insert(key.clone(), waitpoint.id.clone());
-        let from = last.map_or(0, |last| last.saturating_add(1));
-        let record = tables.logs.get(key).and_then(|log| log.read(from).records.into_iter().next());
+        let wait = InputWait { id: waitpoint.id.clone(), from: last.map_or(0, |last| last.saturating_add(1)) };
+        tables.register_wait(key, wait.clone());
+        let record = tables.logs.get(key).and_then(|log| log.read(wait.from).records.into_iter().next());
         if let Some(record) = record {
-            tables.end_input_wait(key, &waitpoint.id, record.seq_num, data_of(&record.body));
+            tables.end_input_wait(key, &wait, &record);
         }
         (waitpoint, is_cached)
     }
 
     /// Appends to an input stream, and ends what waits for that: gives what waited, if anything did.
-    pub(crate) fn send(&self, key: &StreamKey, append: &super::Append<'_>) -> (super::Appended, Option<String>) {
+    pub(crate) fn send(&self, key: &StreamKey, append: &Append<'_>) -> (Appended, Option<String>) {
         let mut tables = self.tables();
         let appended = tables.append(key, append);
-        let waiting = tables.waits.get(key).cloned().filter(|_| appended == super::Appended::Now);
-        if let Some(waiting) = &waiting
-            && let Some(record) = tables.logs.get(key).and_then(|log| log.last().cloned())
-        {
-            tables.end_input_wait(key, waiting, record.seq_num, data_of(&record.body));
-        }
-        (appended, waiting)
+        let record = tables.logs.get(key).and_then(Log::last).filter(|_| appended == Appended::Now).cloned();
+        let waiting = tables.waits.get(key).cloned().zip(record);
+        let ended = waiting.filter(|(wait, record)| tables.end_input_wait(key, wait, record));
+        (appended, ended.map(|(wait, _)| wait.id))
+    }
+
+    /// Ends a wait with a record of a log that lies elsewhere. `false` where something else waits by now, or nothing.
+    pub(crate) fn end_input_wait(&self, key: &StreamKey, wait: &InputWait, record: &Record) -> bool {
+        self.tables().end_input_wait(key, wait, record)
     }
 
     /// How the wait has ended, if it has.

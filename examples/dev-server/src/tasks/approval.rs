@@ -34,16 +34,16 @@ pub(super) async fn run(context: TaskContext, payload: Value) -> TaskResult {
     let draft = draft(topic);
     context.write("draft", &draft).await?;
 
-    context.append("result", &Waiting { state: "waiting" })?;
+    context.append("result", &Waiting { state: "waiting" }).await?;
     let mut approval = context.input("approval");
     let decision = loop {
         // A click of the wrong shape is no decision: the person can click again.
-        if let Ok(decision) = serde_json::from_value::<Decision>(approval.next().await) {
+        if let Ok(decision) = serde_json::from_value::<Decision>(approval.next().await?) {
             break decision;
         }
     };
     let verdict = verdict(topic, &draft, decision);
-    context.append("result", &verdict)?;
+    context.append("result", &verdict).await?;
     serde_json::to_value(verdict).map_err(|error| error.to_string())
 }
 

@@ -10,9 +10,9 @@ use super::context::TaskContext;
 pub(super) async fn run(context: TaskContext) -> TaskResult {
     let mut messages = context.input("messages");
     loop {
-        let message = messages.next().await;
+        let message = messages.next().await?;
         context.write("replies", &text_of(&message)).await?;
-        context.append("replies", &"\n")?;
+        context.append("replies", &"\n").await?;
     }
 }
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
 
 use crate::id;
 use crate::metadata::{self, Document, Operation};
 use crate::state::AppState;
-use crate::store::{Append, Appended, StreamKey};
+use crate::store::{Append, Appended, InputWait, StreamKey};
 
 /// One run, seen from inside its task.
 ///
@@ -44,16 +45,17 @@ impl TaskContext {
     }
 
     /// Appends a value to an output stream. `false` when an attempt before this one did.
-    pub(super) fn append(&self, stream: &str, value: &impl Serialize) -> Result<bool, String> {
+    pub(super) async fn append(&self, stream: &str, value: &(impl Serialize + Sync)) -> Result<bool, String> {
         let json = serde_json::to_string(value).map_err(|error| error.to_string())?;
         let once = format!("part {}", self.count(stream));
         self.app.store.declare_stream(&self.run, stream);
         let part_id = id::part();
         let append = Append::new(&json, &part_id).once(Some(&once));
-        match self.app.store.append(&StreamKey::output(&self.run, stream), &append) {
-            Appended::Now => Ok(true),
-            Appended::Before => Ok(false),
-            Appended::TooLarge(size) => {
+        match self.app.streams.append(&StreamKey::output(&self.run, stream), &append).await {
+            Err(failure) => Err(failure.to_string()),
+            Ok(Appended::Now) => Ok(true),
+            Ok(Appended::Before) => Ok(false),
+            Ok(Appended::TooLarge(size)) => {
                 Err(format!("A part for {stream} measures {size} bytes, which is over the limit"))
             }
         }
@@ -69,17 +71,19 @@ impl TaskContext {
     /// Appends a text token by token, at the pace of a model that writes it.
     pub(super) async fn write(&self, stream: &str, text: &str) -> Result<(), String> {
         for token in tokens(text) {
-            if self.append(stream, &token)? {
-                self.pace().await;
+            // Beginning with the append, which may take a while itself.
+            let pace = self.pace();
+            if self.append(stream, &token).await? {
+                pace.await;
             }
         }
         Ok(())
     }
 
-    /// The time that one token takes.
-    pub(super) async fn pace(&self) {
+    /// The time that one token takes, from now on.
+    pub(super) fn pace(&self) -> Sleep {
         let pace = fastrand::u64(self.app.config.token_pace_ms.clone());
-        tokio::time::sleep(Duration::from_millis(pace)).await;
+        sleep(Duration::from_millis(pace))
     }
 
     /// The run's metadata as it is.
@@ -109,22 +113,26 @@ pub(super) struct Input {
 
 impl Input {
     /// Waits for the next record and gives its data, null when it has none. Safe to drop and to call again.
-    pub(super) async fn next(&mut self) -> Value {
+    ///
+    /// # Errors
+    /// A sentence, when the log cannot be read.
+    pub(super) async fn next(&mut self) -> Result<Value, String> {
         loop {
             // Registered first and looked second: a record that comes in between is seen by the look or wakes the wait.
-            let wait = Wait::register(&self.app, &self.key);
-            if let Some(data) = self.take() {
-                return data;
+            let wait = Wait::register(&self.app, &self.key, self.next);
+            if let Some(data) = self.take().await? {
+                return Ok(data);
             }
             wait.woken().await;
         }
     }
 
-    fn take(&mut self) -> Option<Value> {
-        let record = self.app.store.read(&self.key, self.next).records.into_iter().next()?;
+    async fn take(&mut self) -> Result<Option<Value>, String> {
+        let records = self.app.streams.read(&self.key, self.next).await.map_err(|failure| failure.to_string())?;
+        let Some(record) = records.into_iter().next() else { return Ok(None) };
         self.next = record.seq_num + 1;
         let envelope: Value = serde_json::from_str(&record.body).unwrap_or_default();
-        Some(envelope["data"].as_str().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default())
+        Ok(Some(envelope["data"].as_str().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()))
     }
 }
 
@@ -137,10 +145,10 @@ struct Wait {
 }
 
 impl Wait {
-    fn register(app: &AppState, key: &StreamKey) -> Self {
+    fn register(app: &AppState, key: &StreamKey, from: u64) -> Self {
         let id = id::waitpoint();
         let woken = app.waits.open(&id);
-        app.store.register_wait(key, &id);
+        app.store.register_wait(key, InputWait { id: id.clone(), from });
         Self { app: app.clone(), key: key.clone(), id, woken }
     }
 

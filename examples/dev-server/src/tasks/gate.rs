@@ -39,6 +39,6 @@ pub(super) async fn run(context: TaskContext, payload: Value) -> TaskResult {
     let timeout_at = timeout.map(end).transpose()?;
     let token = context.create_token("gate", timeout_at);
     let gate = Gate { id: token.id, public_access_token: token.public_access_token, url: token.url, question };
-    context.append("gate", &gate)?;
+    context.append("gate", &gate).await?;
     context.wait_for_token(&gate.id).await
 }

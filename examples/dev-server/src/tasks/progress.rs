@@ -45,7 +45,8 @@ pub(super) async fn run(context: TaskContext, payload: Value) -> TaskResult {
     for done in before.unwrap_or(0)..job.steps {
         tokio::select! {
             biased;
-            _ = &mut cancelled => {
+            told = &mut cancelled => {
+                told?;
                 let label = format!("{}: stopped after {done} of {} steps", job.name, job.steps);
                 job.tell(&context, done, &label, format!("{} was told to stop", job.name))?;
                 return Ok(job.progress(done));

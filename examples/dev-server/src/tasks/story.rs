@@ -27,7 +27,8 @@ pub(super) async fn run(context: TaskContext) -> TaskResult {
     let mut cancelled = pin!(cancel.next());
     let mut written = 0;
     for token in tokens(STORY) {
-        let is_new = context.append("tokens", &token)?;
+        let pace = context.pace();
+        let is_new = context.append("tokens", &token).await?;
         written += 1;
         // Whoever stopped an attempt before this one had seen all that it wrote.
         if !is_new {
@@ -35,8 +36,8 @@ pub(super) async fn run(context: TaskContext) -> TaskResult {
         }
         tokio::select! {
             biased;
-            _ = &mut cancelled => return Ok(json!({ "tokens": written, "stopped": true })),
-            () = context.pace() => {}
+            told = &mut cancelled => return told.map(|_| json!({ "tokens": written, "stopped": true })),
+            () = pace => {}
         }
     }
     Ok(json!({ "tokens": written, "stopped": false }))

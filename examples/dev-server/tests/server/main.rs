@@ -3,6 +3,7 @@
 
 mod batches;
 mod console;
+mod fake_s2;
 mod faults;
 mod feeds;
 mod folder;
@@ -14,6 +15,8 @@ mod packets;
 mod read;
 mod runs;
 mod send;
+mod streams;
+mod streams_waits;
 mod support;
 mod tasks;
 mod tokens;

@@ -42,8 +42,11 @@ async fn a_record_that_is_there_ends_the_wait_at_once() {
         assert_eq!(answer["wait"]["output"], json!(format!("\"{word}\"")));
     }
     assert_eq!(server.view(&run).await["status"], "EXECUTING");
-    server.wait(&run, 1, json!({ "lastSeqNum": 2 })).await;
-    assert_eq!(server.view(&run).await["status"], "WAITING");
+    server.wait(&run, 1, json!({ "lastSeqNum": 3 })).await;
+    server.send(&run, "words", json!("four")).await;
+    assert_eq!(server.view(&run).await["status"], "WAITING", "it comes before what is waited for");
+    server.send(&run, "words", json!("five")).await;
+    assert_eq!(worker.order().await["wait"]["seqNum"], 4);
 }
 
 #[tokio::test]

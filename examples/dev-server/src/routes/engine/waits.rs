@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{execution, stale};
 use crate::auth::Caller;
 use crate::engine::{self, End};
+use crate::inputs;
 use crate::respond::{self, Refusal};
 use crate::routes::REQUEST_KEY;
 use crate::routes::validate::{mismatch, read_body};
@@ -44,10 +45,8 @@ pub(crate) async fn wait_for_input(
         return Err(stale());
     }
     let key = StreamKey::input(&run, stream);
-    let (waitpoint, is_cached) = app.store.wait_for_input(&key, waitpoint, last);
+    let (waitpoint, is_cached) = inputs::wait(&app, &key, waitpoint, last).await?;
     let is_cached = is_cached && !is_repeatable;
-    // One with a key may have been waited for before.
-    engine::wait_ended(&app, &waitpoint.id);
     Ok(respond::json(StatusCode::OK, &json!({ "waitpointId": waitpoint.id, "isCached": is_cached })))
 }
 

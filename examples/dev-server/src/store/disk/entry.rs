@@ -1,11 +1,11 @@
 //! What a transaction changes, as rows.
 
 use crate::store::batches::{Batch, Item};
-use crate::store::log::Record;
+use crate::store::log::{Doubt, Record};
 use crate::store::runs::Replay;
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::Waitpoint;
-use crate::store::{Object, StreamKey};
+use crate::store::{InputWait, Object, StreamKey};
 
 /// One row as it is from now on.
 pub(in crate::store) enum Entry {
@@ -20,9 +20,20 @@ pub(in crate::store) enum Entry {
         once: Option<String>,
         line: Option<(String, u64)>,
     },
+    /// An append to a log that lies elsewhere, on its way.
+    Doubt {
+        stream: u64,
+        doubt: Doubt,
+    },
+    /// What has become of it.
+    NoDoubt {
+        stream: u64,
+        doubt: Doubt,
+        is_there: bool,
+    },
     Wait {
         key: StreamKey,
-        wait: String,
+        wait: InputWait,
     },
     NoWait {
         key: StreamKey,

@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::clock::now_ms;
 use crate::store::batches::{Batch, Failure, Item};
 use crate::store::columns::COUNT;
-use crate::store::log::{Log, Record};
+use crate::store::log::{Doubt, Log, Record};
 use crate::store::runs::{Replay, Run};
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::{Completion, Key, Waitpoint};
-use crate::store::{Object, Packet, StreamKey, Tables};
+use crate::store::{InputWait, Object, Packet, StreamKey, Tables};
 
 pub(super) fn load(file: &Connection) -> Result<Tables> {
     let mut tables = Tables::default();
@@ -24,8 +24,9 @@ pub(super) fn load(file: &Connection) -> Result<Tables> {
         Ok(())
     })?;
     logs(file, &mut tables)?;
-    each(file, "SELECT run, stream, wait FROM waits", |row| {
-        tables.waits.insert(StreamKey::Input { run: row.get(0)?, stream: row.get(1)? }, row.get(2)?);
+    each(file, "SELECT run, stream, wait, first FROM waits", |row| {
+        let wait = InputWait { id: row.get(2)?, from: row.get(3)? };
+        tables.waits.insert(StreamKey::Input { run: row.get(0)?, stream: row.get(1)? }, wait);
         Ok(())
     })?;
     each(file, "SELECT run, position, waitpoint, is_open FROM run_waits", |row| {
@@ -91,6 +92,13 @@ fn logs(file: &Connection, tables: &mut Tables) -> Result<()> {
         let record = Record { seq_num: row.get(1)?, timestamp: row.get(2)?, body };
         let line = row.get::<_, Option<String>>(5)?.zip(row.get(6)?);
         log.restore(record, row.get(4)?, line);
+        Ok(())
+    })?;
+    each(file, "SELECT stream, seq_num, part, once_key, client, line, is_settled FROM appends", |row| {
+        let Some((_, log)) = logs.get_mut(&row.get(0)?) else { return Ok(()) };
+        let line = row.get::<_, Option<String>>(4)?.zip(row.get(5)?);
+        let doubt = Doubt { seq_num: row.get(1)?, part: row.get(2)?, once: row.get(3)?, line };
+        log.restore_doubt(doubt, row.get(6)?);
         Ok(())
     })?;
     tables.logs = logs.into_values().collect();

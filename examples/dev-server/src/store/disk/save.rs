@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Entry;
 use crate::store::StreamKey;
 use crate::store::batches::{Batch, Item};
+use crate::store::log::Doubt;
 use crate::store::runs::Replay;
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::Waitpoint;
@@ -37,9 +38,27 @@ fn write(file: &Transaction<'_>, change: &Entry) -> Result<()> {
                 params![stream, record.seq_num, record.timestamp, record.body, once, client, line],
             )
         }
+        Entry::Doubt { stream, doubt: Doubt { seq_num, part, once, line } } => {
+            let (client, line) = line.as_ref().map(|(client, line)| (client, line)).unzip();
+            put(
+                "INSERT INTO appends (stream, seq_num, part, once_key, client, line, is_settled) VALUES (?, ?, ?, ?, ?, ?, 0)",
+                params![stream, seq_num, part, once, client, line],
+            )
+        }
+        Entry::NoDoubt { stream, doubt: Doubt { seq_num, part, .. }, is_there } => {
+            let statement = if *is_there {
+                "UPDATE appends SET is_settled = 1 WHERE stream = ? AND seq_num = ? AND part = ?"
+            } else {
+                "DELETE FROM appends WHERE stream = ? AND seq_num = ? AND part = ?"
+            };
+            put(statement, params![stream, seq_num, part])
+        }
         Entry::Wait { key, wait } => {
             let (run, _, stream) = parts(key);
-            put("INSERT OR REPLACE INTO waits (run, stream, wait) VALUES (?, ?, ?)", params![run, stream, wait])
+            put(
+                "INSERT OR REPLACE INTO waits (run, stream, wait, first) VALUES (?, ?, ?, ?)",
+                params![run, stream, wait.id, wait.from],
+            )
         }
         Entry::NoWait { key } => {
             let (run, _, stream) = parts(key);
