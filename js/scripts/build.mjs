@@ -15,8 +15,14 @@ const entries = ["index", "react", "slim"].filter((name) => existsSync(join(sour
  * once, bundlers would split that in pieces for every page.
  */
 const late = { "follow-runs": "client/runs/follow-runs.ts", calls: "client/calls.ts" };
-/** The cores. A page loads one of them, so they share nothing either: not even with each other. */
-const cores = { core: "wasm/core.ts", "core-runs": "wasm/core-runs.ts", "core-js": "wasm/core-js.ts" };
+/** The cores. A page loads one of them, so they share nothing either: not even with each other. Two load with a module. */
+const cores = {
+  core: "wasm/core.ts",
+  packed: "wasm/packed.ts",
+  "core-runs": "wasm/core-runs.ts",
+  "packed-runs": "wasm/packed-runs.ts",
+  "core-js": "wasm/core-js.ts",
+};
 const leaveLate = {
   name: "late",
   setup: ({ onResolve }) =>

@@ -33,8 +33,8 @@ const rowNames = {
 };
 /** What loads late, by the file it begins with: the core, and what is not part of the whole, since only pages that ask for it load it. */
 const beginnings = {
-  core: /\/core\./,
-  coreRuns: /\/core-runs\./,
+  core: /\/(core|packed)\./,
+  coreRuns: /\/(core|packed)-runs\./,
   twin: /\/core-js\./,
   outbox: /\/(lane|indexed-db)-/,
   resume: /\/bookmark-/,

@@ -54,9 +54,11 @@ async function start(own: Loading): Promise<Core> {
   await undefined;
   own.runs = wantsRuns;
   if (engine !== "js" && canCompile()) {
-    const { startCore } = await (wantsRuns ? import("./core-runs.js") : import("./core.js"));
+    const [{ startCore }, { compressed }] = await Promise.all(
+      wantsRuns ? [import("./core-runs.js"), import("./packed-runs.js")] : [import("./core.js"), import("./packed.js")],
+    );
     try {
-      const core = await startCore();
+      const core = await startCore(compressed);
       engine = "wasm";
       return core;
     } catch (cause) {
