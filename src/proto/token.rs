@@ -64,9 +64,8 @@ impl AccessToken {
     pub fn missing(&self, right: &Right, id: &str) -> Option<String> {
         let claims = self.0.claims.as_ref()?;
         let may = self.grants(right, id)
-            || claims.scopes().any(|scope| {
-                let is_it = |other: &(&str, &str)| scope.resource == other.1 && ["*", other.0].contains(&scope.action);
-                right.others.iter().any(is_it)
+            || claims.scopes().any(|Scope { action, resource: kind, .. }| {
+                right.others.iter().any(|other| kind == other.1 && (action == "*" || action == other.0))
             });
         (!may).then(|| right.to_scope(id))
     }
