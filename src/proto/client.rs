@@ -305,7 +305,10 @@ impl Client {
         let Some(&id) = self.requests.get(request) else { return };
         let contested = self.channels.get(id).is_some_and(|mine| {
             mine.is_in_doubt()
-                && self.channels.iter().any(|(other, channel)| other != id && mine.is_contested_by(channel))
+                && self
+                    .channels
+                    .key_where(|channel| !core::ptr::eq(mine, channel) && mine.is_contested_by(channel))
+                    .is_some()
         });
         let Some(channel) = self.channels.get_mut(id) else { return };
         if let Machine::Queue(queue) = &mut channel.machine

@@ -4,7 +4,11 @@ use alloc::string::String;
 
 /// All of them, one behind the other.
 pub fn concat(parts: &[&str]) -> String {
-    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    let mut length = 0;
+    for part in parts {
+        length += part.len();
+    }
+    let mut text = String::with_capacity(length);
     for part in parts {
         text.push_str(part);
     }
