@@ -11,10 +11,11 @@ const FADE = 0.7;
 export function order(wasmFile, textFile) {
   const grams = bodies(readFileSync(wasmFile)).map(gramsOf);
   const text = readFileSync(textFile, "utf8");
-  const functions = text.match(/^ \(func [^]*?^ \)\n/gm);
+  const functions = text.match(/^ \(func [\s\S]*?^ \)\n/gm);
   if (functions?.length !== grams.length) throw new Error("The module's text has other functions than the module");
   const [before, behind] = [text.indexOf(functions[0]), text.lastIndexOf(functions.at(-1)) + functions.at(-1).length];
-  if (before + functions.join("").length !== behind) throw new Error("The module's text has more than functions between them");
+  if (before + functions.join("").length !== behind)
+    throw new Error("The module's text has more than functions between them");
   const ordered = chain(grams).map((index) => functions[index]);
   writeFileSync(textFile, text.slice(0, before) + ordered.join("") + text.slice(behind));
 }
