@@ -20,10 +20,12 @@ const late = {
   calls: "client/calls.ts",
   insight: "client/insight.ts",
 };
-/** The cores. A page loads one of them, so they share nothing either: not even with each other. */
+/** The cores. A page loads one of them, so they share nothing either: not even with each other. Two load with a module. */
 const cores = {
   core: "wasm/core.ts",
+  packed: "wasm/packed.ts",
   "core-runs": "wasm/core-runs.ts",
+  "packed-runs": "wasm/packed-runs.ts",
   "core-js": "wasm/core-js.ts",
   "core-slim": "wasm/core-slim.ts",
 };

@@ -9,7 +9,7 @@ import { optimise } from "./optimise.mjs";
 import { cargoTarget, generated, run, source, withWasm } from "./paths.mjs";
 import { toJavaScript, withoutFeatures } from "./twin.mjs";
 
-const sources = ["core.mjs", "optimise.mjs", "twin.mjs"].map((name) => join(import.meta.dirname, name));
+const sources = ["core.mjs", "optimise.mjs", "order.mjs", "twin.mjs"].map((name) => join(import.meta.dirname, name));
 
 /** What is made of the crate, each from its features into a folder of its name: `js/src/wasm/generated/<name>/`. */
 const variants = [

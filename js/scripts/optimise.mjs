@@ -2,18 +2,28 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { order } from "./order.mjs";
 import { root } from "./paths.mjs";
 
 export const tool = (name, ...parameters) =>
   execFileSync(join(root, "node_modules/.bin", name), parameters, { cwd: root, encoding: "utf8" });
 
 // Control flow is built anew from a flat form, and every pass repeated until none finds more: 1 % each of what is sent.
-// Inlining functions that have one caller makes the file smaller and what is sent larger: past 30 bytes it does not pay.
-const passes = ["--flatten", "--rereloop", "-Oz", "-Oz", "--one-caller-inline-max-function-size=30", "--converge"];
+// Inlining functions that have one caller makes the file smaller and what is sent larger: past 30 bytes it does not pay. The lowest
+// memory is the far end of the stack, where nothing has an address of its own.
+const passes = [
+  "--low-memory-unused",
+  "--flatten",
+  "--rereloop",
+  "-Oz",
+  "-Oz",
+  "--one-caller-inline-max-function-size=30",
+  "--converge",
+];
 
 // Glue for what does not happen here: an object that is freed, or garbage, before its instance is; one that outlives it (the
-// maker of engines ends the last one first); a call while a new instance is due; arguments for which there is no memory; and a
-// string passed without a way to make room for it.
+// maker of engines ends the last one first); a call while a new instance is due; arguments for which there is no memory; a
+// string passed without a way to make room for it; and counters that a new instance may keep.
 export const unneeded = [
   /^ {4}(__destroy_into_raw|free)\(\) \{\n[\s\S]*?^ {4}\}\n/gm,
   /^ *if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{[^{}]*\}\n/gm,
@@ -24,12 +34,15 @@ export const unneeded = [
   /^ *\} catch \(e\) \{\n( *if \(ptr\d\) .*\n)+ *throw e;\n *\}\n/gm,
   /^ *if \(realloc === undefined\) \{[^{}]*\}\n/gm,
   /^if \(Symbol\.dispose\) .*\n/gm,
+  /^ *__wbg_instance_id\+\+;\n/gm,
+  /^ *__wbg_reinit_scheduled = false;\n/gm,
+  /^ *if \(typeof \w+ !== 'undefined'\) \w+ = 0;\n/gm,
 ];
 const unneededExports = /^ *\(export "(__wbg_core_free|__wbindgen_free|__abort_handler|__instance_terminated)" .*\n/gm;
 
 /**
- * Rewrites both files. Every name between them ends in a hash, which no compression can shrink: 2 % of all that is sent.
- * `frees`: its objects may end before their instance does, so that the glue stays as it is.
+ * Rewrites both files. Names between them are long, and most end in a hash, which no compression can shrink: 2 % of all that is sent.
+ * `frees`: its objects may end before their instance does, so that the glue stays as it is. Nor is it sent to anybody.
  */
 export function optimise(wasmFile, glueFile, { frees = false } = {}) {
   const textFile = `${wasmFile}.wat`;
@@ -40,7 +53,7 @@ export function optimise(wasmFile, glueFile, { frees = false } = {}) {
     readFileSync(glueFile, "utf8"),
   );
 
-  const found = text.match(/"(__wb\w+_[0-9a-f]{16}|wasm_bindgen__\w+_h[0-9a-f]{16})"/g) ?? [];
+  const found = text.match(/"(__wb\w+|wasm_bindgen__\w+)"/g) ?? [];
   const short = new Map([...new Set(found)].map((name, index) => [name.slice(1, -1), `_${index.toString(36)}`]));
   const name = new RegExp(`\\b(${[...short.keys()].join("|")})\\b`, "g");
   writeFileSync(
@@ -52,5 +65,10 @@ export function optimise(wasmFile, glueFile, { frees = false } = {}) {
     glue.replace(name, (name) => short.get(name)),
   );
   tool("wasm-opt", textFile, ...features, ...passes, "-o", wasmFile);
+  if (!frees) {
+    tool("wasm-opt", wasmFile, ...features, "--strip-debug", "--emit-text", "-o", textFile);
+    order(wasmFile, textFile);
+    tool("wasm-opt", textFile, ...features, "--strip-debug", "-o", wasmFile);
+  }
   rmSync(textFile);
 }

@@ -37,15 +37,15 @@ const rowNames = {
 };
 /** What loads late, by the file it begins with: the core, and what is not part of the whole, since only pages that ask for it load it. */
 const beginnings = {
-  core: /\/core\./,
-  coreRuns: /\/core-runs\./,
+  core: /\/(core|packed)(-\w{8})?\./,
+  coreRuns: /\/(core|packed)-runs[-.]/,
   slim: /\/core-slim\./,
-  twin: /\/core-js\./,
+  twin: /\/core-js[-.]/,
   outbox: /\/(lane|indexed-db)-/,
   resume: /\/bookmark-/,
   tabs: /\/share-/,
-  runs: /\/follow-runs\./,
-  calls: /\/calls\./,
+  runs: /\/follow-runs[-.]/,
+  calls: /\/calls[-.]/,
   insight: /\/insight\./,
   stored: /\/stored-packets-/,
   superjson: /\/super-json-/,

@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { transform } from "esbuild";
 import { tool, unneeded } from "./optimise.mjs";
+import { number } from "./order.mjs";
 
 /** What the compiler uses of WebAssembly beyond its first version, with the standard library it links. */
 const features = ["bulk-memory", "bulk-memory-opt", "sign-ext", "nontrapping-float-to-int", "mutable-globals"];
@@ -25,15 +26,6 @@ export function withoutFeatures(module) {
     at = end;
   }
   return Buffer.concat(kept);
-}
-
-/** Of the module's own encoding: seven bits a byte, the lowest first. */
-function number(bytes, at) {
-  let value = 0;
-  for (let shift = 0; ; shift += 7, at += 1) {
-    value += (bytes[at] & 127) * 2 ** shift;
-    if (bytes[at] < 128) return { value, end: at + 1 };
-  }
 }
 
 /** Puts `twin.js` in the module's place, and makes its glue link that. */

@@ -46,7 +46,7 @@ pub struct Client {
     /// Readers wait for a connection until then.
     turn_ends: Option<Instant>,
     /// Connections that were given up where they are few: at which server, and until when they count.
-    closing: Vec<(Rc<String>, Instant)>,
+    closing: Queue<(Rc<String>, Instant)>,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Client {
             requests: Table::default(),
             outputs: Queue::default(),
             turn_ends: None,
-            closing: Vec::new(),
+            closing: Queue::default(),
         }
     }
 
@@ -96,7 +96,9 @@ impl Client {
         // Looked up now, not when the last drain ended: a listener that calls back in may have been slow.
         let due = self.poll_timeout();
         self.now = now;
-        self.closing.retain(|&(_, until)| until > now.monotonic);
+        while self.closing.first().is_some_and(|&(_, until)| until <= now.monotonic) {
+            self.closing.pop();
+        }
         match input {
             Input::Command(command) => self.handle_command(command),
             Input::News(request, news) => self.handle_news(request, news),
@@ -134,9 +136,23 @@ impl Client {
     /// Deadlines that have passed are not repeated: what they allowed waits for something else now.
     fn poll_timeout(&self) -> Option<Instant> {
         let now = self.now.monotonic;
-        let channels = self.channels.values().filter_map(|channel| channel.poll_timeout(now));
-        let tokens = self.principals.values().filter_map(|principal| principal.auth.poll_timeout());
-        channels.chain(tokens).chain(self.turn_ends).filter(|&due| due > now).min()
+        let mut first: Option<Instant> = None;
+        let mut add = |due: Option<Instant>| {
+            if let Some(due) = due
+                && due > now
+                && first.is_none_or(|first| due < first)
+            {
+                first = Some(due);
+            }
+        };
+        for channel in self.channels.values() {
+            add(channel.poll_timeout(now));
+        }
+        for principal in self.principals.values() {
+            add(principal.auth.poll_timeout());
+        }
+        add(self.turn_ends);
+        first
     }
 
     fn handle_command(&mut self, command: Command<'_>) {
@@ -243,9 +259,9 @@ impl Client {
 
     fn push_send(&mut self, send: SendId, principal: PrincipalId, run: &str, stream: &str, json: &str) {
         let key = concat(&["input/", stream]);
-        let found = self.channels.keys_where(|channel| channel.is_queue_of(principal, run, &key));
-        let id = found.first().copied().unwrap_or_else(|| self.next_subscription());
-        if found.is_empty() {
+        let found = self.channels.key_where(|channel| channel.is_queue_of(principal, run, &key));
+        let id = found.unwrap_or_else(|| self.next_subscription());
+        if found.is_none() {
             let queue = Machine::Queue(SendQueue::default());
             self.channels.insert(id, Channel::new(principal, run.to_owned(), key, queue));
         }
@@ -289,7 +305,10 @@ impl Client {
         let Some(&id) = self.requests.get(request) else { return };
         let contested = self.channels.get(id).is_some_and(|mine| {
             mine.is_in_doubt()
-                && self.channels.iter().any(|(other, channel)| other != id && mine.is_contested_by(channel))
+                && self
+                    .channels
+                    .key_where(|channel| !core::ptr::eq(mine, channel) && mine.is_contested_by(channel))
+                    .is_some()
         });
         let Some(channel) = self.channels.get_mut(id) else { return };
         if let Machine::Queue(queue) = &mut channel.machine
@@ -410,14 +429,20 @@ impl Client {
         let server = |channel: &Channel| self.principals.get(channel.principal).map(|owner| &owner.base_url);
         let Some(channel) = self.channels.get(id) else { return Turn::Later };
         let Some(mine) = channel.place() else { return Turn::Later };
-        let same_server = self.channels.iter().filter(|(_, other)| server(other) == server(channel));
-        let closing = self.closing.iter().filter(|(at, _)| server(channel) == Some(at)).map(|&(_, until)| until);
-        turn(
-            id,
-            mine,
-            same_server.filter_map(|(id, other)| Some((id, other.place()?, self.wants_turn(other)))),
-            closing,
-        )
+        let (mut all, mut closing) = (Vec::new(), Vec::new());
+        for (id, other) in self.channels.iter() {
+            if server(other) == server(channel)
+                && let Some(place) = other.place()
+            {
+                all.push((id, place, self.wants_turn(other)));
+            }
+        }
+        for (at, until) in self.closing.iter() {
+            if server(channel) == Some(at) {
+                closing.push(*until);
+            }
+        }
+        turn(id, mine, &all, &closing)
     }
 
     /// Where readers wait for a connection, those that have had theirs for long enough make room.
@@ -512,8 +537,7 @@ impl Client {
     }
 
     fn find_of_run(&self, principal: PrincipalId, run: &str, is_it: fn(&Channel) -> bool) -> Option<ChannelId> {
-        let is_it = |channel: &Channel| channel.principal == principal && channel.run == run && is_it(channel);
-        self.channels.keys_where(is_it).first().copied()
+        self.channels.key_where(|channel| channel.principal == principal && channel.run == run && is_it(channel))
     }
 
     fn every_channel(&self) -> Vec<ChannelId> {

@@ -234,7 +234,8 @@ pub fn push_parameter(url: &mut String, before: &str, value: &str) {
 /// the request would go elsewhere.
 pub fn can_be_named(run: &str, key: &str) -> bool {
     let id = key.strip_prefix("input/").unwrap_or(key);
-    ![run, id].iter().any(|part| matches!(*part, "" | "." | ".."))
+    let is_step = |part: &str| matches!(part, "" | "." | "..");
+    !is_step(run) && !is_step(id)
 }
 
 /// What a server would refuse for certain, of a value and the size of the whole body. The record stores the value as a string, so its quotes count twice.
@@ -326,7 +327,8 @@ fn scan_error(body: &str) -> Option<Option<String>> {
 /// As JavaScript's `encodeURIComponent` does.
 fn push_encoded(url: &mut String, part: &str) {
     for byte in part.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+        if matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
+        {
             url.push(char::from(byte));
         } else {
             url.push('%');

@@ -29,14 +29,15 @@ impl Random {
 
     /// 128 bits in the form of a version 4 UUID.
     pub fn uuid(&mut self) -> String {
-        let bits = u128::from(self.next()) << 64 | u128::from(self.next());
-        let bits = bits & !(0xF << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+        let high = self.next() & !(0xF << 12) | 0x4 << 12;
+        let low = self.next() & !(0x3 << 62) | 0x2 << 62;
         let mut text = String::with_capacity(36);
-        for digit in (0..32).rev() {
-            text.push(hex_digit((bits >> (digit * 4)) as u32));
-            if let 24 | 20 | 16 | 12 = digit {
+        for place in 0..32 {
+            if let 8 | 12 | 16 | 20 = place {
                 text.push('-');
             }
+            let half = if place < 16 { high } else { low };
+            text.push(hex_digit((half >> (60 - place % 16 * 4)) as u32));
         }
         text
     }

@@ -172,8 +172,10 @@ impl SendQueue {
     /// Whether a record like the one in doubt may be that queue's.
     pub fn is_contested_by(&self, other: &Self) -> bool {
         let Some(doubt) = &self.doubt else { return false };
-        let under_way = other.in_flight.iter().map(|(_, sent)| sent).chain(other.doubt.iter().map(|other| &other.sent));
-        under_way.chain(&other.accepted).any(|sent| sent.body == doubt.sent.body)
+        let is_alike = |sent: &Sent| sent.body == doubt.sent.body;
+        other.in_flight.as_ref().is_some_and(|(_, sent)| is_alike(sent))
+            || other.doubt.as_ref().is_some_and(|doubt| is_alike(&doubt.sent))
+            || other.accepted.iter().any(is_alike)
     }
 
     /// A record that is found proves nothing from now on.
@@ -215,7 +217,9 @@ impl SendQueue {
         let Some((id, sent)) = self.in_flight.take() else { return };
         match verdict {
             Verdict::Accepted => {
-                self.accepted.retain(|earlier| is_recent(earlier, now.monotonic));
+                while self.accepted.first().is_some_and(|earliest| !is_recent(earliest, now.monotonic)) {
+                    self.accepted.remove(0);
+                }
                 self.accepted.push(Sent { settled: now.monotonic, ..sent });
                 self.end(id, SendState::Accepted);
             }

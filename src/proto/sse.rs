@@ -101,7 +101,9 @@ impl SseDecoder {
         // An empty chunk says nothing about what comes next.
         if self.after_return && !chunk.is_empty() {
             self.after_return = false;
-            chunk = chunk.strip_prefix(b"\n").unwrap_or(chunk);
+            if let [b'\n', rest @ ..] = chunk {
+                chunk = rest;
+            }
         }
         while let Some(end) = line_end(chunk) {
             let (line, rest) = chunk.split_at(end);
@@ -130,7 +132,7 @@ impl SseDecoder {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &b""[..]),
         };
-        let value = value.strip_prefix(b" ").unwrap_or(value);
+        let value = if let [b' ', rest @ ..] = value { rest } else { value };
         match name {
             _ if line.is_empty() => self.dispatch(on_frame),
             b"data" if self.has_data => {

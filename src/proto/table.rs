@@ -76,7 +76,23 @@ impl<K: Key, V> Table<K, V> {
 
     /// The keys whose values are of the asked kind.
     pub fn keys_where(&self, of_the_kind: impl Fn(&V) -> bool) -> Vec<K> {
-        self.iter().filter(|(_, value)| of_the_kind(value)).map(|(key, _)| key).collect()
+        let mut found = Vec::new();
+        for (key, value) in self.iter() {
+            if of_the_kind(value) {
+                found.push(key);
+            }
+        }
+        found
+    }
+
+    /// The first of those keys.
+    pub fn key_where(&self, is_it: impl Fn(&V) -> bool) -> Option<K> {
+        for (key, value) in self.iter() {
+            if is_it(value) {
+                return Some(key);
+            }
+        }
+        None
     }
 
     /// Whether there is nothing in it.
@@ -118,6 +134,11 @@ impl<T> Queue<T> {
     /// The first.
     pub fn first(&self) -> Option<&T> {
         self.0.first()
+    }
+
+    /// Every one, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
     }
 
     /// Takes one out of the middle. `true` when it was there.

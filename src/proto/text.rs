@@ -1,11 +1,14 @@
 //! Small things done to text. The standard library's are general, and cost the download 3 kB for what is used here.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 /// All of them, one behind the other.
 pub fn concat(parts: &[&str]) -> String {
-    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    let mut length = 0;
+    for part in parts {
+        length += part.len();
+    }
+    let mut text = String::with_capacity(length);
     for part in parts {
         text.push_str(part);
     }
@@ -31,16 +34,10 @@ pub fn parse_digits(digits: &[u8]) -> Option<u64> {
 }
 
 /// A number in digits.
-pub fn decimal(mut number: u64) -> String {
-    let mut digits = Vec::new();
-    loop {
-        digits.push(char::from(b'0' + (number % 10) as u8));
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    digits.iter().rev().collect()
+pub fn decimal(number: u64) -> String {
+    let mut digits = if number < 10 { String::new() } else { decimal(number / 10) };
+    digits.push(char::from(b'0' + (number % 10) as u8));
+    digits
 }
 
 /// At most so many bytes of it, cut between characters.

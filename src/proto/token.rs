@@ -64,9 +64,9 @@ impl AccessToken {
     pub fn missing(&self, right: &Right, id: &str) -> Option<String> {
         let claims = self.0.claims.as_ref()?;
         let may = self.grants(right, id)
-            || claims.scopes().any(|scope| {
-                let is_it = |other: &(&str, &str)| scope.resource == other.1 && ["*", other.0].contains(&scope.action);
-                right.others.iter().any(is_it)
+            || claims.scopes.iter().any(|scope| {
+                let Scope { action, resource: kind, .. } = Scope::parse(scope);
+                right.others.iter().any(|other| kind == other.1 && (action == "*" || action == other.0))
             });
         (!may).then(|| right.to_scope(id))
     }
@@ -142,7 +142,7 @@ impl Claims {
 
     /// Whether any scope grants this action on this one resource.
     pub fn grant(&self, action: &str, resource: &str, id: &str) -> bool {
-        self.scopes().any(|scope| scope.grants(action, resource, Some(id)))
+        self.scopes.iter().any(|scope| Scope::parse(scope).grants(action, resource, Some(id)))
     }
 
     /// The scopes, taken apart.

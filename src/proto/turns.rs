@@ -38,14 +38,9 @@ pub struct Place {
 
 /// Whether it is the turn of `mine`, among all that take turns at its server: each with whether it would connect. `closing` says until
 /// when each connection counts there that was given up, the first of them first.
-pub fn turn(
-    id: ChannelId,
-    mine: Place,
-    all: impl Iterator<Item = (ChannelId, Place, bool)>,
-    mut closing: impl Iterator<Item = Instant>,
-) -> Turn {
+pub fn turn(id: ChannelId, mine: Place, all: &[(ChannelId, Place, bool)], closing: &[Instant]) -> Turn {
     let (mut open, mut ahead, mut longest) = (0, 0, None);
-    for (other, place, wants) in all {
+    for &(other, place, wants) in all {
         if let Some(since) = place.began {
             open += 1;
             if longest.is_none_or(|(_, least)| since < least) {
@@ -55,11 +50,9 @@ pub fn turn(
             ahead += 1;
         }
     }
-    let first = closing.next();
-    let closing = usize::from(first.is_some()) + closing.count();
-    match (first, longest) {
-        _ if open + ahead + closing < STREAM_LIMIT => Turn::Now,
-        (Some(until), _) if open + ahead < STREAM_LIMIT => Turn::Closing(until),
+    match (closing.first(), longest) {
+        _ if open + ahead + closing.len() < STREAM_LIMIT => Turn::Now,
+        (Some(&until), _) if open + ahead < STREAM_LIMIT => Turn::Closing(until),
         // Who has waited for longer gets what is free, and what will be.
         (_, Some((other, since))) if ahead == 0 || open + ahead == STREAM_LIMIT => {
             Turn::Behind(other, since.after(TURN_MS))

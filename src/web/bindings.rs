@@ -12,6 +12,8 @@ use crate::proto::http::{CallKind, FeedKind};
 use crate::proto::http::{RequestFailure, ResponseHead, StreamVersion, Told};
 use crate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use crate::proto::input::{Command, Input, News};
+use crate::proto::runs::Runs;
+use crate::proto::text::parse_digits;
 
 /// Every queue, reader, timer and request of a page. Methods return at once; what happens later is told to the host.
 ///
@@ -68,9 +70,20 @@ impl Core {
             10 => Input::Command(Command::Unsubscribe(subscription)),
             11 => Input::Command(Command::SetReading(subscription, yes)),
             12 => Input::Wake,
+            // The head of an answer. What is no delay is none.
+            20 => {
+                let status = (number & 1023) as u16;
+                let version = if number & 1024 != 0 { StreamVersion::V2 } else { StreamVersion::V1 };
+                let retry_after_ms = parse_digits(first.as_bytes()).unwrap_or_default();
+                let head = ResponseHead { status, retry_after_ms, version, idempotent: number & 2048 != 0 };
+                Input::News(RequestId::new(id), News::Head(head))
+            }
             13 => Input::Online(yes),
             14 => Input::Timeout,
-            15 => Input::News(RequestId::new(id), News::Body(first, Told::read(second))),
+            15 => {
+                let told = Runs::given().map_or_else(Told::default, |_| Told::read(second));
+                Input::News(RequestId::new(id), News::Body(first, told))
+            }
             #[cfg(feature = "runs")]
             17 => {
                 let feed = self.0.next(Client::next_subscription);
@@ -112,13 +125,6 @@ impl Core {
         };
         self.0.feed(input);
         0
-    }
-
-    /// The head of an answer. `retry_after_ms` may be anything that is not a delay.
-    pub fn head(&self, request: u32, status: u16, retry_after_ms: f64, is_v2: bool, idempotent: bool) {
-        let version = if is_v2 { StreamVersion::V2 } else { StreamVersion::V1 };
-        let head = ResponseHead { status, retry_after_ms: retry_after_ms as u64, version, idempotent };
-        self.0.feed(Input::News(RequestId::new(request), News::Head(head)));
     }
 
     /// Bytes of a stream.

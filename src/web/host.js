@@ -29,6 +29,7 @@ const END = 16;
 const FOLLOW = 17;
 const CALL = 18;
 const SET_VISIBLE = 19;
+const HEAD = 20;
 
 /** What a feed or a call is told of the head of an answer, a line each. The second names are those of old servers. */
 const TOLD = [
@@ -159,10 +160,10 @@ export class Host {
   }
 
   #head(id, { status, headers }) {
-    const after = Number.parseFloat(headers.get("retry-after"));
+    const afterMs = Math.floor(Number.parseFloat(headers.get("retry-after")) * 1000);
     const isV2 = headers.get("x-stream-version") === "v2";
     const isIdempotent = headers.get("x-tidegate-idempotent") === "1";
-    this.#core.head(id, status, after * 1000, isV2, isIdempotent);
+    call(this.#core, HEAD, id, status | (isV2 << 10) | (isIdempotent << 11), String(afterMs));
   }
 
   #finish(what, id, number, text, told) {

@@ -4,7 +4,7 @@ const MEBIBYTES = 8;
 const CHUNK = 2 ** 16;
 const SIZES = [64, 1024, 65_536];
 const dist = new URL("../../pkg/dist/", import.meta.url);
-const coreFiles = { WebAssembly: "core-runs.js", JavaScript: "core-js.js" };
+const coreFiles = { WebAssembly: ["core-runs.js", "packed-runs.js"], JavaScript: ["core-js.js"] };
 
 function workload(size) {
   const text = "x".repeat(size);
@@ -51,9 +51,9 @@ async function decode({ createEngine }, { bytes, count }) {
 
 const columns = ["MiB/s", ...SIZES.map((size) => `${size} B a part`)];
 console.log(columns.map((name) => name.padStart(14)).join(""));
-for (const [name, file] of Object.entries(coreFiles)) {
-  const { startCore } = await import(new URL(file, dist));
-  const core = await startCore();
+for (const [name, files] of Object.entries(coreFiles)) {
+  const [{ startCore }, module] = await Promise.all(files.map((file) => import(new URL(file, dist))));
+  const core = await startCore(module?.compressed);
   const speeds = [];
   for (const size of SIZES) {
     const work = workload(size);

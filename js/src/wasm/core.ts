@@ -1,6 +1,5 @@
-/** The core that sends and reads, as one chunk with everything that it loads with. */
+/** The core that sends and reads, as one chunk with everything that it loads with but its module, which is packed.ts. */
 import { assemble } from "./assemble.js";
-import { compressed } from "./generated/core/inline.js";
 import {
   Core as CoreOfModule,
   __wbg_finalize_init as finishStart,
@@ -11,7 +10,7 @@ import {
 import { instantiate } from "./instantiate.js";
 import type { Core } from "./interface.js";
 
-export async function startCore(): Promise<Core> {
+export async function startCore(compressed: string): Promise<Core> {
   const { instance, module } = await instantiate(compressed, importsOfModule());
   finishStart(instance, module);
   return assemble({ Core: CoreOfModule, Host, reset }, { engine: "wasm", runs: false });

@@ -15,6 +15,7 @@ beforeEach(() => {
     const file = name === "core" ? "./core.js" : `./core-${name}.js`;
     vi.doMock(file, () => ({ startCore: starts[name] }));
   }
+  for (const file of ["./packed.js", "./packed-runs.js"]) vi.doMock(file, () => ({ compressed: "" }));
 });
 afterEach(() => {
   vi.unstubAllGlobals();

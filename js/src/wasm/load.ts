@@ -61,7 +61,7 @@ async function start(own: Loading): Promise<Core> {
   own.runs = wantsRuns || !!provided;
   // What is provided may be compiled already.
   if (engine !== "js" && ((provided && globalThis.WebAssembly) || canCompile())) {
-    const startCore = provided ?? (await (wantsRuns ? import("./core-runs.js") : import("./core.js"))).startCore;
+    const startCore = provided ?? (await fetchCore());
     try {
       const core = await startCore();
       engine = "wasm";
@@ -74,6 +74,14 @@ async function start(own: Loading): Promise<Core> {
   engine = "js";
   own.runs = true;
   return (await import("./core-js.js")).startCore();
+}
+
+/** The core that this page needs, and its module. */
+async function fetchCore(): Promise<() => Promise<Core>> {
+  const [{ startCore }, { compressed }] = await Promise.all(
+    wantsRuns ? [import("./core-runs.js"), import("./packed-runs.js")] : [import("./core.js"), import("./packed.js")],
+  );
+  return () => startCore(compressed);
 }
 
 function canCompile(): boolean {
