@@ -106,6 +106,19 @@ describe.skipIf(!built)("metadata inside of a task", () => {
     await run.end();
   });
 
+  it("says which execution of the run writes, and drops what one that does not count has queued", async () => {
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    begin({ number: 7 });
+    const flushed = inside(() => metadata.increment("n").flush());
+    const { headers, answer } = await next();
+    expect(headers["x-tidegate-execution"]).toBe("7");
+    answer(410, { error: "This execution of the run is not the one that counts" });
+    await expect(flushed).rejects.toMatchObject({ status: 410 });
+    expect(said).toHaveBeenCalledTimes(1);
+    await run.end();
+    expect(asked).toEqual([]);
+  });
+
   it("writes after the interval by itself, and before the end of the run", async () => {
     vi.stubEnv("TRIGGER_RUN_METADATA_FLUSH_INTERVAL", "20");
     inside(() => metadata.set("a", 1));

@@ -25,6 +25,7 @@ export class RunMetadata {
   readonly #machine: MetadataMachine;
   readonly #identity: Identity;
   readonly #url: string;
+  readonly #execution: number | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasEnded = false;
@@ -32,6 +33,7 @@ export class RunMetadata {
   constructor(run: RunContext) {
     this.#identity = toIdentity(run.backend);
     this.#url = `${this.#identity.endpoint.baseURL}/api/v1/runs/${encodeURIComponent(run.runId)}/metadata`;
+    this.#execution = run.number;
     const above = new Set([run.parentRunId, run.rootRunId].filter(Boolean)).size;
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     this.#machine = createMetadata(run.metadata ?? "", above, intervalMs(), seed);
@@ -131,6 +133,7 @@ export class RunMetadata {
     if (key) {
       headers["content-type"] = "application/json";
       headers["x-trigger-request-idempotency-key"] = key;
+      if (this.#execution !== undefined) headers["x-tidegate-execution"] = String(this.#execution);
     }
     let answer: { status: number; headers: Headers; text: string } | undefined;
     try {
