@@ -38,7 +38,7 @@ export class Families {
 
   /** Some of what they wait for, for as long as the server lives. */
   async load(api) {
-    const most = this.#under.map(() => Math.floor(this.#draw() * 3));
+    const most = this.#under.map(() => Math.floor(this.#draw() * 4));
     await Promise.all(this.#under.map((family, at) => family.tend(api, most[at]).catch(forgive)));
   }
 

@@ -1,4 +1,4 @@
-import { invalidOptions } from "../client/errors.js";
+import { invalidOptions, TidegateError } from "../client/errors.js";
 import { type Identity, toIdentity } from "../server/configuration.js";
 import { toError } from "../server/failure.js";
 import type { Problem } from "../wasm/interface.js";
@@ -14,6 +14,8 @@ import type { RunContext } from "./run-context.js";
 const INTERVAL_MS = 1_000;
 /** So long a request may take. */
 const PATIENCE_MS = 30_000;
+/** How an execution is answered that does not count any more. */
+const GONE = 410;
 
 interface Waiting {
   resolve(): void;
@@ -116,7 +118,9 @@ export class RunMetadata {
   }
 
   #tell(step: number, count: number, problem: string): void {
-    const { message } = this.#toError(problem);
+    const { message, code } = this.#toError(problem);
+    // What an execution does that does not count any more is nobody's loss.
+    if (code === "aborted") return;
     const operations = count === 1 ? "1 operation on metadata" : `${count} operations on metadata`;
     if (count === 0) console.error(`Tidegate: metadata are kept, and written later. ${message}`);
     else if (step === MetadataStep.refused) console.error(`Tidegate: the server refused ${operations}. ${message}`);
@@ -151,8 +155,12 @@ export class RunMetadata {
     this.#advance();
   }
 
-  #toError(json: string) {
+  #toError(json: string): TidegateError {
     const problem: Problem = { ...JSON.parse(json), subject: "run" };
+    if (problem.status === GONE) {
+      const words = "This execution of the run does not count any more: the run has ended, or is executed anew.";
+      return new TidegateError(words, { code: "aborted", retryable: false, status: GONE });
+    }
     const failure = { problem, afterMs: 0, again: false, doubtful: false };
     const { endpoint, token } = this.#identity;
     return toError(failure, "rejected", { baseURL: endpoint.baseURL, key: token });
