@@ -92,7 +92,7 @@ try {
     await server.kill();
     await loaded;
     server = await start();
-    await round.finish(server.api);
+    await Promise.all([round.finish(server.api), families.load(server.api)]);
     for (const what of [round, approvals, families, workers]) judge(n, await look(what, server.api));
     answers += round.answers;
     done.push(round);
