@@ -58,7 +58,7 @@ const leading = task({
 const note = (line) => process.env.TIDEGATE_CRASH_VERBOSE && console.error(`${process.pid} ${line}`);
 for (;;) {
   try {
-    await serve({ tasks: [taking, leading], concurrency: 4, log: note });
+    await serve({ tasks: [taking, leading], concurrency: 8, log: note });
     break;
   } catch (error) {
     // It was started while its server is down.
