@@ -119,6 +119,22 @@ describe.skipIf(!built)("metadata inside of a task", () => {
     expect(asked).toEqual([]);
   });
 
+  it("writes what is changed in one go in one request, however long that takes", async () => {
+    begin({ parentRunId: "run_parent", rootRunId: "run_parent" });
+    let late = 0;
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => now() + late);
+    inside(() => {
+      metadata.set("counted", true);
+      late += 10_000;
+      metadata.increment("n").parent.increment("n");
+    });
+    const { body } = await accept({ counted: true, n: 1 });
+    expect(body?.operations).toHaveLength(2);
+    expect(body?.parentOperations).toEqual([{ type: "increment", key: "n", value: 1 }]);
+    await run.end();
+  });
+
   it("writes after the interval by itself, and before the end of the run", async () => {
     vi.stubEnv("TRIGGER_RUN_METADATA_FLUSH_INTERVAL", "20");
     inside(() => metadata.set("a", 1));

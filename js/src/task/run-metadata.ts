@@ -31,6 +31,7 @@ export class RunMetadata {
   readonly #waiting = new Map<number, Waiting>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasEnded = false;
+  #isGathering = false;
 
   constructor(run: RunContext) {
     this.#identity = toIdentity(run.backend);
@@ -48,7 +49,9 @@ export class RunMetadata {
     this.#refuseAfterEnd();
     const problem = this.#machine.apply(performance.now(), target, kind, key, value);
     if (problem) throw this.#toError(problem);
-    this.#advance();
+    // What is changed in one go leaves in one request, and so is written whole or not at all.
+    if (!this.#isGathering) queueMicrotask(() => this.#advance());
+    this.#isGathering = true;
   }
 
   document(): Record<string, unknown> {
@@ -95,6 +98,7 @@ export class RunMetadata {
 
   /** Does what the machine wants, until it wants nothing more for now. */
   #advance(): void {
+    this.#isGathering = false;
     if (this.#hasEnded) return;
     clearTimeout(this.#timer);
     const machine = this.#machine;
