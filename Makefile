@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build console demo test check sim fuzz faults crash contract compat packaging s2 size bench docs
+.PHONY: help setup build console demo test check sim fuzz faults crash load contract compat packaging s2 size bench docs
 
 help: ## prints these lines
 	@sed -n 's/^\([a-z0-9]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -38,9 +38,14 @@ faults: ## what can happen to a send, over real sockets, in Node and in Chromium
 	@.ci/setup build browser
 	@SEED=$(SEED) node .ci/parts.mjs package faults
 
-crash: ## the development server is killed ROUNDS=200 times under load; what it had acknowledged is there afterwards, once; SEED= for the moments
+crash: ## server and workers are killed ROUNDS=200 times under load; what was acknowledged is there afterwards, once; SEED= for the moments
 	@.ci/setup build
-	@ROUNDS=$(or $(ROUNDS),200) SEED=$(SEED) node .ci/parts.mjs crash
+	@ROUNDS=$(or $(ROUNDS),200) SEED=$(SEED) node .ci/parts.mjs package crash
+
+load: ## runs that wait at once (RUNS=10000), sends a second (SENDS=20000), readers at once (READERS=5000), and their memory
+	@.ci/setup build
+	@node js/scripts/build.mjs
+	@RUNS=$(RUNS) READERS=$(READERS) SENDS=$(SENDS) node tests/load/run.mjs
 
 contract: ## the recorded exchanges, asked of URL= with KEY= (of our own server when left out)
 	@.ci/setup build

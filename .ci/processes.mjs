@@ -64,8 +64,8 @@ export async function run(program, parameters, env) {
 }
 
 /**
- * Starts a server and resolves, as soon as it has printed its address, to that address and to `stop`, which may be given a signal, and
- * `ended`.
+ * Starts a server and resolves, as soon as it has printed its address, to that address and to `stop`, which may be given a signal,
+ * `ended` and `pid`.
  * What it prints is kept back, and shown if it ends before that.
  */
 export function serve(program, parameters, env) {
@@ -81,7 +81,7 @@ export function serve(program, parameters, env) {
     const listen = (chunk) => {
       printed += chunk;
       const address = /http:\/\/[\w.]+:\d+(?=\D)/.exec(printed)?.[0];
-      if (address) settle({ address, stop, ended });
+      if (address) settle({ address, stop, ended, pid: child.pid });
     };
     child.stdout.on("data", listen);
     child.stderr.on("data", listen);
@@ -91,11 +91,14 @@ export function serve(program, parameters, env) {
 }
 
 export const apiProgram = join(cargoTarget, "debug/tidegate-dev");
+/** The same as it is when speed is measured. */
+export const fastApiProgram = join(cargoTarget, "release/tidegate-dev");
 
-/** Builds the development server. */
-export async function buildApi() {
-  const built = await run("cargo", ["build", "--quiet", "--package", "tidegate-dev-server", "--bin", "tidegate-dev"]);
-  if (!built) throw new Error("The development server does not build.");
+/** Builds the development server, with flags of cargo's if any. */
+export async function buildApi(...flags) {
+  const what = ["--package", "tidegate-dev-server", "--bin", "tidegate-dev"];
+  if (!(await run("cargo", ["build", "--quiet", ...what, ...flags])))
+    throw new Error("The development server does not build.");
 }
 
 /** Runs `body` beside an s2-lite that forgets everything at its end, with this basin in it. */

@@ -14,7 +14,7 @@ export class Round {
   /** Values by stream: those that were acknowledged, and those that may or may not be there. */
   #sent = { keyed: new Set(), plain: new Set(), parts: new Set(), lines: new Set() };
   #unknown = { plain: new Set(), lines: new Set() };
-  #increments = { acknowledged: 0, unknown: 0 };
+  #increments = { acknowledged: 0, unknown: 0, keyed: 0 };
   #triggered = new Map();
   #batches = new Map();
   #waits = new Map();
@@ -44,7 +44,15 @@ export class Round {
 
   /** Resolves once the server is gone. What has gone wrong by then is told by `check`. */
   async load(api) {
-    const kinds = [this.#keyed, this.#plain, this.#part, this.#line, this.#increment, this.#trigger];
+    const kinds = [
+      this.#keyed,
+      this.#plain,
+      this.#part,
+      this.#line,
+      this.#increment,
+      this.#keyedIncrement,
+      this.#trigger,
+    ];
     const rarely = [this.#batch, this.#wait, this.#gate, this.#token];
     const work = [
       ...kinds.flatMap((kind) => Array.from({ length: lanes }, (_, lane) => this.#lane(api, kind, lane))),
@@ -134,6 +142,17 @@ export class Round {
       },
       lose: () => {
         this.#increments.unknown += 1;
+      },
+    };
+  }
+
+  #keyedIncrement(n) {
+    const headers = { "x-trigger-request-idempotency-key": `${this.#name} increment ${n}` };
+    const body = { operations: [{ type: "increment", key: "keyed", value: 1 }] };
+    return {
+      go: async (api) => {
+        await api.get("PUT", `/api/v1/runs/${this.#run}/metadata`, { body, headers });
+        this.#increments.keyed += 1;
       },
     };
   }
@@ -239,8 +258,9 @@ export class Round {
       }
     }
     const run = await api.get("GET", `/api/v3/runs/${this.#run}`);
-    const { acknowledged, unknown } = this.#increments;
+    const { acknowledged, unknown, keyed } = this.#increments;
     const n = run.metadata?.n ?? 0;
+    must((run.metadata?.keyed ?? 0) === keyed, `${run.metadata?.keyed} after ${keyed} increments under keys`);
     must(
       n >= acknowledged && n <= acknowledged + unknown,
       `n is ${n} after ${acknowledged} increments, ${unknown} unknown`,
@@ -278,7 +298,7 @@ export class Round {
   /** How many answers it got. */
   get answers() {
     const sets = [...Object.values(this.#sent), this.#triggered, this.#batches, this.#waits, this.#gates, this.#tokens];
-    return sets.reduce((sum, set) => sum + set.size, this.#increments.acknowledged);
+    return sets.reduce((sum, set) => sum + set.size, this.#increments.acknowledged + this.#increments.keyed);
   }
 
   async #ended(api, id) {

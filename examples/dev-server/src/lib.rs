@@ -35,7 +35,7 @@
 //! a 410. A worker that is silent for [`Config::worker_silence`] loses its runs. Those that executed get another attempt, as those do
 //! that fail; those that wait go on waiting. Waits are wait tokens like any others, and are made and begun as on the original: `POST
 //! /api/v1/runs/:run/input-streams/wait`, then `POST /engine/v1/runs/:run/waitpoints/tokens/:waitpoint/wait`, both with the execution's number
-//! in `x-tidegate-execution`. A run that waits takes none of its worker's room, and one whose wait has ended comes before new ones. Where its
+//! in `x-tidegate-execution`, as changes of metadata by the run itself are. A run that waits takes none of its worker's room, and one whose wait has ended comes before new ones. Where its
 //! worker is gone, it is started from the top by another, in the same attempt, and told how its earlier waits have ended, in order.
 //!
 //! Runs, attempts, and waits are in the file; who holds what is not. After a restart workers have as long as they may be silent to connect and

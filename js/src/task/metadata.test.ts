@@ -106,6 +106,35 @@ describe.skipIf(!built)("metadata inside of a task", () => {
     await run.end();
   });
 
+  it("says which execution of the run writes, and drops what one that does not count has queued", async () => {
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    begin({ number: 7 });
+    const flushed = inside(() => metadata.increment("n").flush());
+    const { headers, answer } = await next();
+    expect(headers["x-tidegate-execution"]).toBe("7");
+    answer(410, { error: "This execution of the run is not the one that counts" });
+    await expect(flushed).rejects.toMatchObject({ code: "aborted", status: 410 });
+    expect(said).not.toHaveBeenCalled();
+    await run.end();
+    expect(asked).toEqual([]);
+  });
+
+  it("writes what is changed in one go in one request, however long that takes", async () => {
+    begin({ parentRunId: "run_parent", rootRunId: "run_parent" });
+    let late = 0;
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => now() + late);
+    inside(() => {
+      metadata.set("counted", true);
+      late += 10_000;
+      metadata.increment("n").parent.increment("n");
+    });
+    const { body } = await accept({ counted: true, n: 1 });
+    expect(body?.operations).toHaveLength(2);
+    expect(body?.parentOperations).toEqual([{ type: "increment", key: "n", value: 1 }]);
+    await run.end();
+  });
+
   it("writes after the interval by itself, and before the end of the run", async () => {
     vi.stubEnv("TRIGGER_RUN_METADATA_FLUSH_INTERVAL", "20");
     inside(() => metadata.set("a", 1));

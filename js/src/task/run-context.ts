@@ -36,6 +36,8 @@ export interface RunContext {
   /** The run's metadata as this attempt begins, as JSON text; undefined where they are not known, which is not the same as `{}`. */
   readonly metadata: string | undefined;
   readonly backend: BackendOptions;
+  /** Which execution of the run it is: what an earlier one says does not count. None where nobody counts. */
+  readonly number: number | undefined;
   /** Aborted when the run is cancelled, or is not this process's any more. */
   readonly signal: AbortSignal;
   /** Gives the run's slot away until the wait has ended. Rejects when the run is cancelled. */

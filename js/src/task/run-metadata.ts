@@ -1,4 +1,4 @@
-import { invalidOptions } from "../client/errors.js";
+import { invalidOptions, TidegateError } from "../client/errors.js";
 import { type Identity, toIdentity } from "../server/configuration.js";
 import { toError } from "../server/failure.js";
 import type { Problem } from "../wasm/interface.js";
@@ -14,6 +14,8 @@ import type { RunContext } from "./run-context.js";
 const INTERVAL_MS = 1_000;
 /** So long a request may take. */
 const PATIENCE_MS = 30_000;
+/** How an execution is answered that does not count any more. */
+const GONE = 410;
 
 interface Waiting {
   resolve(): void;
@@ -25,13 +27,16 @@ export class RunMetadata {
   readonly #machine: MetadataMachine;
   readonly #identity: Identity;
   readonly #url: string;
+  readonly #execution: number | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasEnded = false;
+  #isGathering = false;
 
   constructor(run: RunContext) {
     this.#identity = toIdentity(run.backend);
     this.#url = `${this.#identity.endpoint.baseURL}/api/v1/runs/${encodeURIComponent(run.runId)}/metadata`;
+    this.#execution = run.number;
     const above = new Set([run.parentRunId, run.rootRunId].filter(Boolean)).size;
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     this.#machine = createMetadata(run.metadata ?? "", above, intervalMs(), seed);
@@ -44,7 +49,9 @@ export class RunMetadata {
     this.#refuseAfterEnd();
     const problem = this.#machine.apply(performance.now(), target, kind, key, value);
     if (problem) throw this.#toError(problem);
-    this.#advance();
+    // What is changed in one go leaves in one request, and so is written whole or not at all.
+    if (!this.#isGathering) queueMicrotask(() => this.#advance());
+    this.#isGathering = true;
   }
 
   document(): Record<string, unknown> {
@@ -91,6 +98,7 @@ export class RunMetadata {
 
   /** Does what the machine wants, until it wants nothing more for now. */
   #advance(): void {
+    this.#isGathering = false;
     if (this.#hasEnded) return;
     clearTimeout(this.#timer);
     const machine = this.#machine;
@@ -114,7 +122,9 @@ export class RunMetadata {
   }
 
   #tell(step: number, count: number, problem: string): void {
-    const { message } = this.#toError(problem);
+    const { message, code } = this.#toError(problem);
+    // What an execution does that does not count any more is nobody's loss.
+    if (code === "aborted") return;
     const operations = count === 1 ? "1 operation on metadata" : `${count} operations on metadata`;
     if (count === 0) console.error(`Tidegate: metadata are kept, and written later. ${message}`);
     else if (step === MetadataStep.refused) console.error(`Tidegate: the server refused ${operations}. ${message}`);
@@ -131,6 +141,7 @@ export class RunMetadata {
     if (key) {
       headers["content-type"] = "application/json";
       headers["x-trigger-request-idempotency-key"] = key;
+      if (this.#execution !== undefined) headers["x-tidegate-execution"] = String(this.#execution);
     }
     let answer: { status: number; headers: Headers; text: string } | undefined;
     try {
@@ -148,8 +159,12 @@ export class RunMetadata {
     this.#advance();
   }
 
-  #toError(json: string) {
+  #toError(json: string): TidegateError {
     const problem: Problem = { ...JSON.parse(json), subject: "run" };
+    if (problem.status === GONE) {
+      const words = "This execution of the run does not count any more: the run has ended, or is executed anew.";
+      return new TidegateError(words, { code: "aborted", retryable: false, status: GONE });
+    }
     const failure = { problem, afterMs: 0, again: false, doubtful: false };
     const { endpoint, token } = this.#identity;
     return toError(failure, "rejected", { baseURL: endpoint.baseURL, key: token });

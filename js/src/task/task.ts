@@ -57,8 +57,8 @@ export interface TaskOptions<Id extends string, Payload, Output> {
    *
    * It is called from the top again for another attempt, and when its worker was stopped or died while the run waited. Waits that have
    * ended by then answer at once with what they ended with, in the order in which they were made; whatever else the code does, it does
-   * again. So it should make the same waits in the same order each time, and what must not happen twice should stand behind a wait's
-   * end, carry an idempotency key, or look whether it has been done.
+   * again. So it should make the same waits in the same order each time, and what must not happen twice should carry an idempotency
+   * key, or look whether it has been done, as in the run's metadata.
    */
   run(payload: Payload, parameters: RunParameters): Output | Promise<Output>;
   retry?: RetryOptions | undefined;

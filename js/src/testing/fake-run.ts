@@ -5,6 +5,7 @@ export class FakeRun implements RunContext {
   readonly parentRunId: string | undefined;
   readonly rootRunId: string | undefined;
   readonly metadata: string | undefined;
+  readonly number: number | undefined;
   readonly waits: InputWait[] = [];
   past: number[] = [];
   readonly #controller = new AbortController();
@@ -17,11 +18,12 @@ export class FakeRun implements RunContext {
   constructor(
     readonly backend: { baseURL: string; secretKey: string },
     readonly runId = "run_1",
-    { parentRunId, rootRunId, metadata = "{}" }: { parentRunId?: string; rootRunId?: string; metadata?: string } = {},
+    given: { parentRunId?: string; rootRunId?: string; metadata?: string; number?: number } = {},
   ) {
-    this.parentRunId = parentRunId;
-    this.rootRunId = rootRunId;
-    this.metadata = metadata;
+    this.parentRunId = given.parentRunId;
+    this.rootRunId = given.rootRunId;
+    this.metadata = given.metadata ?? "{}";
+    this.number = given.number;
   }
 
   waitForInput(wait: InputWait): Promise<InputWaitResult> {

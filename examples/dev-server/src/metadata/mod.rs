@@ -24,6 +24,8 @@ pub(crate) enum Unwritten {
     TooLarge,
     /// Others changed the documents every time.
     Contended,
+    /// By an execution of the run that does not count any more.
+    Stale,
 }
 
 /// What is to be done to the documents of a run and of those above it, all of it or nothing.
@@ -34,6 +36,8 @@ pub(crate) struct Change {
     pub(crate) document: Option<Document>,
     pub(crate) parent: Vec<Operation>,
     pub(crate) root: Vec<Operation>,
+    /// The execution of the run that asks for it; none: somebody else.
+    pub(crate) execution: Option<u32>,
 }
 
 /// The document of a run; empty when it has none.
@@ -73,6 +77,9 @@ pub(crate) fn write(store: &Store, id: &str, change: &Change, key: Option<&str>)
         if key.is_some_and(|key| store.has_written_metadata(id, key)) {
             return Ok(document(&run, store));
         }
+        if change.execution.is_some_and(|execution| !run.is_held_by(execution)) {
+            return Err(Unwritten::Stale);
+        }
         let above = |above: &Option<String>| above.clone().unwrap_or_else(|| id.to_owned());
         let steps = [
             (above(&run.parent), &change.parent, None),
@@ -101,7 +108,7 @@ pub(crate) fn write(store: &Store, id: &str, change: &Change, key: Option<&str>)
             }
             writes.push(MetadataWrite { run: changed.run.clone(), version: changed.version, document: text });
         }
-        if store.write_metadata(id, &writes, key) {
+        if store.write_metadata(id, &writes, key, change.execution) {
             let own = documents.into_iter().find(|changed| changed.run == id);
             return Ok(own.map(|changed| changed.document).unwrap_or_default());
         }

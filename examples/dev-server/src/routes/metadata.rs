@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::engine;
 use super::options::REQUEST_KEY;
 use super::validate::{kind, read_body};
 use crate::auth::Caller;
@@ -37,7 +38,7 @@ pub(crate) async fn read(
 }
 
 /// `PUT` of the same: another document, or operations on the one there is, and on those of the runs above. All of it is done, or nothing; under
-/// a key once. Answers with the document that comes of it.
+/// a key once, and by an execution of the run only while that counts. Answers with the document that comes of it.
 pub(crate) async fn write(
     State(app): State<AppState>,
     Path(id): Path<String>,
@@ -73,6 +74,7 @@ fn try_write(app: &AppState, id: &str, headers: &HeaderMap, upload: Upload) -> R
         document,
         parent: parent.unwrap_or_default(),
         root: root.unwrap_or_default(),
+        execution: engine::execution(headers),
     };
 
     let error = |status, message: &str| Refusal::Error(status, message.to_owned());
@@ -130,6 +132,7 @@ fn refuse(unwritten: Unwritten) -> Refusal {
     let (status, message) = match unwritten {
         Unwritten::UnknownRun => (StatusCode::NOT_FOUND, "Task Run not found".to_owned()),
         Unwritten::TooLarge => return too_large(),
+        Unwritten::Stale => return engine::stale(),
         Unwritten::Contended => {
             (StatusCode::SERVICE_UNAVAILABLE, "Metadata write contention; retry shortly".to_owned())
         }

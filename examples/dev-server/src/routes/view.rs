@@ -235,7 +235,7 @@ fn related(run: &Run, app: &AppState) -> Value {
         })
     };
     let above = |id: &Option<String>| id.as_ref().and_then(|id| app.store.run(id)).map(brief);
-    let children = app.store.newest_runs(|child| child.parent.as_ref() == Some(&run.id));
+    let children = app.store.children(&run.id);
     let mut related = json!({ "children": children.into_iter().map(brief).collect::<Vec<_>>() });
     for (name, run) in [("root", above(&run.root)), ("parent", above(&run.parent))] {
         if let Some(run) = run {

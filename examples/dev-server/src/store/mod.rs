@@ -350,14 +350,21 @@ impl Store {
     }
 
     /// Puts other documents in the place of runs' metadata, unless one of them is not the one with its version any more, or this was done
-    /// before for that run under that key: then `false`, and nothing is written.
-    pub(crate) fn write_metadata(&self, id: &str, writes: &[MetadataWrite], key: Option<&str>) -> bool {
+    /// before for that run under that key, or this execution of the run does not count any more: then `false`, and nothing is written.
+    pub(crate) fn write_metadata(
+        &self,
+        id: &str,
+        writes: &[MetadataWrite],
+        key: Option<&str>,
+        execution: Option<u32>,
+    ) -> bool {
         let now = now_ms();
         let mut tables = self.tables();
         let is_same = |write: &MetadataWrite| {
             tables.runs.get(&write.run).is_some_and(|run| run.metadata_version == write.version)
         };
-        if !writes.iter().all(is_same) {
+        let is_stale = |execution| !tables.runs.get(id).is_some_and(|run| run.is_held_by(execution));
+        if !writes.iter().all(is_same) || execution.is_some_and(is_stale) {
             return false;
         }
         let replays = key.map(|key| (metadata_replay(id, key), now + METADATA_REPLAY_MS)).into_iter().collect();
@@ -399,6 +406,11 @@ impl Store {
     /// Runs that are wanted, newest first.
     pub(crate) fn newest_runs(&self, wanted: impl Fn(&Run) -> bool) -> Vec<Run> {
         self.tables().runs.newest(wanted)
+    }
+
+    /// The runs that this one has triggered, newest first.
+    pub(crate) fn children(&self, run: &str) -> Vec<Run> {
+        self.tables().runs.children(run)
     }
 
     /// Keeps a large packet under its path, in the place of what was there.
@@ -538,7 +550,7 @@ mod tests {
         store.create_run(run, Vec::new(), None);
         let write = |version, document: &str, key| {
             let write = MetadataWrite { run: "run_1".to_owned(), version, document: document.to_owned() };
-            store.write_metadata("run_1", &[write], key)
+            store.write_metadata("run_1", &[write], key, None)
         };
         assert!(write(0, "{}", None));
         assert!(!write(0, r#"{"late":true}"#, None));
@@ -547,7 +559,7 @@ mod tests {
         assert!(store.has_written_metadata("run_1", "key") && !store.has_written_metadata("run_2", "key"));
         assert_eq!(store.run("run_1").unwrap().metadata.data.as_deref(), Some(r#"{"n":1}"#));
         let unknown = MetadataWrite { run: "run_2".to_owned(), version: 0, document: "{}".to_owned() };
-        assert!(!store.write_metadata("run_1", &[unknown], Some("other")));
+        assert!(!store.write_metadata("run_1", &[unknown], Some("other"), None));
         assert!(!store.has_written_metadata("run_1", "other"), "what is not written takes no key");
     }
 

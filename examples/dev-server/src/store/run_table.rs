@@ -15,6 +15,8 @@ pub(super) struct RunTable {
     runs: BTreeMap<String, Kept>,
     /// The last change of each run, oldest first: what changed since is found without looking at all runs.
     latest: BTreeMap<u64, String>,
+    /// The runs that a run has triggered.
+    children: HashMap<String, Vec<String>>,
     sequence: u64,
     watched: HashMap<Topic, watch::Sender<u64>>,
 }
@@ -25,7 +27,15 @@ impl RunTable {
         // A number of changes never names two changes, so the newest is how many there were.
         self.sequence = self.sequence.max(kept.changed);
         self.latest.insert(kept.changed, kept.run.id.clone());
-        self.runs.insert(kept.run.id.clone(), kept);
+        self.keep(kept);
+    }
+
+    fn keep(&mut self, kept: Kept) {
+        let Run { id, parent, .. } = &kept.run;
+        if let Some(parent) = parent {
+            self.children.entry(parent.clone()).or_default().push(id.clone());
+        }
+        self.runs.insert(id.clone(), kept);
     }
 
     pub(super) fn kept(&self, id: &str) -> Option<&Kept> {
@@ -38,11 +48,10 @@ impl RunTable {
 
     pub(super) fn insert(&mut self, run: Run) {
         self.sequence += 1;
-        let id = run.id.clone();
-        self.latest.insert(self.sequence, id.clone());
+        self.latest.insert(self.sequence, run.id.clone());
         let kept = Kept::new(run, self.sequence);
         tell(&mut self.watched, &kept, self.sequence);
-        self.runs.insert(id, kept);
+        self.keep(kept);
     }
 
     /// Changes a run, and tells it if that made a difference, which the second of the result says. `None` when there is no such run.
@@ -90,9 +99,12 @@ impl RunTable {
 
     /// Runs that are wanted, newest first.
     pub(super) fn newest(&self, wanted: impl Fn(&Run) -> bool) -> Vec<Run> {
-        let mut found: Vec<&Kept> = self.runs.values().filter(|kept| wanted(&kept.run)).collect();
-        found.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.created));
-        found.into_iter().map(|kept| kept.run.clone()).collect()
+        newest_first(self.runs.values().filter(|kept| wanted(&kept.run)))
+    }
+
+    /// The runs that this one has triggered, newest first.
+    pub(super) fn children(&self, parent: &str) -> Vec<Run> {
+        newest_first(self.children.get(parent).into_iter().flatten().filter_map(|id| self.runs.get(id)))
     }
 
     pub(super) fn watch(&mut self, shape: &Shape) -> watch::Receiver<u64> {
@@ -103,6 +115,12 @@ impl RunTable {
     }
 }
 
+fn newest_first<'a>(runs: impl Iterator<Item = &'a Kept>) -> Vec<Run> {
+    let mut found: Vec<&Kept> = runs.collect();
+    found.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.created));
+    found.into_iter().map(|kept| kept.run.clone()).collect()
+}
+
 fn tell(watched: &mut HashMap<Topic, watch::Sender<u64>>, kept: &Kept, sequence: u64) {
     for topic in kept.topics() {
         if let Some(listeners) = watched.get(&topic) {
@@ -111,5 +129,51 @@ fn tell(watched: &mut HashMap<Topic, watch::Sender<u64>>, kept: &Kept, sequence:
                 watched.remove(&topic);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn family(others: usize) -> RunTable {
+        let mut table = RunTable::default();
+        for n in 0..others {
+            table.insert(Run::new(format!("run_other_{n}"), "t", 1));
+        }
+        for (n, parent) in [(1, "run_a"), (2, "run_a"), (3, "run_b"), (4, "run_a")] {
+            table.insert(Run { parent: Some(parent.to_owned()), ..Run::new(format!("run_{n}"), "t", n) });
+        }
+        table
+    }
+
+    #[test]
+    fn children_are_found_newest_first() {
+        let table = family(3);
+        let ids = |table: &RunTable, parent| table.children(parent).into_iter().map(|run| run.id).collect::<Vec<_>>();
+        assert_eq!(ids(&table, "run_a"), ["run_4", "run_2", "run_1"]);
+        assert_eq!(ids(&table, "run_other_0"), [""; 0]);
+        let mut reopened = RunTable::default();
+        for id in ["run_4", "run_1", "run_3", "run_2"] {
+            reopened.restore(table.kept(id).unwrap().clone());
+        }
+        assert_eq!(ids(&reopened, "run_a"), ["run_4", "run_2", "run_1"]);
+    }
+
+    #[test]
+    fn children_are_found_as_fast_among_many_runs() {
+        let (few, many) = (family(100), family(50_000));
+        let fastest = |table: &RunTable| {
+            let time = |_| {
+                let began = Instant::now();
+                black_box(table.children("run_a"));
+                began.elapsed()
+            };
+            (0..50).map(time).min().unwrap()
+        };
+        assert!(fastest(&many) < fastest(&few) * 20 + Duration::from_micros(20));
     }
 }

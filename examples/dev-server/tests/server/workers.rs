@@ -156,6 +156,34 @@ async fn runs_of_a_silent_worker_get_another_attempt_and_what_it_says_later_does
     assert_eq!(server.view(&run).await["output"], "done");
 }
 
+#[tokio::test]
+async fn an_execution_that_does_not_count_any_more_changes_no_metadata() {
+    let server = Server::new();
+    let worker = Hand::new(&server, "a", 1).await;
+    let parent = server.idle_run().await;
+    let body = json!({ "options": { "parentRunId": parent } });
+    let run = server.trigger("mine", body).await.json()["id"].take();
+    let run = run.as_str().unwrap();
+    worker.order().await;
+    server.fail(run, 1).await;
+    worker.order().await;
+    let count = async |execution: u32, key: &str| {
+        let one = json!([{ "type": "increment", "key": "n", "value": 1 }]);
+        let body = json!({ "operations": one, "parentOperations": one }).to_string();
+        let ask = server.ask("PUT", format!("/api/v1/runs/{run}/metadata")).body(body);
+        let ask = ask.header("x-tidegate-execution", &execution.to_string());
+        ask.header("x-trigger-request-idempotency-key", key).answer().await.status
+    };
+    assert_eq!(count(1, "late").await, 410);
+    assert_eq!(count(2, "once").await, 200);
+    server.complete(run, 2, "done").await;
+    assert_eq!(count(2, "after its end").await, 410);
+    assert_eq!(count(2, "once").await, 200, "the repeat of what was done while it counted");
+    for run in [run, &parent] {
+        assert_eq!(server.view(run).await["metadata"], json!({ "n": 1 }));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_last_attempt_vanishes_fails_with_its_worker() {
     let server = Server::new();

@@ -16,11 +16,11 @@ use crate::respond::Refusal;
 /// Tells which execution of the run it is that asks: one that is not the newest any more is refused. The original knows no such header.
 const EXECUTION: &str = "x-tidegate-execution";
 
-fn execution(headers: &HeaderMap) -> Option<u32> {
+pub(super) fn execution(headers: &HeaderMap) -> Option<u32> {
     headers.get(EXECUTION)?.to_str().ok()?.parse().ok()
 }
 
-fn stale() -> Refusal {
+pub(super) fn stale() -> Refusal {
     let message = "This execution of the run is not the one that counts: the run has ended, or is executed anew";
     Refusal::Error(StatusCode::GONE, message.to_owned())
 }
