@@ -1,7 +1,7 @@
 //! What a sink is told, read as strictly as `types.d.ts` says it.
 
 use serde::Deserialize;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Told {
@@ -95,12 +95,15 @@ impl Told {
 }
 
 impl Parts {
-    /// The parts, which are texts everywhere here. Fails unless the JSON is an array of them.
+    /// The parts, which are texts everywhere here: a batch of them, or one in its envelope.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let array = js_sys::JSON::parse(&self.text).expect("parts are JSON");
-        assert_eq!(self.form, 0, "they came as one batch");
-        assert!(js_sys::Array::is_array(&array), "parts are an array: {}", self.text);
-        serde_wasm_bindgen::from_value(array).expect("the parts are texts")
+        let parsed = js_sys::JSON::parse(&self.text).expect("parts are JSON");
+        let array = match self.form {
+            0 => parsed.dyn_into().expect("parts are an array"),
+            2 => js_sys::Array::of1(&js_sys::Reflect::get(&parsed, &"data".into()).expect("an envelope is an object")),
+            form => panic!("not due: form {form} of {}", self.text),
+        };
+        serde_wasm_bindgen::from_value(array.into()).expect("the parts are texts")
     }
 
     /// Where it ends, as the number of the v2 format.

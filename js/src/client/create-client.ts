@@ -92,8 +92,8 @@ export interface Client {
    */
   send<T>(runId: string, streamId: string, data: T, options?: ClientSendOptions<T>): Promise<Receipt>;
   /**
-   * Reads a stream of a run: an output stream by its key, or an input stream as `input/<id>`. Reconnects by itself,
-   * without gaps or repeats. Throws a {@link TidegateError} when an argument is wrong.
+   * Reads a stream of a run: an output stream by its key, or an input stream as `input/<id>`, whose parts are the JSON texts of what
+   * was sent. Reconnects by itself, without gaps or repeats. Throws a {@link TidegateError} when an argument is wrong.
    */
   stream<T = unknown>(runId: string, key?: string, options?: StreamOptions): PartStream<T>;
   /**

@@ -118,6 +118,8 @@ describe("with a root key, a token", () => {
         code: "invalid-options",
       });
     await expect(auth.createPublicToken({ scopes: [] })).rejects.toMatchObject({ code: "invalid-options" });
+    await expect(auth.createPublicToken({ scopes: "read:runs" as never })).rejects.toThrow(/in an array/);
+    await expect(auth.createPublicToken({ scopes: { reads: { runs: "a" } } as never })).rejects.toThrow(/scopes.reads/);
     await expect(auth.createPublicToken(undefined as never)).rejects.toThrow(/at least one scope/);
     const realtime = { skipColumns: "payload" } as never;
     await expect(auth.createPublicToken({ scopes, realtime })).rejects.toThrow(/skipColumns must be an array/);

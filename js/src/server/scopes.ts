@@ -26,10 +26,15 @@ export interface PublicTokenScopes {
   batchTrigger?: { tasks: ScopeIds } | undefined;
 }
 
+const ACTIONS = ["read", "write", "trigger", "batchTrigger"];
 const TYPES = ["runs", "tasks", "tags", "batch", "waitpoints", "inputStreams", "sessions", "deployments"];
 
 /** As the wire has them: `action:type` or `action:type:id`. Throws `invalid-options` for what grants nothing, or more than it seems. */
 export function toScopes(given: PublicTokenScopes | readonly string[]): string[] {
+  if (typeof given === "string")
+    throw invalidOptions(
+      'scopes is a text. Pass texts in an array, such as ["read:runs:run_1234"], or { read: { runs: runId } }.',
+    );
   const scopes = Array.isArray(given) ? given.map(checked) : Object.entries(Object(given)).flatMap(flatten);
   if (scopes.length > 0) return [...new Set(scopes)];
   throw invalidOptions(
@@ -38,6 +43,8 @@ export function toScopes(given: PublicTokenScopes | readonly string[]): string[]
 }
 
 function flatten([action, targets]: [string, unknown]): string[] {
+  if (!ACTIONS.includes(action))
+    throw invalidOptions(`scopes.${action} grants nothing. There are ${ACTIONS.join(", ")}.`);
   return Object.entries(Object(targets)).flatMap(([type, ids]) => {
     if (ids === undefined || ids === false) return [];
     if (ids === true) return [checked(`${action}:${type}`)];
