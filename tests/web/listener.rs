@@ -157,6 +157,15 @@ impl Listener {
         before_deadline(what, search).await
     }
 
+    /// So many parts of an input stream, which come one by one.
+    pub(crate) async fn inputs(&self, subscription: u32, count: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        while texts.len() < count {
+            texts.extend(self.batch(subscription).await.texts());
+        }
+        texts
+    }
+
     /// All parts of a stream up to the end of the `lines`-th line.
     pub(crate) async fn lines(&self, subscription: u32, lines: usize) -> Vec<String> {
         let mut texts = Vec::new();

@@ -54,7 +54,7 @@ async fn sends_to_one_stream_leave_one_by_one_in_order() {
     }
 
     let stream = page.engine.subscribe(principal, &run.id, "input/chat", None, None);
-    assert_eq!(page.batch(stream).await.texts(), ["1", "2", "3"]);
+    assert_eq!(page.inputs(stream, 3).await, ["1", "2", "3"]);
 }
 
 #[wasm_bindgen_test]
@@ -220,7 +220,7 @@ async fn a_send_taken_back_under_way_is_unknown_and_retried_is_stored_once() {
     let last = page.engine.send(principal, &run.id, "approval", "false");
     assert_eq!(page.outcome(last).await.state, "accepted");
     let stream = page.engine.subscribe(principal, &run.id, "input/approval", None, None);
-    assert_eq!(page.batch(stream).await.texts(), ["true", "false"]);
+    assert_eq!(page.inputs(stream, 2).await, ["true", "false"]);
 }
 
 #[wasm_bindgen_test]
