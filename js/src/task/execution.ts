@@ -37,6 +37,7 @@ export class Execution implements RunContext {
   /** The ends of earlier waits that this execution has not asked for yet. */
   readonly #past: WaitEnd[];
   readonly #waits = new Map<string, Wait>();
+  readonly #beforeSleep: (() => Promise<void>)[] = [];
   readonly #finishers: (() => Promise<void>)[] = [];
   readonly #kept = new Map<symbol, unknown>();
   #isLost = false;
@@ -123,6 +124,10 @@ export class Execution implements RunContext {
 
   waitForToken(id: string): Promise<TokenWaitResult> {
     return tended(this.#waitForToken(id));
+  }
+
+  beforeSleep(finish: () => Promise<void>): void {
+    this.#beforeSleep.push(finish);
   }
 
   atEnd(finish: () => Promise<void>): void {
@@ -253,6 +258,7 @@ export class Execution implements RunContext {
     // Before the server is asked: its word that the wait has ended may come before its answer.
     this.#waits.set(waitpoint, wait);
     try {
+      await Promise.race([Promise.allSettled(this.#beforeSleep.map((finish) => finish())), wait.ended]);
       const end = await this.#link.suspend(this.runId, this.number, waitpoint, this.signal);
       if (end) wait.end(end);
       else if (wait.sleep()) {

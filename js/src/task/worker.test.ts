@@ -262,6 +262,39 @@ test("what is left for the end is done before the end is told, whatever fails of
   expect(lines.filter((line) => line.includes("not all was finished"))).toHaveLength(2);
 });
 
+test("what is to be done before a run sleeps is done before the server is told, and a wait that is over needs none", async () => {
+  const done: string[] = [];
+  await served(async () => {
+    const suspended = () => engine.asked.some(({ path }) => path.endsWith("/wait") && path.includes("tokens"));
+    currentRun()?.beforeSleep(async () => {
+      await Promise.resolve();
+      done.push(suspended() ? "late" : "in time");
+    });
+    currentRun()?.beforeSleep(() => Promise.reject(new Error("not written")));
+    await input("others");
+    await input("words");
+  });
+  engine.start("run_1", { waits: [end({ streamId: "others" })] });
+  await settle();
+  expect(done).toEqual(["in time"]);
+  engine.order({ kind: "resume", run: "run_1", execution: 1, wait: end({ seqNum: 1 }) });
+  await settle();
+  expect(engine.reports).toMatchObject([{ what: "complete" }]);
+});
+
+test("a run that is cancelled while it gets ready to sleep does not wait for that", async () => {
+  const ends: string[] = [];
+  await served(async () => {
+    currentRun()?.beforeSleep(() => new Promise(() => {}));
+    await input("words")?.catch((error) => ends.push(error.code));
+  });
+  engine.start("run_1");
+  await settle();
+  engine.order({ kind: "cancel", run: "run_1", execution: 1 });
+  await settle();
+  expect(ends).toEqual(["aborted"]);
+});
+
 test("runs know themselves, and keep one of a kind", async () => {
   const kind = Symbol("kind");
   await served(async () => {
