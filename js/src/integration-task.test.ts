@@ -52,6 +52,19 @@ describe.skipIf(!hasDevServer)("worker processes at the real development server"
     until(id, ({ status, metadata }) => status === "WAITING" && metadata?.had === had);
   const send = (id: string, number: number) => backend.streams.input("numbers").send(id, number);
 
+  it("a run says what was thrown, also nothing, and that it took too long", async () => {
+    const retry = { maxAttempts: 1 };
+    const nothing = task({ id: "nothing", retry, run: () => Promise.reject(undefined) });
+    const slow = task({ id: "slow", maxDuration: 1, run: () => new Promise(() => {}) });
+    const serving = await serve({ tasks: [nothing, slow], secretKey, baseURL: server.baseURL, log: () => {} });
+    const [one, other] = await Promise.all([backend.trigger("nothing", null), backend.trigger("slow", null)]);
+    const message = "The task threw undefined, which is no Error.";
+    expect(await ended(one.id)).toMatchObject({ status: "FAILED", error: { message } });
+    const late = expect.stringMatching(/MAX_DURATION_EXCEEDED.*The run took longer than its maxDuration of 1 s/);
+    expect(await ended(other.id)).toMatchObject({ status: "TIMED_OUT", error: { message: late } });
+    await serving.stop();
+  });
+
   it("a value keeps its types from the trigger to the task", async () => {
     const year = task({ id: "year", run: ({ at }: { at: Date }) => at.getUTCFullYear() });
     const serving = await serve({ tasks: [year], secretKey, baseURL: server.baseURL, log: () => {} });

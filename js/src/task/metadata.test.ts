@@ -109,7 +109,8 @@ describe.skipIf(!built)("metadata inside of a task", () => {
   it("is written before the run sleeps, which it does as well where that fails", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const wait = { streamId: "words", timeout: undefined, idempotencyKey: undefined };
-    const sleep = () => void run.waitForInput({ ...wait, idempotencyKeyTTL: undefined, tags: undefined, lastSeqNum: 0 });
+    const sleep = () =>
+      void run.waitForInput({ ...wait, idempotencyKeyTTL: undefined, tags: undefined, lastSeqNum: 0 });
     inside(() => metadata.set("step", "asking"));
     sleep();
     const { body, answer } = await next();
