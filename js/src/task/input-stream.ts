@@ -27,7 +27,7 @@ export interface InputStreamOnceOptions {
 
 /** Options of {@link TaskInputStream.wait}. */
 export interface InputStreamWaitOptions {
-  /** How long to wait at most, such as `"30s"`, `"1h30m"` or `"7d"`, or until when, as an ISO date. Default: for ever. */
+  /** How long to wait at most, such as `"30s"`, `"1h30m"` or `"7d"`, or until when, as an ISO date. What cannot be read is refused. Default: for ever. */
   timeout?: string | undefined;
   /** Waits under one key are one wait: a later one gets the same answer. */
   idempotencyKey?: string | undefined;

@@ -16,7 +16,7 @@ export interface ServeOptions extends BackendOptions {
   signal?: AbortSignal | undefined;
   /** How long `stop()` lets runs execute before it gives them back. Default: 30 000. */
   stopTimeoutMs?: number | undefined;
-  /** Hears what goes on, in lines without key and payload. Default: the console. */
+  /** Hears what goes on, in lines without key and payload, but for what a task says itself in what it throws. Default: the console. */
   log?: ((line: string) => void) | undefined;
 }
 
