@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Backend, createBackend } from "./server.js";
 import { serve, task } from "./task.js";
 import { hasDevServer, startDevServer } from "./testing/dev-server.js";
@@ -51,6 +51,38 @@ describe.skipIf(!hasDevServer)("worker processes at the real development server"
   const waiting = (id: string, had?: number) =>
     until(id, ({ status, metadata }) => status === "WAITING" && metadata?.had === had);
   const send = (id: string, number: number) => backend.streams.input("numbers").send(id, number);
+
+  it("a run says what was thrown, also nothing, and that it took too long", async () => {
+    const retry = { maxAttempts: 1 };
+    const nothing = task({ id: "nothing", retry, run: () => Promise.reject(undefined) });
+    const slow = task({ id: "slow", maxDuration: 1, run: () => new Promise(() => {}) });
+    const serving = await serve({ tasks: [nothing, slow], secretKey, baseURL: server.baseURL, log: () => {} });
+    const [one, other] = await Promise.all([backend.trigger("nothing", null), backend.trigger("slow", null)]);
+    const message = "The task threw undefined, which is no Error.";
+    expect(await ended(one.id)).toMatchObject({ status: "FAILED", error: { message } });
+    const late = expect.stringMatching(/MAX_DURATION_EXCEEDED.*The run took longer than its maxDuration of 1 s/);
+    expect(await ended(other.id)).toMatchObject({ status: "TIMED_OUT", error: { message: late } });
+    await serving.stop();
+  });
+
+  it("the server says once of a task that nobody serves that a run waits for it", async () => {
+    const serving = await serve({
+      tasks: [task({ id: "report", run: () => 1 })],
+      ...{ secretKey, baseURL: server.baseURL, log: () => {} },
+    });
+    const ids: string[] = [];
+    for (const name of ["reprot", "reprot", "report"]) ids.push((await backend.trigger(name, null)).id);
+    await ended(ids[2] as string);
+    await backend.trigger("last", null);
+    await vi.waitFor(() => expect(server.printed()).toContain('"last"'));
+    const lines = server.printed().split("\n");
+    expect(lines[0]).toContain(server.baseURL);
+    const about = lines.filter((line) => line.includes("waits for a worker that serves") && !line.includes('"last"'));
+    const served = /served are: approval, chat, gate, progress, report, story$/;
+    expect(about.filter((line) => line.includes("report"))).toEqual([expect.stringMatching(served)]);
+    expect(about.at(-1)).toContain(`${ids[0]} waits for a worker that serves "reprot"`);
+    await serving.stop();
+  });
 
   it("a value keeps its types from the trigger to the task", async () => {
     const year = task({ id: "year", run: ({ at }: { at: Date }) => at.getUTCFullYear() });

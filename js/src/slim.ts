@@ -4,6 +4,7 @@
  *
  * @module tidegate/slim
  */
+import { invalidOptions } from "./client/errors.js";
 import type { CoreSource } from "./wasm/core-slim.js";
 import { provide } from "./wasm/load.js";
 
@@ -21,8 +22,12 @@ export type { CoreSource };
  *
  * Where the page refuses to compile it, the core runs as JavaScript, as it does without this. Where it cannot be fetched, what needs it
  * fails with `engine-unavailable`, and the next call tries again.
+ *
+ * Throws a {@link TidegateError} `invalid-options` for nothing at all, such as an import that a bundler has left empty.
  */
 export function provideCore(source: CoreSource | (() => CoreSource | Promise<CoreSource>)): void {
+  if (!source)
+    throw invalidOptions("provideCore() needs tidegate/core.wasm: its address, a response, bytes or a module.");
   provide(async () => {
     const { startCore } = await import("./wasm/core-slim.js");
     return startCore(typeof source === "function" ? await source() : source);

@@ -112,6 +112,7 @@
 //! - A wait token that is not known is a 404. The original answers 500, which clients take for something that may pass.
 //! - A wait for input that is begun says at once if it has ended, and tells the record that ended it. It is refused for a run that is not
 //!   there with a 404, where the original answers 500; so is a wait for a token that is not known.
+//! - A time-out at a date that is past is over at once. The original takes it for none, and waits for ever.
 //! - An ingest counts lines, as its writer does; the original counts reads, and a writer that resumes may repeat or lose lines.
 //!
 //! # Layers

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::error::Error;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,7 +57,8 @@ Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limit
                     that no task here executes by requests to /dev/runs
   --no-idempotence  a repeated send is a second record, as it is on Trigger.dev
 
-It prints its address and serves until it is stopped, in whatever way: what it has answered is in the
+It prints its address, later a line for each task that is triggered and that nobody serves, and
+serves until it is stopped, in whatever way: what it has answered is in the
 database, and runs that were under way begin again with the next start.";
 
 const DEFAULT_DATA: &str = ".tidegate/dev.db";
@@ -108,7 +110,7 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     let mut port: u16 = 3030;
     let mut host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let secret_key = env::var("TIDEGATE_SECRET_KEY").unwrap_or_default();
-    let mut config = Config { secret_key, ..Config::default() };
+    let mut config = Config { secret_key, say, ..Config::default() };
     let (mut data, mut in_memory) = (None, false);
     let (mut console_files, mut console_hosts, mut has_console) = (None, Vec::new(), true);
     let mut streams = StreamFlags::from_environment();
@@ -200,9 +202,9 @@ impl StreamFlags {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the address is what this program has to say")]
+/// Where nobody reads it any more, nothing is lost.
 fn say(text: &str) {
-    println!("{text}");
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "the one place that reports failure")]

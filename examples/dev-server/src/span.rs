@@ -32,13 +32,10 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     Some(if ago || minus { -whole } else { whole })
 }
 
-/// When a time-out ends, in milliseconds since the epoch: after a duration such as `90s` or `1h30m`, or at an ISO date. `None` for a
-/// date that is past and for what is neither: the original takes these for no time-out at all.
+/// When a time-out ends, in milliseconds since the epoch: after a duration such as `90s` or `1h30m`, or at an ISO date, which may be
+/// past. `None` for what is neither: the original takes it for no time-out at all.
 pub(crate) fn end(text: &str, now: u64) -> Option<u64> {
-    match clock::from_iso(text) {
-        Some(date) => (date > now).then_some(date),
-        None => after(text, now),
-    }
+    clock::from_iso(text).or_else(|| after(text, now))
 }
 
 /// The time so much later, for a span such as `10m` or `1w2d3h4m5s`. `None` for anything else.
@@ -77,8 +74,10 @@ mod tests {
     #[test]
     fn a_time_out_ends_after_a_span_or_at_a_date() {
         assert_eq!(["10m", "1h30m"].map(|text| end(text, 1000)), [601_000, 5_401_000].map(Some));
-        assert_eq!(end("1970-01-01T00:00:02Z", 1000), Some(2000));
-        for text in ["1970-01-01T00:00:00Z", "soon", ""] {
+        for (date, at) in [("1970-01-01T00:00:02Z", 2000), ("1970-01-01T00:00:00Z", 0)] {
+            assert_eq!(end(date, 1000), Some(at), "{date}");
+        }
+        for text in ["soon", ""] {
             assert_eq!(end(text, 1000), None, "{text}");
         }
     }

@@ -50,6 +50,8 @@ pub struct Config {
     pub faults: bool,
     /// The page at `/console`. Default: as [`Console`] has it. None: there is no such page.
     pub console: Option<Console>,
+    /// Hears, in lines without payload and key, what whoever started this server should know. Default: nobody does.
+    pub say: fn(&str),
 }
 
 /// The key of a server that was given none.
@@ -71,6 +73,7 @@ impl Default for Config {
             streams: StreamEngine::default(),
             faults: false,
             console: Some(Console::default()),
+            say: |_| {},
         }
     }
 }

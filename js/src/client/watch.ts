@@ -104,9 +104,13 @@ export function listen(
   return stop;
 }
 
+const TYPES = "connect, retry, end, first-part, gap, token, send, engine, *";
+
 /** The same, for what an application gave. */
 export function listenChecked(...given: Parameters<typeof listen>): () => void {
   if (typeof given[1] !== "function") throw invalidOptions("on() takes the type of an event, and a function to call.");
+  if (!TYPES.split(", ").includes(given[0]))
+    throw invalidOptions(`on() knows no event "${given[0]}". Pass one of: ${TYPES}`);
   return listen(...given);
 }
 

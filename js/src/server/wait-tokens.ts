@@ -1,9 +1,10 @@
 import type { CallOptions } from "../client/calls.js";
 import { encode } from "../client/encode.js";
-import { invalidOptions, TidegateError } from "../client/errors.js";
+import { TidegateError } from "../client/errors.js";
 import { ask } from "./ask.js";
 import type { Identity } from "./configuration.js";
 import { mint } from "./mint.js";
+import { checkTimeout } from "./timeout.js";
 
 /** A wait token to be made. */
 export interface WaitTokenOptions extends CallOptions {
@@ -47,15 +48,6 @@ export async function createWaitToken(
   const scopes = [`write:waitpoints:${id}`];
   const token = headers.get("x-trigger-jwt") ?? (await mint(identity, { scopes, expirationTime: "24h" }));
   return { id, isCached: isCached === true, url, publicAccessToken: token };
-}
-
-/** The server takes what it cannot read for no timeout, and says nothing. */
-function checkTimeout(given: unknown): void {
-  if (given === undefined) return;
-  const isTime = given instanceof Date ? !Number.isNaN(given.getTime()) : !Number.isNaN(Date.parse(`${given}`));
-  const isSpan = typeof given === "string" && /^(?=\d)(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?$/.test(given);
-  if (!isTime && !isSpan)
-    throw invalidOptions('timeout is none that can be read. Pass a duration such as "10m", "24h" or "7d", or a Date.');
 }
 
 function read(text: string): Omit<WaitToken, "publicAccessToken"> {

@@ -1,7 +1,7 @@
 import { cancelled, messageOf, TidegateError } from "../client/errors.js";
 import { decodePacket, encodePacket } from "../client/runs/packets.js";
 import type { BackendOptions } from "../server/configuration.js";
-import { type Failure, internal, thrown } from "./failure.js";
+import { type Failure, internal, thrown, wordsOf } from "./failure.js";
 import { type Claim, isGone, type Link } from "./link.js";
 import type { Start, WaitEnd } from "./orders.js";
 import { type InputWait, type InputWaitResult, inRun, type RunContext, type TokenWaitResult } from "./run-context.js";
@@ -10,6 +10,9 @@ import type { ServedTask, TaskContext } from "./task.js";
 
 /** How long what is left to finish at the end of a run may take. */
 const FINISH_MS = 60_000;
+
+/** So much of an error's words is told in a line; the run holds it whole. */
+const LONGEST_WORDS = 300;
 
 /** Hears of an execution. */
 export interface ExecutionListener {
@@ -37,6 +40,7 @@ export class Execution implements RunContext {
   /** The ends of earlier waits that this execution has not asked for yet. */
   readonly #past: WaitEnd[];
   readonly #waits = new Map<string, Wait>();
+  readonly #beforeSleep: (() => Promise<void>)[] = [];
   readonly #finishers: (() => Promise<void>)[] = [];
   readonly #kept = new Map<symbol, unknown>();
   #isLost = false;
@@ -61,8 +65,9 @@ export class Execution implements RunContext {
     this.#overtime.catch(() => {});
     const seconds = run.maxDuration ?? task.maxDuration;
     this.#watch = new Stopwatch(seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1_000, () => {
-      late(new Overtime());
-      this.#controller.abort(new DOMException(`The run took longer than ${seconds} s.`, "TimeoutError"));
+      const message = `The run took longer than its maxDuration of ${seconds} s.`;
+      late(new Overtime(message));
+      this.#controller.abort(new DOMException(message, "TimeoutError"));
     });
   }
 
@@ -125,6 +130,10 @@ export class Execution implements RunContext {
     return tended(this.#waitForToken(id));
   }
 
+  beforeSleep(finish: () => Promise<void>): void {
+    this.#beforeSleep.push(finish);
+  }
+
   atEnd(finish: () => Promise<void>): void {
     this.#finishers.push(finish);
   }
@@ -148,7 +157,7 @@ export class Execution implements RunContext {
       const call = async () => this.#task.run(value, { ctx: this.#context(), signal });
       return { output: await Promise.race([inRun(this, call), this.#overtime]) };
     } catch (error) {
-      return error instanceof Overtime ? internal("MAX_DURATION_EXCEEDED") : thrown(error);
+      return error instanceof Overtime ? internal("MAX_DURATION_EXCEEDED", error.message) : thrown(error);
     }
   }
 
@@ -185,8 +194,11 @@ export class Execution implements RunContext {
   }
 
   #note({ error }: Failure): void {
-    const what = error.type === "BUILT_IN_ERROR" ? error.name : error.type === "INTERNAL_ERROR" ? error.code : "error";
-    this.#listener.note(`${this.#name}: attempt ${this.#start.attempt} failed (${what}); the run holds the error`);
+    const key = this.backend.secretKey;
+    const said = key ? wordsOf(error).replaceAll(key, "[secret key]") : wordsOf(error);
+    const line = said.replace(/\s+/g, " ");
+    const words = line.length > LONGEST_WORDS ? `${line.slice(0, LONGEST_WORDS)}…` : line;
+    this.#listener.note(`${this.#name}: attempt ${this.#start.attempt} failed: ${words}`);
   }
 
   async #finish(): Promise<void> {
@@ -253,6 +265,7 @@ export class Execution implements RunContext {
     // Before the server is asked: its word that the wait has ended may come before its answer.
     this.#waits.set(waitpoint, wait);
     try {
+      await Promise.race([Promise.allSettled(this.#beforeSleep.map((finish) => finish())), wait.ended]);
       const end = await this.#link.suspend(this.runId, this.number, waitpoint, this.signal);
       if (end) wait.end(end);
       else if (wait.sleep()) {

@@ -25,7 +25,7 @@ export function thrown(value: unknown): Failure {
     const error = { type: "BUILT_IN_ERROR", name, message, stackTrace: stack ?? "" } as const;
     return { error, isFinal: name === "AbortTaskRunError" };
   }
-  if (typeof value === "string") return { error: { type: "STRING_ERROR", raw: value }, isFinal: false };
+  if (typeof value === "string" && value) return { error: { type: "STRING_ERROR", raw: value }, isFinal: false };
   return { error: { type: "CUSTOM_ERROR", raw: inWords(value) }, isFinal: false };
 }
 
@@ -34,10 +34,19 @@ export function internal(code: InternalCode, message?: string): Failure {
   return { error: { type: "INTERNAL_ERROR", code, ...(message && { message }) }, isFinal: true };
 }
 
+/** An object as JSON; of anything else, which may be nothing at all, a sentence. */
 function inWords(value: unknown): string {
   try {
-    return JSON.stringify(value) ?? String(value);
+    const json = JSON.stringify(value);
+    if (json && Object(value) === value) return json;
+    return `The task threw ${json ?? String(value)}, which is no Error.`;
   } catch {
-    return String(value);
+    return `The task threw ${Object.prototype.toString.call(value)}, which is no Error.`;
   }
+}
+
+/** What went wrong, in one line for people. */
+export function wordsOf(error: WireError): string {
+  if (error.type === "BUILT_IN_ERROR") return `${error.name}: ${error.message}`;
+  return error.type === "INTERNAL_ERROR" ? `${error.code}: ${error.message ?? ""}` : error.raw;
 }

@@ -89,6 +89,15 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
     await log().connected(0);
   });
 
+  it.each(["", "soon", "1 second", "0.5s", 5])("refuses to wait for a time that nobody can read: %s", async (given) => {
+    const timeout = given as string;
+    const refused = { code: "invalid-options", message: expect.stringContaining("timeout is none that can be read") };
+    await expect(inside(() => input.wait({ timeout }))).rejects.toMatchObject(refused);
+    const awakeFirst = { idleTimeoutInSeconds: 5, timeout };
+    await expect(inside(() => input.waitWithIdleTimeout(awakeFirst))).rejects.toMatchObject(refused);
+    expect([run.waits, server.requests]).toEqual([[], []]);
+  });
+
   it("goes on behind the record that a wait has brought", async () => {
     run.onWait = async () => ({ ok: true, data: '"c"', seqNum: 2 });
     log().send("a", "b", "c", "d");

@@ -2,6 +2,7 @@ import { invalidOptions, TidegateError } from "../client/errors.js";
 import { checkName } from "../client/options.js";
 import { createBackend } from "../server/backend.js";
 import { configuration } from "../server/configuration.js";
+import { checkTimeout } from "../server/timeout.js";
 import { inputsOf, type WaitOptions } from "./inputs.js";
 import { InputStreamTimeoutError, type Result, ResultPromise } from "./results.js";
 import { currentRun } from "./run-context.js";
@@ -26,7 +27,7 @@ export interface InputStreamOnceOptions {
 
 /** Options of {@link TaskInputStream.wait}. */
 export interface InputStreamWaitOptions {
-  /** How long to wait at most, such as `"30s"`, `"1h30m"` or `"7d"`, or until when, as an ISO date. Default: for ever. */
+  /** How long to wait at most, such as `"30s"`, `"1h30m"` or `"7d"`, or until when, as an ISO date. What cannot be read is refused. Default: for ever. */
   timeout?: string | undefined;
   /** Waits under one key are one wait: a later one gets the same answer. */
   idempotencyKey?: string | undefined;
@@ -92,6 +93,7 @@ export function defineInput<T>({ id }: { id: string }): TaskInputStream<T> {
     const { idleTimeoutInSeconds, timeout, onSuspend, onResume, skipSuspend } = options;
     if (!(idleTimeoutInSeconds >= 0))
       throw invalidOptions("idleTimeoutInSeconds must be a number of seconds, from 0 up.");
+    checkTimeout(timeout);
     runAround(id, "waitWithIdleTimeout");
     if (idleTimeoutInSeconds > 0) {
       const awake = await once({ timeoutMs: idleTimeoutInSeconds * 1_000 });
@@ -173,6 +175,7 @@ async function sleepForOne<T>(
   id: string,
   { timeout, idempotencyKey, idempotencyKeyTTL, tags }: InputStreamWaitOptions,
 ): Promise<Result<T, WaitpointTimeoutError>> {
+  checkTimeout(timeout);
   const inputs = inputsOf(runAround(id, "wait"));
   const wait: WaitOptions = { timeout, idempotencyKey, idempotencyKeyTTL, tags };
   return new Promise((resolve, reject) => {

@@ -106,6 +106,27 @@ describe.skipIf(!built)("metadata inside of a task", () => {
     await run.end();
   });
 
+  it("is written before the run sleeps, which it does as well where that fails", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const wait = { streamId: "words", timeout: undefined, idempotencyKey: undefined };
+    const sleep = () =>
+      void run.waitForInput({ ...wait, idempotencyKeyTTL: undefined, tags: undefined, lastSeqNum: 0 });
+    inside(() => metadata.set("step", "asking"));
+    sleep();
+    const { body, answer } = await next();
+    expect([body?.operations, run.waits]).toEqual([[{ type: "set", key: "step", value: "asking" }], []]);
+    answer(200, { metadata: { step: "asking" } });
+    await vi.waitFor(() => expect(run.waits).toHaveLength(1));
+    inside(() => metadata.set("step", "asking again"));
+    sleep();
+    (await next()).answer(400, { error: "no" });
+    await vi.waitFor(() => expect(run.waits).toHaveLength(2));
+    sleep();
+    await vi.waitFor(() => expect(run.waits).toHaveLength(3));
+    await run.end();
+    expect(asked).toEqual([]);
+  });
+
   it("says which execution of the run writes, and drops what one that does not count has queued", async () => {
     const said = vi.spyOn(console, "error").mockImplementation(() => {});
     begin({ number: 7 });

@@ -46,6 +46,8 @@ export interface RunContext {
   pastInputs(streamId: string): readonly number[];
   /** The same for a wait token. */
   waitForToken(id: string): Promise<TokenWaitResult>;
+  /** Something to finish before the run goes to sleep, so that who sees it wait sees that too. Where it fails, the run sleeps all the same. */
+  beforeSleep(finish: () => Promise<void>): void;
   /** Something to finish before the run's end is told: what is queued is written, what is open is closed. */
   atEnd(finish: () => Promise<void>): void;
   /** One of a kind in a run, made when it is first wanted: its inputs, its metadata. */

@@ -40,6 +40,7 @@ export class RunMetadata {
     const above = new Set([run.parentRunId, run.rootRunId].filter(Boolean)).size;
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     this.#machine = createMetadata(run.metadata ?? "", above, intervalMs(), seed);
+    run.beforeSleep(() => this.flush());
     run.atEnd(() => this.#end());
   }
 

@@ -16,7 +16,7 @@ export interface ServeOptions extends BackendOptions {
   signal?: AbortSignal | undefined;
   /** How long `stop()` lets runs execute before it gives them back. Default: 30 000. */
   stopTimeoutMs?: number | undefined;
-  /** Hears what goes on, in lines without key and payload. Default: the console. */
+  /** Hears what goes on, in lines without key and payload, but for what a task says itself in what it throws. Default: the console. */
   log?: ((line: string) => void) | undefined;
 }
 
@@ -36,10 +36,20 @@ export interface Serving {
  * Runs that wait take no room, and survive the end of this process and that of the server: see {@link TaskOptions}. When the process dies,
  * the server finds out after some ten seconds; runs that executed are tried again, as often as `retry` says.
  *
+ * Signals of the system are the program's: without a handler, Ctrl+C and `SIGTERM` end the process at once, and what executed has lost an
+ * attempt. This one lets runs end, and gives the others back:
+ *
+ * ```ts
+ * const serving = await serve({ tasks: [order] });
+ * for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => serving.stop());
+ * ```
+ *
  * Rejects with a {@link TidegateError}: `invalid-options`, `unauthorized` for a wrong key, `blocked` where nothing answers, `protocol`
  * where something else does.
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
+  if (typeof options !== "object" || options === null)
+    throw invalidOptions("serve() needs the tasks. Pass some, as in serve({ tasks: [order] }).");
   const { tasks, concurrency = CONCURRENCY, stopTimeoutMs = STOP_TIMEOUT_MS, signal } = options;
   const { log = (line: string) => console.log(`tidegate: ${line}`) } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1)

@@ -54,6 +54,12 @@ const gone = () => Response.json({ error: "it is gone" }, { status: 410 });
 const hangUntilAborted: Run = (_, { signal }) =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
+function nameless(): object {
+  const around = Object.create(null);
+  around.itself = around;
+  return around;
+}
+
 test("it says what it serves, takes up a run, and tells what came of it", async () => {
   await served((payload, { ctx }) => JSON.parse(JSON.stringify({ payload, ctx })));
   expect(engine.asked[0]?.body).toMatchObject({ protocol: 1, concurrency: 10, tasks: [{ id: "mine" }], runs: [] });
@@ -70,12 +76,25 @@ test.each<[string, unknown, object]>([
   ["an error", new RangeError("no"), { error: { type: "BUILT_IN_ERROR", name: "RangeError" }, isFinal: false }],
   ["a text", "no", { error: { type: "STRING_ERROR", raw: "no" } }],
   ["anything else", { no: 1 }, { error: { type: "CUSTOM_ERROR", raw: '{"no":1}' } }],
+  ["nothing", undefined, { error: { type: "CUSTOM_ERROR", raw: "The task threw undefined, which is no Error." } }],
+  ["an empty text", "", { error: { type: "CUSTOM_ERROR", raw: 'The task threw "", which is no Error.' } }],
+  ["a number", 5, { error: { type: "CUSTOM_ERROR", raw: "The task threw 5, which is no Error." } }],
+  ["what has no text", nameless(), { error: { raw: "The task threw [object Object], which is no Error." } }],
   ["an error that ends all", new AbortTaskRunError("no"), { error: { message: "no" }, isFinal: true }],
 ])("what throws %s has failed with that", async (_, thrown, report) => {
   await served(() => Promise.reject(thrown));
   engine.start("run_1");
   await settle();
   expect(engine.reports).toMatchObject([{ what: "fail", ...report }]);
+});
+
+test("what went wrong with an attempt is said in one line, without the key", async () => {
+  await served((text: string) => {
+    throw new RangeError(`${text}\n${secretKey} is no good${".".repeat(1_000)}`);
+  });
+  engine.start("run_1", { payload: "a", payloadType: "text/plain" });
+  await settle();
+  expect(lines[1]).toMatch(/^mine run_1: attempt 1 failed: RangeError: a \[secret key\] is no good\.{200,}…$/);
 });
 
 test("a payload that cannot be read, and an output that cannot be written, are no matter of the task", async () => {
@@ -239,7 +258,8 @@ test("a run that takes too long is told, and has timed out; time in waits does n
   await vi.advanceTimersByTimeAsync(9_000);
   expect(engine.reports).toEqual([]);
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(engine.reports).toMatchObject([{ what: "fail", error: { code: "MAX_DURATION_EXCEEDED" }, isFinal: true }]);
+  const error = { code: "MAX_DURATION_EXCEEDED", message: "The run took longer than its maxDuration of 10 s." };
+  expect(engine.reports).toMatchObject([{ what: "fail", error, isFinal: true }]);
   expect(reason).toBe("TimeoutError");
   expect(engine.reports[0]?.usageMs).toBe(10_000);
 });
@@ -260,6 +280,39 @@ test("what is left for the end is done before the end is told, whatever fails of
   await vi.advanceTimersByTimeAsync(60_000);
   expect(engine.reports).toMatchObject([{ what: "complete" }]);
   expect(lines.filter((line) => line.includes("not all was finished"))).toHaveLength(2);
+});
+
+test("what is to be done before a run sleeps is done before the server is told, and a wait that is over needs none", async () => {
+  const done: string[] = [];
+  await served(async () => {
+    const suspended = () => engine.asked.some(({ path }) => path.endsWith("/wait") && path.includes("tokens"));
+    currentRun()?.beforeSleep(async () => {
+      await Promise.resolve();
+      done.push(suspended() ? "late" : "in time");
+    });
+    currentRun()?.beforeSleep(() => Promise.reject(new Error("not written")));
+    await input("others");
+    await input("words");
+  });
+  engine.start("run_1", { waits: [end({ streamId: "others" })] });
+  await settle();
+  expect(done).toEqual(["in time"]);
+  engine.order({ kind: "resume", run: "run_1", execution: 1, wait: end({ seqNum: 1 }) });
+  await settle();
+  expect(engine.reports).toMatchObject([{ what: "complete" }]);
+});
+
+test("a run that is cancelled while it gets ready to sleep does not wait for that", async () => {
+  const ends: string[] = [];
+  await served(async () => {
+    currentRun()?.beforeSleep(() => new Promise(() => {}));
+    await input("words")?.catch((error) => ends.push(error.code));
+  });
+  engine.start("run_1");
+  await settle();
+  engine.order({ kind: "cancel", run: "run_1", execution: 1 });
+  await settle();
+  expect(ends).toEqual(["aborted"]);
 });
 
 test("runs know themselves, and keep one of a kind", async () => {
@@ -382,6 +435,10 @@ test.each<[string, object, RegExp]>([
   ["no key", { secretKey: "" }, /secret key/],
 ])("%s cannot be served", async (_, options, message) => {
   await expect(served(() => 1, options)).rejects.toThrow(message);
+});
+
+test.each([undefined, null, "order"])("%s is nothing to serve", async (given) => {
+  await expect(serve(given as never)).rejects.toMatchObject({ code: "invalid-options" });
 });
 
 test("a task that cannot be is refused where it is defined", () => {

@@ -18,8 +18,8 @@ export async function startDevServer(secretKey: string, flags: readonly string[]
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = once(child, "close");
+  let printed = "";
   const baseURL = await new Promise<string>((settle, reject) => {
-    let printed = "";
     child.stdout.on("data", (chunk) => {
       printed += chunk;
       const address = /http:\/\/[\d.]+:\d+(?=\D)/.exec(printed)?.[0];
@@ -32,5 +32,5 @@ export async function startDevServer(secretKey: string, flags: readonly string[]
     child.kill(signal);
     return ended;
   };
-  return { baseURL, stop };
+  return { baseURL, stop, printed: () => printed };
 }

@@ -11,6 +11,7 @@ export class FakeRun implements RunContext {
   readonly #controller = new AbortController();
   readonly signal = this.#controller.signal;
   readonly #kept = new Map<symbol, unknown>();
+  readonly #beforeSleep: (() => Promise<void>)[] = [];
   readonly #finishers: (() => Promise<void>)[] = [];
   /** What a wait comes to. Default: nothing, for ever. */
   onWait: (wait: InputWait) => Promise<InputWaitResult> = () => new Promise(() => {});
@@ -26,7 +27,8 @@ export class FakeRun implements RunContext {
     this.number = given.number;
   }
 
-  waitForInput(wait: InputWait): Promise<InputWaitResult> {
+  async waitForInput(wait: InputWait): Promise<InputWaitResult> {
+    await Promise.allSettled(this.#beforeSleep.map((finish) => finish()));
     this.waits.push(wait);
     return this.onWait(wait);
   }
@@ -37,6 +39,10 @@ export class FakeRun implements RunContext {
 
   waitForToken(): Promise<TokenWaitResult> {
     return new Promise(() => {});
+  }
+
+  beforeSleep(finish: () => Promise<void>): void {
+    this.#beforeSleep.push(finish);
   }
 
   atEnd(finish: () => Promise<void>): void {

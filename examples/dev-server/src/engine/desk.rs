@@ -35,6 +35,12 @@ impl Desk {
         self.hand_out(store);
     }
 
+    /// The tasks of all workers that take new runs.
+    pub(super) fn served(&self) -> BTreeSet<&str> {
+        let taking = self.workers.values().filter(|worker| !worker.is_leaving);
+        taking.flat_map(|worker| worker.tasks.keys().map(String::as_str)).collect()
+    }
+
     /// Gives work to everyone who asks for some: to whom has most room first.
     pub(super) fn hand_out(&mut self, store: &Store) {
         let mut asking: Vec<(usize, String)> = self

@@ -9,6 +9,7 @@
 
 mod alarms;
 mod desk;
+mod notice;
 mod order;
 mod policy;
 mod queue;
@@ -31,6 +32,7 @@ use crate::state::AppState;
 use crate::store::{AttemptEnd, AttemptFailure, Packet, Run, Status, Suspended};
 use alarms::{Alarm, Alarms};
 use desk::Desk;
+use notice::Notices;
 use order::What;
 use queue::Turn;
 use worker::Worker;
@@ -39,6 +41,7 @@ use worker::Worker;
 pub(crate) struct Engine {
     desk: Mutex<Desk>,
     alarms: Alarms,
+    notices: Notices,
 }
 
 impl Engine {
@@ -80,7 +83,20 @@ pub(crate) struct Poll<'a> {
 /// Has a run that no task of this server executes wait for a worker.
 pub(crate) fn enqueue(app: &AppState, run: &Run) {
     let turn = if run.executions > 0 { Turn::GoesOn } else { Turn::New };
-    app.engine.desk().queue(&app.store, run, turn);
+    let line = {
+        let mut desk = app.engine.desk();
+        desk.queue(&app.store, run, turn);
+        app.engine.notices.on(&run.id, &run.task, desk.served())
+    };
+    // Not under the lock: whoever reads may be slow.
+    if let Some(line) = line {
+        (app.config.say)(&line);
+    }
+}
+
+/// What the server before this one left has been taken up: what comes from now on is new.
+pub(crate) fn open(app: &AppState) {
+    app.engine.notices.open();
 }
 
 /// Goes on with a run that a worker had when the server before this one ended.

@@ -222,7 +222,10 @@ pub(super) fn public_error(error: &Value) -> Value {
         }
         Some("INTERNAL_ERROR") => {
             let code = error["code"].as_str().unwrap_or("UNKNOWN");
-            json!({ "message": format!("trigger.dev internal error ({code})") })
+            // What the original leaves out: how long a run might have taken.
+            let more = error["message"].as_str().filter(|_| code == "MAX_DURATION_EXCEEDED");
+            let more = more.map(|message| format!(": {message}")).unwrap_or_default();
+            json!({ "message": format!("trigger.dev internal error ({code}){more}") })
         }
         _ => json!({ "message": error["raw"] }),
     }

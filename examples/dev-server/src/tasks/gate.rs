@@ -31,7 +31,7 @@ struct Gate {
 pub(super) async fn run(context: TaskContext, payload: Value) -> TaskResult {
     let unreadable = || {
         let wanted = r#"gate wants a payload like {"question": "May it open?", "timeout": "10m"}"#;
-        format!("{wanted}; the time-out is a duration or an ISO date to come")
+        format!("{wanted}; the time-out is a duration or an ISO date")
     };
     let payload: Option<Payload> = serde_json::from_value(payload).map_err(|_| unreadable())?;
     let Payload { question, timeout } = payload.unwrap_or_default();

@@ -47,6 +47,7 @@ pub(crate) fn resume(app: &AppState) {
             start(app, &run);
         }
     }
+    engine::open(app);
 }
 
 fn start_now(app: &AppState, run: &Run) {

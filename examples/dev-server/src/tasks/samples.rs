@@ -5,7 +5,7 @@ use serde::Serialize;
 /// A task, a payload for it and, for each input stream that it reads, what to send there. Payloads and data are JSON.
 #[derive(Serialize)]
 pub(crate) struct Sample {
-    id: &'static str,
+    pub(crate) id: &'static str,
     payload: &'static str,
     inputs: &'static [Input],
 }

@@ -103,6 +103,17 @@ async fn a_wait_may_run_out_of_time() {
 }
 
 #[tokio::test]
+async fn a_wait_until_a_time_that_is_past_is_over_at_once() {
+    let server = Server::new();
+    let worker = Hand::new(&server, "a", 1).await;
+    let run = worker.begin().await;
+    let made = server.make_wait(&run, 1, json!({ "timeout": "2001-01-01T00:00:00Z" })).await.json();
+    let answer = server.suspend(&run, 1, made["waitpointId"].as_str().unwrap()).await.json();
+    assert_eq!(answer["wait"]["ok"], json!(false), "{answer}");
+    assert_eq!(server.view(&run).await["status"], "EXECUTING");
+}
+
+#[tokio::test]
 async fn a_key_names_one_wait_and_a_repeated_request_makes_none() {
     let server = Server::new();
     let worker = Hand::new(&server, "a", 1).await;

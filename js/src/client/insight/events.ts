@@ -129,7 +129,7 @@ export interface Listen {
    * uncaught, and disturbs nothing else. The code for it loads when it is first used; what happens meanwhile is told afterwards.
    *
    * @returns A function that ends it.
-   * @throws TidegateError `invalid-options` when there is no listener.
+   * @throws TidegateError `invalid-options` when there is no listener, or no such event.
    */
   <Type extends keyof TidegateEvents>(type: Type, listener: (event: TidegateEvents[Type]) => void): () => void;
   (type: "*", listener: (event: TidegateEvent) => void): () => void;

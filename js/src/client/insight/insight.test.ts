@@ -4,7 +4,7 @@ import { fakePage } from "../../testing/fake-page.js";
 import { fakeJwt } from "../../testing/tokens.js";
 import { createClient } from "../create-client.js";
 import { pageWatch } from "../watch.js";
-import type { TidegateEvent } from "./events.js";
+import type { TidegateEvent, TidegateEvents } from "./events.js";
 
 vi.mock("../../wasm/load.js", async (original) => ({
   ...(await original<object>()),
@@ -274,6 +274,18 @@ describe("events", () => {
     const client = createClient({ accessToken: "t" });
     expect(() => client.on("send", undefined as never)).toThrow(/takes the type of an event/);
     expect(pageWatch().observe).toBeUndefined();
+  });
+
+  it("are refused by a name that there is not, and taken by each there is", () => {
+    const client = createClient({ accessToken: "t" });
+    const refused = expect.objectContaining({ code: "invalid-options", message: expect.stringContaining('"nope"') });
+    expect(() => client.on("nope" as never, () => {})).toThrow(refused);
+    expect(pageWatch().observe).toBeUndefined();
+    const types: Record<keyof TidegateEvents | "*", true> = {
+      ...{ connect: true, retry: true, end: true, "first-part": true, gap: true },
+      ...{ token: true, send: true, engine: true, "*": true },
+    };
+    for (const type of Object.keys(types)) client.on(type as "*", () => {})();
   });
 });
 

@@ -25,7 +25,11 @@ export function toRunError(error: unknown): RunError | undefined {
   if (!error) return undefined;
   const { type, name, message, stackTrace, raw, code, causes }: WireError = Object(error);
   const words = String(message ?? raw ?? (typeof error === "string" ? error : `an error of the type ${type}`));
-  if (type === "INTERNAL_ERROR") return internal(code === EXITED ? exitCodeOf(words) : String(code));
+  if (type === "INTERNAL_ERROR") {
+    const { message: short } = internal(code === EXITED ? exitCodeOf(words) : String(code));
+    // What the official packages leave out: how long a run might have taken.
+    return { message: code === "MAX_DURATION_EXCEEDED" && message ? `${short}: ${message}` : short };
+  }
   if (type !== "BUILT_IN_ERROR") return { message: words };
   if (name === "UnexpectedExitError" && words.startsWith("Unexpected exit with code -1")) {
     return internal(exitCodeOf(String(stackTrace ?? "")));

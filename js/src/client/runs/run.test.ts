@@ -102,6 +102,10 @@ test.each([
   [{ type: "STRING_ERROR", raw: "boom" }, { message: "boom" }],
   [{ type: "CUSTOM_ERROR", raw: '{"a":1}' }, { message: '{"a":1}' }],
   [{ type: "INTERNAL_ERROR", code: "TASK_RUN_CRASHED" }, { message: "trigger.dev internal error (TASK_RUN_CRASHED)" }],
+  [
+    { type: "INTERNAL_ERROR", code: "MAX_DURATION_EXCEEDED", message: "It took too long." },
+    { message: "trigger.dev internal error (MAX_DURATION_EXCEEDED): It took too long." },
+  ],
   [{ type: "INTERNAL_ERROR", code: "FROM_THE_FUTURE" }, { message: "trigger.dev internal error (FROM_THE_FUTURE)" }],
   [
     { ...builtIn, name: "TriggerApiError", message: "Deadlock detected: a" },
