@@ -53,7 +53,6 @@ export interface EncodedPacket {
 export async function encodePacket(value: unknown): Promise<EncodedPacket> {
   if (value === undefined) return { data: undefined, type: "application/json" };
   if (typeof value === "string") return { data: value, type: "text/plain" };
-  if (typeof value === "function" || typeof value === "symbol") encode(value); // which says so
   if (isPlain(value)) return { data: `{"json":${JSON.stringify(value)}}`, type: SUPER_JSON };
   const superJson = await loadLibrary();
   try {
