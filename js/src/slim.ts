@@ -23,7 +23,7 @@ export type { CoreSource };
  * Where the page refuses to compile it, the core runs as JavaScript, as it does without this. Where it cannot be fetched, what needs it
  * fails with `engine-unavailable`, and the next call tries again.
  *
- * Throws a {@link TidegateError} `invalid-options` for nothing at all, such as an import that a bundler has left empty.
+ * Throws a `TidegateError` `invalid-options` for nothing at all, such as an import that a bundler has left empty.
  */
 export function provideCore(source: CoreSource | (() => CoreSource | Promise<CoreSource>)): void {
   if (!source)
