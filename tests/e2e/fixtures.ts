@@ -1,4 +1,4 @@
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect, type Page, type Request } from "@playwright/test";
 import { Cable } from "./cable.ts";
 import { type Started, startApi, startPage } from "./processes.ts";
 
@@ -42,13 +42,19 @@ export const test = base.extend<Each, Worker>({
 export class Desk {
   readonly sent: string[] = [];
   readonly opened: string[] = [];
+  /** The streams that it has a connection for. */
+  reading: string[] = [];
 
   constructor(readonly page: Page) {
     page.on("request", (request) => {
       const { pathname } = new URL(request.url());
       if (request.method() === "POST" && pathname.includes("/input/")) this.sent.push(request.postData() ?? "");
-      if (request.method() === "GET" && pathname.includes("/streams/"))
-        this.opened.push(pathname.split("/").pop() ?? "");
+      if (request.method() !== "GET" || !pathname.includes("/streams/")) return;
+      const stream = pathname.split("/").pop() ?? "";
+      this.opened.push(stream);
+      this.reading.push(stream);
+      const isOver = (other: Request) => other === request && this.reading.splice(this.reading.indexOf(stream), 1);
+      page.on("requestfinished", isOver).on("requestfailed", isOver);
     });
   }
 

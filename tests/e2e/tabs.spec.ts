@@ -24,6 +24,11 @@ test.describe("ten tabs", () => {
       const whole = (await readStream(api.url, runId, "draft")).join("");
       await Promise.all(tabs.map((tab) => expect.poll(() => tab.draft().textContent()).toBe(whole)));
     };
+    const oneLeads = async () => {
+      const leaders = () => tabs.filter(({ reading }) => reading.includes("draft"));
+      await expect.poll(() => leaders().length).toBe(1);
+      return leaders();
+    };
     for (const tab of tabs) await expect(tab.approve()).toBeEnabled();
     await allShowTheWhole();
     expect(reads()).toBe(1);
@@ -37,8 +42,7 @@ test.describe("ten tabs", () => {
       (leader) => leader.close(),
     ];
     for (const [index, end] of ends.entries()) {
-      const leaders = tabs.filter(({ opened }) => opened.includes("draft"));
-      expect(leaders).toHaveLength(1);
+      const leaders = await oneLeads();
       const leader = leaders[0] as Desk;
       const writing = write(Array.from({ length: 60 }, (_, word) => `${index}:${word}`));
       await expect.poll(() => leader.draft().textContent()).toContain(` ${index}:20`);
@@ -46,10 +50,10 @@ test.describe("ten tabs", () => {
       tabs.splice(tabs.indexOf(leader), 1);
       await writing;
       await allShowTheWhole();
-      // One for whoever takes over. A read that meets a connection which is just being closed is made again, which happens at times.
-      const again = reads() - (index + 2);
-      expect(again).toBeGreaterThanOrEqual(0);
-      expect(again).toBeLessThanOrEqual(1);
+      // One for whoever takes over, and one for a tab that waited two seconds for its answer, as on a machine that is very busy.
+      expect(reads() - (index + 2)).toBeGreaterThanOrEqual(0);
+      expect(reads() - (index + 2)).toBeLessThanOrEqual(1);
+      await oneLeads();
     }
 
     const [last] = tabs;
