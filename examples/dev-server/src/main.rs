@@ -97,7 +97,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
         Some(file) => AppState::open(arguments.config, file)?,
         None => AppState::new(arguments.config),
     };
-    state.prepare().await?;
+    state
+        .prepare()
+        .await
+        .map_err(|why| format!("{why}; streams are to be kept there: see --s2-endpoint, --s2-basin and --s2-token"))?;
     let hint = if is_default_key { DEFAULT_SECRET_KEY } else { "as given" };
     let place = arguments.data.as_deref().unwrap_or(Path::new("memory")).display();
     say(&format!("tidegate-dev http://{} (secret key: {hint}, data: {place})", listener.local_addr()?));

@@ -40,7 +40,7 @@ export class S2Sink implements Sink {
   static from(stream: WrittenStream, headers: Headers): S2Sink | undefined {
     const [token, basin] = [headers.get("x-s2-access-token"), headers.get("x-s2-basin")];
     if (!token || !basin) return undefined;
-    const endpoint = headers.get("x-s2-endpoint") || `https://${basin}.b.aws.s2.dev/v1`;
+    const endpoint = headers.get("x-s2-endpoint") || `https://${basin}.b.s2.dev/v1`;
     const name = headers.get("x-s2-stream-name") || `/runs/${stream.runId}/${stream.key}`;
     const url = `${endpoint.replace(/\/+$/, "")}/streams/${part(name)}/records`;
     const linger = numberIn(headers, "x-s2-flush-interval-ms", DEFAULT_LINGER_MS);

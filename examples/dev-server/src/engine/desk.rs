@@ -60,8 +60,18 @@ impl Desk {
         let Self { workers, holds, queue, .. } = self;
         let Some(worker) = workers.get_mut(id) else { return };
         while worker.has_slot() {
-            let Some((run, waitpoint)) = worker.ready.pop_front() else { break };
-            resume(store, worker, holds, &run, &waitpoint);
+            let Some((run, first)) = worker.ready.pop_front() else { break };
+            // All that has ended for it goes with its one slot, each once: a deadline may have told of the same end again.
+            let mut ended = vec![first];
+            worker.ready.retain(|(other, waitpoint)| {
+                if *other == run && !ended.contains(waitpoint) {
+                    ended.push(waitpoint.clone());
+                }
+                *other != run
+            });
+            for waitpoint in ended {
+                resume(store, worker, holds, &run, &waitpoint);
+            }
         }
         while worker.has_slot() && !worker.is_leaving {
             let Some(run) = queue.pop(worker.tasks.keys()) else { break };
@@ -128,8 +138,8 @@ impl Desk {
     /// What the worker of a run says of retries.
     pub(super) fn policy(&self, run: &Run) -> RetryPolicy {
         let holder = self.holds.get(&run.id).and_then(|hold| self.workers.get(&hold.worker));
-        let anyone = || self.workers.values().find(|worker| worker.tasks.contains_key(&run.task));
-        let offer = holder.or_else(anyone).and_then(|worker| worker.tasks.get(&run.task));
+        let anyone = || self.workers.values().find_map(|worker| worker.tasks.get(&run.task));
+        let offer = holder.and_then(|worker| worker.tasks.get(&run.task)).or_else(anyone);
         offer.map(|offer| offer.retry.clone()).unwrap_or_default()
     }
 

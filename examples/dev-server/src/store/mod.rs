@@ -16,7 +16,7 @@ mod runs;
 mod shapes;
 mod waitpoints;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -98,7 +98,8 @@ struct Tables {
     logs: HashMap<StreamKey, Log>,
     /// The number of the newest log.
     last_stream: u64,
-    waits: HashMap<StreamKey, InputWait>,
+    /// In the order of their runs.
+    waits: BTreeMap<StreamKey, InputWait>,
     run_waits: RunWaits,
     replays: HashMap<Replay, (String, u64)>,
     used_tokens: HashSet<[u8; 32]>,
@@ -141,8 +142,8 @@ impl Tables {
         let (result, has_changed) = self.runs.change(id, now, |run| change(run, now))?;
         if has_changed {
             self.note_run(id);
-            if self.runs.get(id).is_some_and(Run::is_over) && self.run_waits.forget(id) {
-                self.changes.note(|| Entry::NoRunWaits { run: id.to_owned() });
+            if self.runs.get(id).is_some_and(Run::is_over) {
+                self.forget_waits(id);
             }
         }
         Some(result)
@@ -500,19 +501,19 @@ impl Store {
 
     /// What waits for the next record of an input stream.
     pub(crate) fn awaited(&self, key: &StreamKey) -> Option<InputWait> {
-        self.tables().waits.get(key).cloned()
+        self.tables().open_wait(key)
     }
 
-    /// The inputs that runs wait for which have not ended.
+    /// The inputs that something waits for.
     pub(crate) fn awaited_inputs(&self) -> Vec<StreamKey> {
-        let tables = self.tables();
-        let is_alive = |key: &&StreamKey| tables.runs.get(key.run()).is_some_and(|run| !run.is_over());
-        tables.waits.keys().filter(is_alive).cloned().collect()
+        let mut tables = self.tables();
+        let keys: Vec<_> = tables.waits.keys().cloned().collect();
+        keys.into_iter().filter(|key| tables.open_wait(key).is_some()).collect()
     }
 
     /// Whether something waits for the next record of an input stream.
     pub(crate) fn is_awaited(&self, key: &StreamKey) -> bool {
-        self.tables().waits.contains_key(key)
+        self.awaited(key).is_some()
     }
 
     /// Removes the registration only if it is still this one: between completing a wait and removing it, the task may have

@@ -130,6 +130,26 @@ impl Tables {
         ends
     }
 
+    /// What waits for an input stream, unless that wait is over. What is no wait token is a demo task's, which takes it back itself.
+    pub(super) fn open_wait(&mut self, key: &StreamKey) -> Option<InputWait> {
+        let wait = self.waits.get(key)?.clone();
+        self.wait_end(&wait.id).is_none().then_some(wait)
+    }
+
+    /// A run that has ended waits for nothing.
+    pub(super) fn forget_waits(&mut self, run: &str) {
+        if self.run_waits.forget(run) {
+            self.changes.note(|| Entry::NoRunWaits { run: run.to_owned() });
+        }
+        let from = StreamKey::input(run, "");
+        let keys: Vec<_> =
+            self.waits.range(from..).map(|(key, _)| key).take_while(|key| key.run() == run).cloned().collect();
+        for key in keys {
+            self.waits.remove(&key);
+            self.changes.note(|| Entry::NoWait { key });
+        }
+    }
+
     /// Registers what waits for an input stream, in the place of what did before.
     pub(super) fn register_wait(&mut self, key: &StreamKey, wait: InputWait) {
         self.changes.note(|| Entry::Wait { key: key.clone(), wait: wait.clone() });

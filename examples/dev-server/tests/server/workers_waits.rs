@@ -181,3 +181,47 @@ async fn a_cancelled_run_waits_for_nothing() {
     let next = worker.begin().await;
     assert_eq!(server.view(&next).await["status"], "EXECUTING", "and nothing else was ordered");
 }
+
+/// A wait token that times out after that.
+async fn token(server: &Server, timeout: &str) -> String {
+    let ask = server.ask("POST", "/api/v1/waitpoints/tokens").body(json!({ "timeout": timeout }).to_string());
+    ask.answer().await.json()["id"].as_str().unwrap().to_owned()
+}
+
+async fn end(server: &Server, token: &str) {
+    server.ask("POST", format!("/api/v1/waitpoints/tokens/{token}/complete")).body(r#"{"data":1}"#).answer().await;
+}
+
+#[tokio::test]
+async fn waits_that_end_together_while_there_is_no_slot_share_the_one_that_comes() {
+    let server = Server::new();
+    let worker = Hand::new(&server, "a", 1).await;
+    let run = worker.begin().await;
+    let (first, second) = (token(&server, "1h").await, token(&server, "1h").await);
+    for token in [&first, &second] {
+        server.suspend(&run, 1, token).await.is(200, json!({ "success": true }));
+    }
+    let busy = worker.begin().await;
+    end(&server, &first).await;
+    end(&server, &second).await;
+    server.complete(&busy, 1, "done").await;
+    let ended: Vec<_> = worker.take().await.iter().map(|order| order["wait"]["waitpoint"].clone()).collect();
+    assert_eq!(ended, [json!(first), json!(second)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_after_the_end_wakes_nobody_from_the_next_wait() {
+    let server = Server::new();
+    let worker = Hand::new(&server, "a", 1).await;
+    let run = worker.begin().await;
+    let (first, second) = (token(&server, "2s").await, token(&server, "1h").await);
+    server.suspend(&run, 1, &first).await;
+    let busy = worker.begin().await;
+    end(&server, &first).await;
+    assert!(worker.take().await.is_empty(), "there is no slot until the deadline is over");
+    server.complete(&busy, 1, "done").await;
+    assert_eq!(worker.order().await["wait"]["waitpoint"], json!(first));
+    server.suspend(&run, 1, &second).await.is(200, json!({ "success": true }));
+    worker.begin().await;
+    assert_eq!(server.view(&run).await["status"], "WAITING");
+}
