@@ -8,6 +8,7 @@ use tidegate_dev_server::{Config, Console};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::hand::Hand;
 use crate::support::{Answer, Ask, KEY, Server};
 
 const HERE: &str = "127.0.0.1:3030";
@@ -267,4 +268,30 @@ async fn without_a_console_there_is_nothing() {
         assert_eq!(get(&server, path).await.status, 404, "{path}");
     }
     assert_eq!(ask_token(&server, HERE).answer().await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_whose_wait_is_over_is_not_waited_for() {
+    let server = Server::new();
+    let token = token_of(&server).await;
+    let worker = Hand::new(&server, "a", 1).await;
+    let run = worker.begin().await;
+    let inputs = async || {
+        let ask = server.ask("GET", format!("/console/api/runs/{run}/streams")).token(&token);
+        ask.answer().await.json()["inputs"].clone()
+    };
+    let awaited = json!([{ "id": "words", "records": 0, "isAwaited": true }]);
+    server.wait(&run, 1, json!({ "timeout": "2s" })).await;
+    assert_eq!(inputs().await, awaited);
+    let order = loop {
+        if let [order] = &worker.take().await[..] {
+            break order.clone();
+        }
+    };
+    assert_eq!(order["wait"]["ok"], false);
+    assert_ne!(inputs().await, awaited, "its time is out");
+    server.wait(&run, 1, json!({})).await;
+    assert_eq!(inputs().await, awaited);
+    server.cancel(&run).await;
+    assert_ne!(inputs().await, awaited, "the run has ended");
 }
