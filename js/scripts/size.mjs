@@ -12,7 +12,7 @@ const applications = {
   run: 'export { useRealtimeRun } from "tidegate/react";',
   hooks: 'export * from "tidegate/react";',
   everything: 'export * from "tidegate"; export * from "tidegate/react";',
-  slim: 'export { provideCore } from "tidegate/slim"; export * from "tidegate/react";', // and core.wasm beside it
+  slim: 'export { provideCore } from "tidegate/slim"; export * from "tidegate/react";', // and core.wasm, which is not counted
   devtools: 'export * from "tidegate/devtools";', // without a limit, as the next two: no visitor loads them
   server: 'export * from "tidegate/server";',
   task: 'export * from "tidegate/task";',
@@ -89,7 +89,8 @@ async function measure(application, contents) {
     }
     for (const name of eager) parts[row].delete(name);
   }
-  for (const name of parts[withRuns.has(application) ? "coreRuns" : "core"]) parts.whole.add(name);
+  const core = application === "slim" ? "slim" : withRuns.has(application) ? "coreRuns" : "core";
+  for (const name of parts[core]) parts.whole.add(name);
   const sizes = Object.fromEntries(Object.keys(rowNames).map((row) => [row, [0, 0, 0]]));
   for (const { path, contents } of outputFiles) {
     const name = path.slice(root.length + 1);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type FakeEngine, settle } from "../testing/fake-engine.js";
 import { pumpHarness } from "../testing/pump-harness.js";
+import { EventPump } from "./event-pump.js";
 
 let harness: ReturnType<typeof pumpHarness>;
 
@@ -26,6 +27,28 @@ it("has one engine where the first thing wanted is a feed", async () => {
   expect(harness.loader.engine.of("follow")).toHaveLength(1);
   expect(harness.loader.engine.of("send")).toHaveLength(1);
   expect(harness.loader.engine.of("subscribe")).toHaveLength(1);
+});
+
+it("keeps what the other core will carry where one cannot be loaded", async () => {
+  let arrive = () => {};
+  const { load } = harness.loader;
+  const small = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const pump = new EventPump((runs) => (runs ? Promise.reject(new TypeError("lost")) : small.then(() => load())));
+  const principal = pump.openPrincipal(harness.endpoint, "token");
+  const states: string[] = [];
+  const listener = ({ state }: { state: string }) => states.push(state);
+  pump.send({ principal, runId: "run_1", streamId: "approval", json: "1", listener });
+  await settle();
+  const call = pump.call({ principal, what: 0, name: "task", body: "{}" });
+  call.catch(() => {});
+  await settle();
+  expect(states).not.toContain("rejected");
+  arrive();
+  await settle();
+  expect(harness.loader.engine.of("send")).toHaveLength(1);
+  await expect(call).rejects.toMatchObject({ code: "engine-unavailable" });
 });
 
 it("takes readers over behind their last record, held or not, and leaves those that have ended", async () => {

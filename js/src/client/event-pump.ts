@@ -267,11 +267,13 @@ export class EventPump {
     if (!this.#starting.size) this.#see("engine", "loading");
     this.#starting.add(runs);
     try {
-      this.#run(await this.#load(runs));
-    } catch (cause) {
-      this.#giveUp((outcome) => unavailable(cause, outcome));
-    } finally {
+      const core = await this.#load(runs);
       this.#starting.delete(runs);
+      this.#run(core);
+    } catch (cause) {
+      this.#starting.delete(runs);
+      // Another that is on its way serves, or gives up in its turn.
+      if (!this.#starting.size) this.#giveUp((outcome) => unavailable(cause, outcome));
     }
   }
 

@@ -77,7 +77,7 @@ export class Execution implements RunContext {
 
   /** Whether it waits, and for nothing else than what the server tells of. */
   get isSuspended(): boolean {
-    return [...this.#waits.values()].some((wait) => wait.isAsleep);
+    return !this.#watch.isRunning && [...this.#waits.values()].some((wait) => wait.isAsleep);
   }
 
   get claim(): Claim {
@@ -90,6 +90,7 @@ export class Execution implements RunContext {
     this.#watch.run();
     const outcome = await this.#outcome();
     this.#watch.rest();
+    this.#forgetWaits(); // which it has not waited for to their end
     await this.#finish();
     if (!this.#isLost) await this.#report(outcome);
   }
@@ -113,8 +114,13 @@ export class Execution implements RunContext {
 
   /** The run goes on elsewhere, from the top, when its wait has ended. Here it never wakes. */
   shelve(): void {
-    for (const wait of this.#waits.values()) wait.forget();
+    this.#forgetWaits();
     this.lose("The worker stops.");
+  }
+
+  #forgetWaits(): void {
+    for (const wait of this.#waits.values()) wait.forget();
+    this.#waits.clear();
   }
 
   waitForInput(wait: InputWait): Promise<InputWaitResult> {
@@ -168,8 +174,9 @@ export class Execution implements RunContext {
     const told = { execution: this.number, usageMs: this.#watch.passedMs };
     try {
       if ("error" in outcome) {
-        this.#note(outcome);
-        await this.#link.report(this.runId, "fail", { ...told, ...outcome }, signal);
+        const failure = this.#masked(outcome);
+        this.#note(failure);
+        await this.#link.report(this.runId, "fail", { ...told, ...failure }, signal);
         return;
       }
       const { data, type } = await encodePacket(outcome.output);
@@ -193,10 +200,14 @@ export class Execution implements RunContext {
     return `${this.#task.id} ${this.runId}`;
   }
 
-  #note({ error }: Failure): void {
+  /** Whoever may read the run reads its error. */
+  #masked(failure: Failure): Failure {
     const key = this.backend.secretKey;
-    const said = key ? wordsOf(error).replaceAll(key, "[secret key]") : wordsOf(error);
-    const line = said.replace(/\s+/g, " ");
+    return key ? JSON.parse(JSON.stringify(failure).replaceAll(key, "[secret key]")) : failure;
+  }
+
+  #note({ error }: Failure): void {
+    const line = wordsOf(error).replace(/\s+/g, " ");
     const words = line.length > LONGEST_WORDS ? `${line.slice(0, LONGEST_WORDS)}…` : line;
     this.#listener.note(`${this.#name}: attempt ${this.#start.attempt} failed: ${words}`);
   }
@@ -273,6 +284,7 @@ export class Execution implements RunContext {
         this.#listener.changed();
       }
     } catch (error) {
+      wait.forget();
       this.#waits.delete(waitpoint);
       return this.#stop(error);
     }

@@ -40,7 +40,7 @@ export class IngestSink implements Sink {
       await patience.next(miss, doubtful);
       for (;;) {
         const asked = await attempt({ url, method: "HEAD", headers: own, signal });
-        const last = isHit(asked) ? Number(asked.headers.get("x-last-chunk-index")) : Number.NaN;
+        const last = isHit(asked) ? Number.parseInt(asked.headers.get("x-last-chunk-index") ?? "", 10) : Number.NaN;
         if (Number.isSafeInteger(last)) {
           from = Math.min(Math.max(from, last + 1), end);
           break;

@@ -59,9 +59,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const worker = new Worker(link, { tasks: byId(tasks), concurrency, stopTimeoutMs, log });
   if (signal?.aborted) throw cancelled("call");
   await worker.start();
-  const stop = () => worker.stop();
+  const stop = () => {
+    signal?.removeEventListener("abort", stop);
+    return worker.stop();
+  };
   if (signal?.aborted) await stop();
-  signal?.addEventListener("abort", stop, { once: true });
+  else signal?.addEventListener("abort", stop);
   return { stop };
 }
 

@@ -15,8 +15,12 @@ export class Stopwatch {
     return Math.round(this.#passedMs + (this.#sinceMs === undefined ? 0 : performance.now() - this.#sinceMs));
   }
 
+  get isRunning(): boolean {
+    return this.#sinceMs !== undefined;
+  }
+
   run(): void {
-    if (this.#sinceMs !== undefined) return;
+    if (this.isRunning) return;
     this.#sinceMs = performance.now();
     // Longer than a timer can count, nothing lasts.
     const leftMs = this.#limitMs - this.#passedMs;

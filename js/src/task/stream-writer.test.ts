@@ -154,6 +154,13 @@ describe.each([
     expect(server.dataOf("steps")).toEqual(["before", ...upTo(4), "after"]);
   });
 
+  it.skipIf(s2)("takes the lack of an answer for none", async () => {
+    server.silences.left = 1;
+    server.mishaps.push("lose the request");
+    await inside(() => steps.append("first"));
+    expect(server.dataOf("steps")).toEqual(["first"]);
+  });
+
   it("writes everything once on a bad day", async () => {
     const day: (Mishap | undefined)[] = [
       "lose the answer",

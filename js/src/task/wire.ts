@@ -53,8 +53,8 @@ export async function attempt({ url, method, headers, body, signal }: Ask): Prom
       signal: controller.signal,
       ...(body !== undefined && { body }),
     });
+    if (response.ok) return { text: await response.text(), headers: response.headers };
     const text = await response.clone().text();
-    if (response.ok) return { text, headers: response.headers };
     return { ...(await failureOf(response, "run")), status: response.status, text };
   } catch (cause) {
     const code = signal?.aborted ? "aborted" : controller.signal.aborted ? "timeout" : "blocked";

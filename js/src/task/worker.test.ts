@@ -404,6 +404,29 @@ test("stop lets runs execute to their end, and gives back what waits and what ta
   expect(engine.polls).toHaveLength(polls);
 });
 
+test("stop lets a run tell what came of it, though a wait of it has not ended", async () => {
+  await served(() => {
+    currentRun()?.atEnd(() => new Promise((settle) => setTimeout(settle, 5_000)));
+    return Promise.race([input("words"), new Promise((settle) => setTimeout(settle, 1_000, "first"))]);
+  });
+  engine.start("run_1");
+  await vi.advanceTimersByTimeAsync(2_000);
+  const stopped = serving?.stop();
+  await vi.advanceTimersByTimeAsync(5_000);
+  await stopped;
+  expect(engine.reports).toMatchObject([{ what: "complete", run: "run_1" }]);
+});
+
+test("the secret key is not in what the server is told of a failure", async () => {
+  await served(() => {
+    throw new Error(`the key is ${secretKey}`);
+  });
+  engine.start("run_1");
+  await settle();
+  expect(engine.reports).toHaveLength(1);
+  expect(JSON.stringify(engine.reports)).not.toContain(secretKey);
+});
+
 test("a signal stops it", async () => {
   const controller = new AbortController();
   await served(() => 1, { signal: controller.signal });

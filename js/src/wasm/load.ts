@@ -18,9 +18,9 @@ let wantsRuns = false;
 let newest: Loading = { runs: false };
 let provided: (() => Promise<Core>) | undefined;
 
-/** Takes the whole core from there, as WebAssembly. */
+/** Takes the whole core from there, as WebAssembly, unless one has been asked for. */
 export function provide(startCore: () => Promise<Core>): void {
-  provided = startCore;
+  if (!newest.core) provided = startCore;
 }
 
 /** Marks what follows runs or calls: a page that has it loads the core for that in the first place. Where it is not used, it is left out. */
