@@ -39,7 +39,7 @@
 //! worker is gone, it is started from the top by another, in the same attempt, and told how its earlier waits have ended, in order.
 //!
 //! Runs, attempts, and waits are in the file; who holds what is not. After a restart workers have as long as they may be silent to connect and
-//! say what they hold; then what nobody holds is taken up anew.
+//! say what they hold; then what nobody holds is taken up anew, as another attempt, also where the order to begin it had not left.
 //!
 //! # Streams at S2
 //!

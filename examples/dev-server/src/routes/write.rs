@@ -96,8 +96,8 @@ pub(crate) async fn last_line(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     Caller::backend(&headers, &app.config)?;
-    let run = app.store.run(&run).ok_or(Refusal::NotFound { retry: false })?;
-    check_target(&target)?;
+    app.store.run(&run).ok_or(Refusal::NotFound { retry: false })?;
+    let run = target_of(&app, &run, &target)?;
     let client = header(&headers, "x-client-id").unwrap_or("default");
     let index = app.streams.last_line(&StreamKey::output(&run.id, &key), client).await?;
     let index = index.map_or_else(|| HeaderValue::from_static("-1"), HeaderValue::from);
@@ -112,18 +112,26 @@ pub(crate) async fn head_only(State(app): State<AppState>, headers: HeaderMap) -
 
 /// The run that a backend may write to. `verb` completes "Cannot … a realtime stream on a completed run".
 fn writable(app: &AppState, run: &str, target: &str, headers: &HeaderMap, verb: &str) -> Result<Run, Refusal> {
-    let text = |status, message: &str| Refusal::Text(status, message.to_owned());
     Caller::backend(headers, &app.config)?;
-    check_target(target)?;
-    let run = app.store.run(run).ok_or_else(|| text(StatusCode::NOT_FOUND, "Run not found"))?;
-    if target != "self" {
-        // Runs here have neither parent nor root.
-        return Err(text(StatusCode::NOT_FOUND, "Target not found"));
-    }
+    let run = target_of(app, run, target)?;
     if run.is_over() {
-        return Err(text(StatusCode::BAD_REQUEST, &format!("Cannot {verb} a realtime stream on a completed run")));
+        let message = format!("Cannot {verb} a realtime stream on a completed run");
+        return Err(Refusal::Text(StatusCode::BAD_REQUEST, message));
     }
     Ok(run)
+}
+
+/// The run itself, or the one above it that is meant.
+fn target_of(app: &AppState, run: &str, target: &str) -> Result<Run, Refusal> {
+    check_target(target)?;
+    let not_found = |what: &str| Refusal::Text(StatusCode::NOT_FOUND, format!("{what} not found"));
+    let run = app.store.run(run).ok_or_else(|| not_found("Run"))?;
+    let above = match target {
+        "parent" => run.parent,
+        "root" => run.root,
+        _ => return Ok(run),
+    };
+    above.and_then(|id| app.store.run(&id)).ok_or_else(|| not_found("Target"))
 }
 
 fn check_target(target: &str) -> Result<(), Refusal> {

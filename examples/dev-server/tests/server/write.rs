@@ -53,6 +53,28 @@ async fn lines_are_ingested_as_values_and_once_per_index() {
 }
 
 #[tokio::test]
+async fn a_run_writes_to_those_above_it() {
+    let server = Server::new();
+    let root = server.idle_run().await;
+    let below = async |parent: &str| {
+        let run = server.trigger("nobody", json!({ "payload": {}, "options": { "parentRunId": parent } })).await;
+        run.json()["id"].as_str().unwrap().to_owned()
+    };
+    let parent = below(&root).await;
+    let run = below(&parent).await;
+    for (target, whose) in [("parent", &parent), ("root", &root), ("self", &run)] {
+        let path = format!("/realtime/v1/streams/{run}/{target}/out");
+        assert_eq!(server.ask("PUT", path.clone()).body("").answer().await.status, 202);
+        let written = server.ask("POST", path.clone()).header("x-client-id", "one").body("\"a\"\n").answer().await;
+        assert_eq!(written.status, 200);
+        let told = server.ask("HEAD", path).header("x-client-id", "one").answer().await;
+        assert_eq!(told.header("x-last-chunk-index"), Some("0"));
+        let read = server.stream(whose, "out").header("timeout-seconds", "1").events().await;
+        assert_eq!(read.parts().await, [json!("a")], "{target}");
+    }
+}
+
+#[tokio::test]
 async fn only_a_backend_writes_and_only_to_a_run_under_way() {
     let server = Server::new();
     let run = server.idle_run().await;
