@@ -13,13 +13,14 @@ export async function interleave(subjects, rounds, measure) {
   return measured;
 }
 
-/** The middle and the two ends. */
+/** The middle, the two ends, and what a quarter of the values is not above. */
 export function summary(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return {
     median: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
     least: sorted[0],
+    lowerQuarter: sorted[Math.floor((sorted.length - 1) / 4)],
     most: sorted.at(-1),
   };
 }
