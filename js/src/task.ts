@@ -1,5 +1,6 @@
 /**
- * The task's half: tasks, and the worker that executes them for a development server. Node 20 and newer, Bun, Deno.
+ * The task's half: tasks, and the worker that executes them for a development server. Node 20 and newer, Bun, and Deno with `--allow-net`
+ * for the server and `--allow-env=TRIGGER_*,VERCEL_GIT_COMMIT_REF,NODE_ENV`; `make packaging` tries it in each of them.
  *
  * @module tidegate/task
  */
