@@ -15,6 +15,7 @@ export { AbortTaskRunError } from "./task/failure.js";
 export type {
   InputStreamIdleOptions,
   InputStreamOnceOptions,
+  InputStreamOnOptions,
   InputStreamSendOptions,
   InputStreamSubscription,
   InputStreamWaitOptions,
@@ -23,7 +24,7 @@ export type {
 export type { Metadata, MetadataSource, MetadataUpdater } from "./task/metadata.js";
 export { metadata } from "./task/metadata-of-run.js";
 export type { StreamTarget } from "./task/outputs.js";
-export { InputStreamTimeoutError, type Result, type ResultPromise } from "./task/results.js";
+export { InputStreamTimeoutError, type Result, type ResultPromise, WaitpointTimeoutError } from "./task/results.js";
 export { type ServeOptions, type Serving, serve } from "./task/serve.js";
 export type { Source } from "./task/source.js";
 export type {
@@ -43,4 +44,4 @@ export {
   type TaskOptions,
   task,
 } from "./task/task.js";
-export { type WaitPromise, WaitpointTimeoutError, type WaitResult, wait } from "./task/wait.js";
+export { wait } from "./task/wait.js";
