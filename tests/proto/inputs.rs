@@ -267,4 +267,3 @@ fn with_too_much_waiting_the_log_is_left_unread() {
     assert_eq!(given(&outputs), [1, 2, 3, 4]);
     assert!(!inputs.cancel(S, once));
 }
-
