@@ -67,7 +67,15 @@ async function tryRuntime({ command, audit }, api, secret, folder) {
   const launch = (script, ...parameters) => {
     const log = join(folder, `audit-${script}-${parameters[0] ?? performance.now()}`);
     rmSync(log, { force: true });
-    const env = { TRIGGER_API_URL: api, TRIGGER_SECRET_KEY: secret, NO_COLOR: "1", DENO_AUDIT_PERMISSIONS: log };
+    const env = {
+      TRIGGER_API_URL: api,
+      TRIGGER_SECRET_KEY: secret,
+      NO_COLOR: "1",
+      DO_NOT_TRACK: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      DENO_DIR: join(folder, "deno"),
+      DENO_AUDIT_PERMISSIONS: log,
+    };
     const child = start(file, [...flags, join(apps, "runtimes", script), ...parameters], {
       env,
       stdio: ["ignore", "pipe", "pipe"],

@@ -216,7 +216,7 @@ export class Execution implements RunContext {
     const time = new AbortController();
     const tooLong = new Promise<never>((_, reject) => {
       const refuse = () => reject(new Error("it took too long"));
-      // First of all those who finish say what that means.
+      // Whoever is not finished may say first what that means.
       time.signal.addEventListener("abort", () => setTimeout(refuse));
     });
     tooLong.catch(() => {});

@@ -37,7 +37,7 @@ export interface Serving {
  * the server finds out after some ten seconds; runs that executed are tried again, as often as `retry` says.
  *
  * Signals of the system are the program's: without a handler, Ctrl+C and `SIGTERM` end the process at once, and what executed has lost an
- * attempt. This one lets runs end, and gives the others back:
+ * attempt. These let runs end, and give the others back; Bun and Deno have them under the same name:
  *
  * ```ts
  * const serving = await serve({ tasks: [order] });

@@ -1,7 +1,7 @@
 import type { Identity } from "../server/configuration.js";
 
-/** How long a write goes on. */
-export const ENDURANCE = { attempts: 10, longestMs: 30_000 };
+/** How long a write goes on: a task has more time than a request of a page. */
+export const ENDURANCE = { attempts: 10, longestMs: 60_000 };
 
 /** One record as it is written. */
 export interface Line {

@@ -272,6 +272,9 @@ test("what is left for the end is done before the end is told, whatever fails of
       done.push(engine.reports.length);
     });
     currentRun()?.atEnd(() => Promise.reject(new Error("not finished")));
+    currentRun()?.atEnd(
+      (signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("two are left")))),
+    );
     currentRun()?.atEnd(() => new Promise(() => {}));
   });
   engine.start("run_1");
@@ -279,7 +282,8 @@ test("what is left for the end is done before the end is told, whatever fails of
   expect([done, engine.reports]).toEqual([[0], []]);
   await vi.advanceTimersByTimeAsync(60_001);
   expect(engine.reports).toMatchObject([{ what: "complete" }]);
-  expect(lines.filter((line) => line.includes("not all was finished"))).toHaveLength(2);
+  const told = lines.flatMap((line) => /not all was finished at its end: (.*)/.exec(line)?.[1] ?? []);
+  expect(told).toEqual(["not finished", "two are left", "it took too long"]);
 });
 
 test("what is to be done before a run sleeps is done before the server is told, and a wait that is over needs none", async () => {
