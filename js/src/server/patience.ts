@@ -31,13 +31,13 @@ export class Patience {
     const { attempts, longestMs, signal } = this.#endurance;
     this.#failures += 1;
     const pauseMs = Math.max(failure.afterMs, backoffMs(this.#failures, Math.min(longestMs, LONGEST_PAUSE_MS)));
-    if (!failure.again || this.#failures >= attempts || pauseMs > longestMs) throw this.fail(failure, outcome);
+    if (!failure.again || this.#failures >= attempts || pauseMs > longestMs) throw this.#fail(failure, outcome);
     await pause(pauseMs, signal);
     if (signal?.aborted)
-      throw outcome === "unknown" ? this.fail(aborted(failure.problem.subject), outcome) : cancelled("call");
+      throw outcome === "unknown" ? this.#fail(aborted(failure.problem.subject), outcome) : cancelled("call");
   }
 
-  fail(failure: Failure, outcome: SendOutcome): TidegateError {
+  #fail(failure: Failure, outcome: SendOutcome): TidegateError {
     return toError(failure, outcome, { baseURL: this.#identity.endpoint.baseURL, key: this.#identity.token });
   }
 }
