@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { start } from "../../.ci/processes.mjs";
 import { apps } from "./builders.mjs";
@@ -33,23 +34,23 @@ const bun = {
 const names = ["TRIGGER_*", "VERCEL_GIT_COMMIT_REF", "NODE_ENV"];
 
 const deno = {
-  command(host) {
+  command(hosts) {
     const name = `@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}`;
     return [
       program([name], "deno"),
       "run",
       "--no-prompt",
       "--no-lock",
-      `--allow-net=${host}`,
+      `--allow-net=${hosts}`,
       `--allow-env=${names.join()}`,
     ];
   },
   /** What was asked for besides, though it may have been done without. */
-  audit(log, host) {
+  audit(log, hosts) {
     const asked = [...log.matchAll(/"permission":"(\w+)","value":"([^"]*)"/g)];
     if (asked.length === 0) return ["Deno did not say what it was asked for"];
     const isName = (name) => names.includes(name.replace(/^TRIGGER_.*/, "TRIGGER_*"));
-    const isKnown = { env: isName, net: (value) => value.replace(/^http:\/\//, "").split("/")[0] === host };
+    const isKnown = { env: isName, net: (value) => hosts.includes(value.replace(/^http:\/\//, "").split("/")[0]) };
     return asked
       .filter(([, permission, value]) => !isKnown[permission]?.(value))
       .map(([, permission, value]) => `it asked for ${permission}: ${value}`);
@@ -61,8 +62,9 @@ const deno = {
  * say anything but what it is there for, and each has to end by itself, with 0.
  */
 async function tryRuntime({ command, audit }, api, secret, folder) {
-  const { host } = new URL(api);
-  const [file, ...flags] = command(host);
+  const nobody = await deadEnd();
+  const hosts = [api, nobody].map((address) => new URL(address).host);
+  const [file, ...flags] = command(hosts);
   const problems = [];
   const launch = (script, ...parameters) => {
     const log = join(folder, `audit-${script}-${parameters[0] ?? performance.now()}`);
@@ -88,7 +90,7 @@ async function tryRuntime({ command, audit }, api, secret, folder) {
     }
     const ended = once(child, "close").then(([code, signal]) => {
       if (code !== 0) throw new Error(`${script} ended with ${code ?? signal}: ${output.trim()}`);
-      problems.push(...audit(readIfAny(log), host));
+      problems.push(...audit(readIfAny(log), hosts));
       return output.trim();
     });
     ended.catch(() => {});
@@ -112,8 +114,19 @@ async function tryRuntime({ command, audit }, api, secret, folder) {
   const stopSecond = await worker();
   const end = await launch("backend.js", "end", run).ended;
   await stopSecond();
+  await launch("backend.js", "astray", nobody).ended;
   if (end !== "published") problems.push(`the backend said: ${end}`);
   return problems;
+}
+
+/** An address where nobody listens. */
+async function deadEnd() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return `http://127.0.0.1:${port}`;
 }
 
 function readIfAny(file) {

@@ -1,7 +1,8 @@
-// A backend and a page in one: `begin` triggers a run and says its id, `asleep` waits until that run sleeps, `end` wakes it and reads it to its end.
+// A backend and a page in one: `begin` triggers a run and says its id, `asleep` waits until that run sleeps, `end` wakes it and reads it to
+// its end. `astray` sends where nobody is.
 import { strict as assert } from "node:assert";
 import { createClient } from "tidegate";
-import { auth, trigger } from "tidegate/server";
+import { auth, createBackend, trigger } from "tidegate/server";
 
 const [what, id] = process.argv.slice(2);
 const at = new Date(0);
@@ -13,6 +14,10 @@ if (what === "begin") {
   await page.send(run.id, "note", { from: "a page" });
   page.close();
   console.log(run.id);
+} else if (what === "astray") {
+  // Known to have reached nobody, in every runtime's own words for that.
+  const nobody = createBackend({ baseURL: id, secretKey: "tr_dev_nobody" });
+  await assert.rejects(nobody.streams.input("note").send("run_1", "hello"), { code: "blocked", outcome: "rejected" });
 } else {
   const accessToken = await auth.createPublicToken({ scopes: { read: { runs: id }, write: { inputStreams: id } } });
   const page = createClient({ baseURL: process.env.TRIGGER_API_URL, accessToken });
@@ -27,6 +32,7 @@ if (what === "begin") {
     assert.deepEqual(output, expected);
     assert.deepEqual(metadata, { asked: "first", executions: 2 });
     assert.deepEqual(steps, ["began", "began", "shipped", "done"]);
+    assert.equal(page.engine, "wasm");
     console.log("published");
   }
   page.close();
