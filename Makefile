@@ -55,7 +55,7 @@ compat: ## components, rows, packets and calls beside the official packages; the
 	@.ci/setup build compat
 	@node .ci/parts.mjs package compat
 
-packaging: ## the packed package in small real applications: bundlers in Chromium, with and without WebAssembly, and Node; APP= for one
+packaging: ## the packed package in small real applications: bundlers in Chromium, with and without WebAssembly, Node, Bun and Deno; APP= for one
 	@.ci/setup build browser packaging
 	@APP=$(APP) node .ci/parts.mjs package packaging
 

@@ -1,5 +1,6 @@
 /**
- * The task's half: tasks, and the worker that executes them for a development server. Node 20 and newer, Bun, Deno.
+ * The task's half: tasks, and the worker that executes them for a development server. Node 20 and newer, Bun, and Deno with `--allow-net`
+ * for the server and `--allow-env=TRIGGER_*,VERCEL_GIT_COMMIT_REF,NODE_ENV`; `make packaging` tries it in each of them.
  *
  * @module tidegate/task
  */
@@ -14,6 +15,7 @@ export { AbortTaskRunError } from "./task/failure.js";
 export type {
   InputStreamIdleOptions,
   InputStreamOnceOptions,
+  InputStreamOnOptions,
   InputStreamSendOptions,
   InputStreamSubscription,
   InputStreamWaitOptions,
@@ -22,7 +24,7 @@ export type {
 export type { Metadata, MetadataSource, MetadataUpdater } from "./task/metadata.js";
 export { metadata } from "./task/metadata-of-run.js";
 export type { StreamTarget } from "./task/outputs.js";
-export { InputStreamTimeoutError, type Result, type ResultPromise } from "./task/results.js";
+export { InputStreamTimeoutError, type Result, type ResultPromise, WaitpointTimeoutError } from "./task/results.js";
 export { type ServeOptions, type Serving, serve } from "./task/serve.js";
 export type { Source } from "./task/source.js";
 export type {
@@ -42,4 +44,4 @@ export {
   type TaskOptions,
   task,
 } from "./task/task.js";
-export { type WaitPromise, WaitpointTimeoutError, type WaitResult, wait } from "./task/wait.js";
+export { wait } from "./task/wait.js";

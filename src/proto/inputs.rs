@@ -231,16 +231,6 @@ impl Inputs {
         true
     }
 
-    /// Nothing is wanted any more.
-    pub fn end(&mut self) {
-        let open = self.streams.keys_where(|stream| stream.open);
-        self.streams = Table::default();
-        self.outputs = Queue::default();
-        for id in open {
-            self.outputs.push(Output::Close(id));
-        }
-    }
-
     /// The next thing to do. After `None` there is nothing to do until something happens.
     pub fn poll_output(&mut self) -> Option<Output> {
         loop {

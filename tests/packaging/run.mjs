@@ -1,4 +1,5 @@
-// The packed package, installed in small real applications: built, served, and used in Chromium as a person would.
+// The packed package, installed in small real applications: built, served, and used in Chromium as a person would; and programs of
+// Node, Bun and Deno.
 //   node tests/packaging/run.mjs [NAME...]     the applications of those names (or of APP=); all of them when none is named
 // Each takes what `npm pack` made of pkg/, and nothing from the project around it.
 import { once } from "node:events";
@@ -8,6 +9,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { root, run, serve, serveApi, start } from "../../.ci/processes.mjs";
 import { apps, builders, collect, nextEnvironment, nextFolder, nextProgram } from "./builders.mjs";
+import { runtimes } from "./runtimes.mjs";
 import { openSite } from "./site.mjs";
 import { closeBrowser, visit } from "./visit.mjs";
 
@@ -161,6 +163,9 @@ const applications = {
   ...Object.fromEntries(Object.keys(builders).map((name) => [name, () => tryPage(name)])),
   "node-esm": () => tryScript(join(apps, "node/esm.mjs")),
   "node-commonjs": () => tryScript(join(apps, "node/cjs.cjs")),
+  ...Object.fromEntries(
+    Object.entries(runtimes).map(([name, attempt]) => [name, () => attempt(api.address, secret, target)]),
+  ),
   "vitest-jsdom": tryVitest,
   workerd: () => tryWorkerd("plain", "js"),
   "workerd-slim": () => tryWorkerd("slim", "wasm"),

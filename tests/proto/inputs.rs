@@ -267,15 +267,3 @@ fn with_too_much_waiting_the_log_is_left_unread() {
     assert_eq!(given(&outputs), [1, 2, 3, 4]);
     assert!(!inputs.cancel(S, once));
 }
-
-#[test]
-fn the_end_closes_everything() {
-    let mut inputs = Inputs::default();
-    inputs.on(S);
-    inputs.take(StreamId::new(2), Want::Record);
-    inputs.take(StreamId::new(3), Want::Sleep);
-    drain(&mut inputs);
-    inputs.end();
-    assert_eq!(drain(&mut inputs), [Output::Close(S), Output::Close(StreamId::new(2))]);
-    assert_eq!(inputs.receive(S, 0, 10, false), Arrival::Known);
-}

@@ -35,8 +35,9 @@
 //! a 410. A worker that is silent for [`Config::worker_silence`] loses its runs. Those that executed get another attempt, as those do
 //! that fail; those that wait go on waiting. Waits are wait tokens like any others, and are made and begun as on the original: `POST
 //! /api/v1/runs/:run/input-streams/wait`, then `POST /engine/v1/runs/:run/waitpoints/tokens/:waitpoint/wait`, both with the execution's number
-//! in `x-tidegate-execution`, as changes of metadata by the run itself are. A run that waits takes none of its worker's room, and one whose wait has ended comes before new ones. Where its
-//! worker is gone, it is started from the top by another, in the same attempt, and told how its earlier waits have ended, in order.
+//! in `x-tidegate-execution`, as changes of metadata by the run itself are, and what it writes to output streams (to those of another run with
+//! its own id in `x-tidegate-run`; what goes to S2 is refused only where the writer asks for its token). A run that waits takes none of its
+//! worker's room, and one whose wait has ended comes before new ones. Where its worker is gone, it is started from the top by another, in the same attempt, and told how its earlier waits have ended, in order.
 //!
 //! Runs, attempts, and waits are in the file; who holds what is not. After a restart workers have as long as they may be silent to connect and
 //! say what they hold; then what nobody holds is taken up anew, as another attempt, also where the order to begin it had not left.

@@ -41,6 +41,11 @@ const ok = (body: object = { id: "run_1" }) => Response.json(body);
 const fails = (status: number, headers?: HeadersInit, error = "no") => Response.json({ error }, { status, headers });
 const cut = () => new TypeError("fetch failed", { cause: { code: "ECONNRESET" } });
 const refused = () => new TypeError("fetch failed", { cause: { code: "ECONNREFUSED" } });
+const refusedInBun = () => Object.assign(new TypeError("Unable to connect"), { code: "ECONNREFUSED" });
+const refusedInDeno = () => {
+  const words = "error sending request for url (https://api.test/): client error (Connect): tcp connect error";
+  return new TypeError("fetch failed", { cause: new Error(words) });
+};
 
 /** Rejects when it is given up, as fetch does. */
 const hang = (signal: AbortSignal) =>
@@ -90,6 +95,11 @@ test("a refused key says nothing of what an earlier attempt has done", async () 
   expect(await outcomeOf(cancel, cut(), fails(404))).toMatchObject({ code: "not-found", outcome: "rejected" });
 });
 
+test("a conflict behind a cut may be one with itself", async () => {
+  const error = await outcomeOf(cancel, cut(), fails(409), fails(409), fails(409));
+  expect(error).toMatchObject({ status: 409, outcome: "unknown" });
+});
+
 test("what only reads is never in doubt", async () => {
   const retrieve = () => backend.runs.retrieve("run_1");
   expect(await outcomeOf(retrieve, cut(), cut(), cut(), cut())).toMatchObject({ code: "blocked", outcome: "rejected" });
@@ -109,6 +119,8 @@ test.each<[string, Step, string]>([
 
 test.each<[string, Step]>([
   ["never reached the server", refused()],
+  ["never reached it from Bun", refusedInBun()],
+  ["never reached it from Deno", refusedInDeno()],
   ["was not let in", fails(429)],
   ["the server would drop as a repeat", fails(500, { "x-tidegate-idempotent": "1" })],
 ])("a send that %s is repeated", async (_, step) => {

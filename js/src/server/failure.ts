@@ -56,9 +56,8 @@ export function toError(
 }
 
 /** What an answer means that is not a 2xx, as the core has it for pages. */
-export async function failureOf(response: Response, subject: string): Promise<Failure> {
-  const { status, headers } = response;
-  const serverMessage = messageIn(await response.text().catch(() => ""));
+export function failureOf(status: number, headers: Headers, text: string, subject: string): Failure {
+  const serverMessage = messageIn(text);
   const code = codeOf(status, serverMessage);
   const wish = headers.get("x-should-retry");
   const retryable = status === 429 || status >= 500 || status === 408;

@@ -41,7 +41,7 @@ export class Execution implements RunContext {
   readonly #past: WaitEnd[];
   readonly #waits = new Map<string, Wait>();
   readonly #beforeSleep: (() => Promise<void>)[] = [];
-  readonly #finishers: (() => Promise<void>)[] = [];
+  readonly #finishers: ((signal: AbortSignal) => Promise<void>)[] = [];
   readonly #kept = new Map<symbol, unknown>();
   #isLost = false;
 
@@ -140,7 +140,7 @@ export class Execution implements RunContext {
     this.#beforeSleep.push(finish);
   }
 
-  atEnd(finish: () => Promise<void>): void {
+  atEnd(finish: (signal: AbortSignal) => Promise<void>): void {
     this.#finishers.push(finish);
   }
 
@@ -213,20 +213,23 @@ export class Execution implements RunContext {
   }
 
   async #finish(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const time = new AbortController();
     const tooLong = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error("it took too long")), FINISH_MS);
+      const refuse = () => reject(new Error("it took too long"));
+      // Whoever is not finished may say first what that means.
+      time.signal.addEventListener("abort", () => setTimeout(refuse));
     });
+    tooLong.catch(() => {});
+    const timer = setTimeout(() => time.abort(), FINISH_MS);
     // One may leave another.
     for (let finish = this.#finishers.shift(); finish; finish = this.#finishers.shift()) {
       try {
-        await Promise.race([finish(), tooLong]);
+        await Promise.race([finish(time.signal), tooLong]);
       } catch (error) {
         if (!this.#isLost) this.#listener.note(`${this.#name}: not all was finished at its end: ${messageOf(error)}`);
       }
     }
     clearTimeout(timer);
-    tooLong.catch(() => {});
   }
 
   #context(): TaskContext {

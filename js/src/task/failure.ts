@@ -1,3 +1,14 @@
+import { TidegateError } from "../client/errors.js";
+
+/** How an execution is answered that does not count any more. */
+export const GONE = 410;
+
+/** What such an execution is told. */
+export function superseded(): TidegateError {
+  const words = "This execution of the run does not count any more: the run has ended, or is executed anew.";
+  return new TidegateError(words, { code: "aborted", retryable: false, status: GONE });
+}
+
 /** Throw it to end a run at once as failed: no other attempt follows. */
 export class AbortTaskRunError extends Error {
   override readonly name = "AbortTaskRunError";

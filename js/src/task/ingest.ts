@@ -1,5 +1,6 @@
-import type { Line, Sink, WrittenStream } from "./output-log.js";
-import { attempt, headersOf, isHit, type Miss, Patience } from "./wire.js";
+import { attempt, isMiss } from "../server/attempt.js";
+import { Patience } from "../server/patience.js";
+import { ENDURANCE, type Line, type Sink, type WrittenStream } from "./sink.js";
 
 /**
  * Lines of JSON, posted to the API a batch at a time. The lines of one writer are counted, so that after a cut it can be asked which
@@ -19,9 +20,9 @@ export class IngestSink implements Sink {
   }
 
   async write(lines: readonly Line[], signal: AbortSignal): Promise<undefined> {
-    const { identity, url } = this.#stream;
-    const patience = new Patience(identity, signal);
-    const own = { ...headersOf(identity), "x-client-id": this.#client };
+    const { identity, url, headers: shared } = this.#stream;
+    const patience = new Patience(identity, { ...ENDURANCE, signal });
+    const own = { ...shared, "x-client-id": this.#client };
     const end = this.#next + lines.length;
     let [from, doubtful] = [this.#next, false];
     while (from < end) {
@@ -33,20 +34,18 @@ export class IngestSink implements Sink {
         "x-stream-version": this.#version,
       };
       const answer = await attempt({ url, method: "POST", headers, body: body.join(""), signal });
-      if (isHit(answer)) break;
-      let miss = answer;
+      if (!isMiss(answer)) break;
       // A 500 is what a server says that has kept a part of them.
-      doubtful ||= miss.doubtful;
-      await patience.next(miss, doubtful);
-      for (;;) {
+      doubtful ||= answer.doubtful;
+      await patience.next(answer, doubtful ? "unknown" : "rejected");
+      while (doubtful) {
         const asked = await attempt({ url, method: "HEAD", headers: own, signal });
-        const last = isHit(asked) ? Number.parseInt(asked.headers.get("x-last-chunk-index") ?? "", 10) : Number.NaN;
-        if (Number.isSafeInteger(last)) {
-          from = Math.min(Math.max(from, last + 1), end);
+        const last = isMiss(asked) ? "" : asked.headers.get("x-last-chunk-index");
+        if (last && Number.isSafeInteger(Number(last))) {
+          from = Math.min(Math.max(from, Number(last) + 1), end);
           break;
         }
-        miss = isHit(asked) ? miss : (asked as Miss);
-        await patience.next(miss, true);
+        await patience.next(isMiss(asked) ? asked : answer, "unknown");
       }
     }
     this.#next = end;

@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeRun } from "../testing/fake-run.js";
 import { startInputServer } from "../testing/stream-server.js";
-import { InputStreamTimeoutError } from "./results.js";
+import { InputStreamTimeoutError, WaitpointTimeoutError } from "./results.js";
 import { inRun } from "./run-context.js";
 import { streams } from "./streams.js";
-import { WaitpointTimeoutError } from "./wait.js";
 
 const built = existsSync(new URL("../wasm/generated/task/tidegate.js", import.meta.url));
 if (!built) console.warn("input-stream.test.ts is skipped: the core has not been built (make build)");
@@ -239,6 +238,59 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
     expect(told.mock.calls.map(([words]) => words)).toContain(
       'Tidegate: run run_1: A handler of the input stream "approval" failed:',
     );
+  });
+
+  it("tells whoever asks for it what a handler came to, and of which record", async () => {
+    const told = vi.spyOn(console, "error").mockImplementation(() => {});
+    const failed: unknown[] = [];
+    inside(() => {
+      const onError = (error: unknown, data: unknown) => void failed.push([(error as Error).message, data]);
+      input.on(() => Promise.reject(new Error("async")), { onError });
+      input.on(
+        () => {
+          throw new Error("sync");
+        },
+        { onError },
+      );
+    });
+    log().send("a");
+    await vi.waitFor(() => expect(failed).toHaveLength(2));
+    expect(failed).toEqual(
+      expect.arrayContaining([
+        ["sync", "a"],
+        ["async", "a"],
+      ]),
+    );
+    expect(told).not.toHaveBeenCalled();
+    inside(() =>
+      input.on(() => Promise.reject(new Error("first")), {
+        onError: () => {
+          throw new Error("second");
+        },
+      }),
+    );
+    log().send("b");
+    await vi.waitFor(() => expect(told).toHaveBeenCalledOnce());
+    expect(told.mock.calls[0]?.[1]).toMatchObject({ message: "second" });
+  });
+
+  it("lets a handler end itself by a signal, also before on has returned", async () => {
+    log().send("a", "b", "c");
+    await inside(() => input.once().unwrap());
+    await vi.waitFor(() => expect(inside(() => input.peek())).toBe("b"));
+    const controller = new AbortController();
+    const heard: unknown[] = [];
+    const hear = (data: unknown) => {
+      heard.push(data);
+      controller.abort();
+    };
+    inside(() => input.on(hear, { signal: controller.signal }));
+    expect(heard).toEqual(["b"]);
+    expect(await inside(() => input.once().unwrap())).toBe("c");
+    inside(() => input.on(hear, { signal: controller.signal }));
+    log().send("d");
+    expect(await inside(() => input.once().unwrap())).toBe("d");
+    expect(heard).toEqual(["b"]);
   });
 
   it("calls handlers inside of the run, whoever reads", async () => {

@@ -2,17 +2,29 @@ import { invalidOptions, TidegateError } from "../client/errors.js";
 import { checkName } from "../client/options.js";
 import { createBackend } from "../server/backend.js";
 import { configuration } from "../server/configuration.js";
+import { after } from "../server/pause.js";
 import { checkTimeout } from "../server/timeout.js";
-import { inputsOf, type WaitOptions } from "./inputs.js";
-import { InputStreamTimeoutError, type Result, ResultPromise } from "./results.js";
+import { inputsOf, type Listener, type WaitOptions } from "./inputs.js";
+import { InputStreamTimeoutError, type Result, ResultPromise, WaitpointTimeoutError } from "./results.js";
 import { currentRun } from "./run-context.js";
-import { after } from "./timer.js";
-import { WaitpointTimeoutError } from "./wait.js";
 
 /** Ends the listening of a handler. */
 export interface InputStreamSubscription {
   /** The handler hears nothing more. */
   off(): void;
+}
+
+/** Options of {@link TaskInputStream.on}. */
+export interface InputStreamOnOptions<T> {
+  /**
+   * Ends the listening, as `off()` does. The handler can abort it itself, also for a record that it is called with before `on` has returned.
+   */
+  signal?: AbortSignal | undefined;
+  /**
+   * Hears what the handler throws or rejects with, and of which record: to fail the run, reject a promise that `run` awaits. Default: it is
+   * told in the console, with its stack, and nothing else happens.
+   */
+  onError?: ((error: unknown, data: T) => void) | undefined;
 }
 
 /** Options of {@link TaskInputStream.once}. */
@@ -68,8 +80,8 @@ export interface InputStreamSendOptions {
  */
 export interface TaskInputStream<T> {
   readonly id: string;
-  /** Calls the handler with each record, first and at once with those that wait. What it throws is told in the console. */
-  on(handler: (data: T) => void | Promise<void>): InputStreamSubscription;
+  /** Calls the handler with each record, first and before it returns with those that wait. */
+  on(handler: (data: T) => void | Promise<void>, options?: InputStreamOnOptions<T>): InputStreamSubscription;
   /** The next record, with the task awake. */
   once(options?: InputStreamOnceOptions): ResultPromise<T, InputStreamTimeoutError>;
   /** The oldest record that waits to be taken, or undefined. It does not look for new ones. */
@@ -110,12 +122,13 @@ export function defineInput<T>({ id }: { id: string }): TaskInputStream<T> {
 
   return {
     id,
-    on(handler) {
+    on(handler, options = {}) {
       if (typeof handler !== "function")
         throw invalidOptions("on() needs a function, which is called with each record.");
       const run = currentRun();
-      const off = run ? inputsOf(run).on(id, handler as (value: unknown) => unknown) : () => {};
-      return { off };
+      const { signal, onError } = options;
+      const listener = { hear: handler, fail: onError } as Listener;
+      return { off: run ? inputsOf(run).on(id, listener, signal) : () => {} };
     },
     once,
     peek() {

@@ -2,10 +2,10 @@ import type { Principal, StopReading, StreamListener, StreamUpdate } from "../cl
 import { messageOf, TidegateError } from "../client/errors.js";
 import { type EventPump, pagePump } from "../client/event-pump.js";
 import { toIdentity } from "../server/configuration.js";
+import { after } from "../server/pause.js";
 import { createInputs } from "../wasm/task-core.js";
 import { type InputsMachine, InputsStep, Woken } from "../wasm/task-interface.js";
 import { type InputWait, type InputWaitResult, inRun, type RunContext } from "./run-context.js";
-import { after } from "./timer.js";
 
 /** Longer than a server keeps a silent connection on its own account. */
 const WINDOW_SECONDS = 600;
@@ -19,6 +19,18 @@ export type WaitOptions = Pick<InputWait, "timeout" | "idempotencyKey" | "idempo
 
 /** A record's value. */
 type Value = unknown;
+
+/** Somebody who hears every record. */
+export interface Listener {
+  hear(value: Value): unknown;
+  /** What hearing one came to. Default: it is told in the console. */
+  fail?: ((error: unknown, value: Value) => void) | undefined;
+}
+
+interface Listening extends Listener {
+  /** Lets go of its signal. */
+  forget(): void;
+}
 
 /** Somebody in the line of a stream. */
 interface Taker {
@@ -35,7 +47,7 @@ interface Stream {
   readonly id: string;
   readonly number: number;
   readonly values: Map<number, Value>;
-  readonly handlers: Map<number, (value: Value) => unknown>;
+  readonly listeners: Map<number, Listening>;
   readonly takers: Map<number, Taker>;
   /** Answers of waits without a number: they are in the log as well. */
   readonly answers: string[];
@@ -85,18 +97,22 @@ export class RunInputs {
     if (run.signal.aborted) end();
   }
 
-  /** Calls the handler with every record, first with those that wait. */
-  on(id: string, handler: (value: Value) => unknown): () => void {
-    if (this.#ended) return () => {};
+  /** Tells the listener every record, first those that wait, until the signal comes or what is returned is called. */
+  on(id: string, listener: Listener, signal?: AbortSignal): () => void {
+    if (this.#ended || signal?.aborted) return () => {};
     const stream = this.#stream(id);
     const number = this.#machine.on(stream.number);
-    stream.handlers.set(number, handler);
-    this.#drain();
-    return () => {
-      if (!stream.handlers.delete(number)) return;
+    const forget = () => signal?.removeEventListener("abort", off);
+    const off = () => {
+      forget();
+      if (!stream.listeners.delete(number)) return;
       this.#machine.off(stream.number, number);
       this.#drain();
     };
+    signal?.addEventListener("abort", off);
+    stream.listeners.set(number, { ...listener, forget });
+    this.#drain();
+    return off;
   }
 
   /** Stands in line for one record: awake, or with `wait` asleep if there is none. */
@@ -134,7 +150,7 @@ export class RunInputs {
         id,
         number: this.#streams.length,
         values: new Map(),
-        handlers: new Map(),
+        listeners: new Map(),
         takers: new Map(),
         answers: [],
         stop: undefined,
@@ -186,7 +202,7 @@ export class RunInputs {
         break;
       }
       case InputsStep.tell:
-        this.#tell(stream, stream.handlers.get(who), stream.values.get(seq));
+        this.#tell(stream, stream.listeners.get(who), stream.values.get(seq));
         break;
       case InputsStep.drop:
         stream.values.delete(seq);
@@ -197,14 +213,18 @@ export class RunInputs {
   }
 
   /** What a handler throws is the task's affair, and stops nobody else. */
-  #tell(stream: Stream, handler: ((value: Value) => unknown) | undefined, value: Value): void {
+  #tell(stream: Stream, listener: Listener | undefined, value: Value): void {
     const report = (error: unknown) => this.#report(`A handler of the input stream "${stream.id}" failed:`, error);
-    try {
-      const done = handler && inRun(this.#run, () => handler(value));
-      if (typeof Object(done).then === "function") Promise.resolve(done).catch(report);
-    } catch (error) {
-      report(error);
-    }
+    const call = (what: () => unknown, fail: (error: unknown) => void) => {
+      try {
+        const done = inRun(this.#run, what);
+        if (typeof Object(done).then === "function") Promise.resolve(done).catch(fail);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const fail = (error: unknown) => call(() => (listener?.fail ?? report)(error, value), report);
+    call(() => listener?.hear(value), fail);
   }
 
   #report(sentence: string, error: unknown): void {
@@ -358,7 +378,8 @@ export class RunInputs {
     for (const stream of this.#streams) {
       this.#close(stream);
       for (const taker of stream.takers.values()) taker.fail(this.#ended);
-      stream.handlers.clear();
+      for (const listener of stream.listeners.values()) listener.forget();
+      stream.listeners.clear();
       stream.takers.clear();
       stream.values.clear();
     }

@@ -1,11 +1,12 @@
 import { TidegateError } from "../client/errors.js";
-import { ask, part, pause } from "../server/ask.js";
+import { ask, part } from "../server/ask.js";
 import { type BackendOptions, type Identity, toIdentity } from "../server/configuration.js";
+import { backoffMs, pause } from "../server/pause.js";
 import type { Order, WaitEnd } from "./orders.js";
 
 const PROTOCOL = 1;
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 5_000;
+/** A worker is not away for longer between two attempts: what it holds is given up after some ten seconds. */
+export const LONGEST_PAUSE_MS = 5_000;
 
 /** A run that a worker holds, and the waits of it that it has not heard of since. */
 export interface Claim {
@@ -29,10 +30,6 @@ export interface Session {
   readonly silenceMs: number;
   readonly holdMs: number;
 }
-
-/** Grows from one failure in a row to the next. */
-export const backoffMs = (failures: number): number =>
-  Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failures - 1, 10), LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
 
 /** The server does not count this run, or this worker, any more. */
 export const isGone = (error: unknown): boolean =>
@@ -109,7 +106,7 @@ export class Link {
       } catch (error) {
         if (signal.aborted || !(error as TidegateError).retryable) throw error;
       }
-      await pause(backoffMs(failures), signal);
+      await pause(backoffMs(failures, LONGEST_PAUSE_MS), signal);
     }
   }
 

@@ -1,11 +1,15 @@
 import { invalidData } from "../client/encode.js";
 import { TidegateError } from "../client/errors.js";
 import { part } from "../server/ask.js";
+import { attempt, headersOf, isMiss } from "../server/attempt.js";
 import type { Identity } from "../server/configuration.js";
+import { Patience } from "../server/patience.js";
+import { pause } from "../server/pause.js";
+import { GONE, superseded } from "./failure.js";
 import { IngestSink } from "./ingest.js";
+import type { RunContext } from "./run-context.js";
 import { S2Sink } from "./s2.js";
-import { pause } from "./timer.js";
-import { attempt, headersOf, isHit, type Miss, Patience } from "./wire.js";
+import { ENDURANCE, type Line, type Sink, type WrittenStream } from "./sink.js";
 
 /** The largest record a log takes, which counts eight bytes of its own. */
 const RECORD_BYTES = 2 ** 20 - 8;
@@ -15,26 +19,6 @@ const BATCH_RECORDS = 1_000;
 /** With more than this waiting to be written, sources are not asked for more. */
 const BACKLOG_BYTES = 2 * 2 ** 20;
 
-/** One record as it is written. */
-export interface Line {
-  /** Its value, in JSON. */
-  readonly json: string;
-  /** Names it in the log, so that a repeat can be told. */
-  readonly id: string;
-  /** Of its envelope, in bytes. */
-  readonly size: number;
-}
-
-/** Where lines go. Writes come one behind the other; what has been written is not written twice. */
-export interface Sink {
-  /** How long to gather lines before they leave. */
-  readonly lingerMs: number;
-  /** It writes with credentials that run out. */
-  readonly isLent: boolean;
-  /** Resolves with the place of the last of them, where that is told. Rejects with a {@link TidegateError}. */
-  write(lines: readonly Line[], signal: AbortSignal): Promise<number | undefined>;
-}
-
 interface Entry extends Line {
   done(seq: number | undefined): void;
   fail(error: unknown): void;
@@ -42,10 +26,7 @@ interface Entry extends Line {
 
 /** What is written to one stream of a run, in the order in which it was given, whoever gave it. */
 export class OutputLog {
-  readonly #identity: Identity;
-  readonly #runId: string;
-  readonly #key: string;
-  readonly #url: string;
+  readonly #stream: WrittenStream;
   readonly #controller = new AbortController();
   #queue: Entry[] = [];
   #size = 0;
@@ -53,11 +34,17 @@ export class OutputLog {
   #writing: Promise<void> | undefined;
   #waiting: (() => void)[] = [];
 
-  constructor(identity: Identity, runId: string, key: string) {
-    this.#identity = identity;
-    this.#runId = runId;
-    this.#key = key;
-    this.#url = `${identity.endpoint.baseURL}/realtime/v1/streams/${part(runId)}/self/${part(key)}`;
+  /** `writer`: which execution of which run writes, so that one that does not count any more can be refused. */
+  constructor(identity: Identity, runId: string, key: string, writer?: Pick<RunContext, "runId" | "number">) {
+    const url = `${identity.endpoint.baseURL}/realtime/v1/streams/${part(runId)}/self/${part(key)}`;
+    const headers = {
+      ...headersOf(identity),
+      ...(writer?.number !== undefined && {
+        "x-tidegate-execution": String(writer.number),
+        ...(writer.runId !== runId && { "x-tidegate-run": writer.runId }),
+      }),
+    };
+    this.#stream = { identity, runId, key, url, headers };
   }
 
   /** Resolves when it is in the log, with its place where that is told. */
@@ -77,11 +64,6 @@ export class OutputLog {
   /** Resolves when there is room for more. */
   async room(): Promise<void> {
     while (this.#size > BACKLOG_BYTES) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** Resolves when nothing is waiting. */
-  async idle(): Promise<void> {
-    await this.#writing;
   }
 
   /** Gives up what is waiting. */
@@ -105,7 +87,8 @@ export class OutputLog {
       } catch (error) {
         // What was given behind it would not stand where its writer thinks it does. And how to write is asked anew.
         this.#sink = undefined;
-        for (const entry of [...batch, ...this.#queue]) entry.fail(error);
+        const told = (error as Partial<TidegateError>).status === GONE ? superseded() : error;
+        for (const entry of [...batch, ...this.#queue]) entry.fail(told);
         this.#queue = [];
         batch = [];
         this.#size = 0;
@@ -140,28 +123,16 @@ export class OutputLog {
 
   /** Makes the stream known to those who follow the run, and asks where it is written. */
   async #create(): Promise<Sink> {
-    const patience = new Patience(this.#identity, this.#controller.signal);
-    const headers = headersOf(this.#identity);
+    const { signal } = this.#controller;
+    const { identity, url, headers } = this.#stream;
+    const patience = new Patience(identity, { ...ENDURANCE, signal });
     for (;;) {
-      const signal = this.#controller.signal;
-      const answer = await attempt({ url: this.#url, method: "PUT", headers, signal });
-      if (!isHit(answer)) {
-        await patience.next(answer as Miss, false);
-        continue;
-      }
-      const stream = { identity: this.#identity, runId: this.#runId, key: this.#key, url: this.#url };
-      return S2Sink.from(stream, answer.headers) ?? new IngestSink(stream, versionIn(answer.text));
+      const answer = await attempt({ url, method: "PUT", headers, signal });
+      if (!isMiss(answer))
+        return S2Sink.from(this.#stream, answer.headers) ?? new IngestSink(this.#stream, versionIn(answer.text));
+      await patience.next(answer, "rejected");
     }
   }
-}
-
-/** What a sink knows of the stream it writes to. */
-export interface WrittenStream {
-  readonly identity: Identity;
-  readonly runId: string;
-  readonly key: string;
-  /** Of its endpoint, without a query. */
-  readonly url: string;
 }
 
 function versionIn(text: string): string {

@@ -15,6 +15,11 @@ export class InputStreamTimeoutError extends Error {
   }
 }
 
+/** Nothing came before the time of a wait was out. */
+export class WaitpointTimeoutError extends Error {
+  override readonly name = "WaitpointTimeoutError";
+}
+
 /**
  * A promise of a {@link Result}; `unwrap()` is the promise of its output, and rejects with its error. One that nobody looks at does
  * not count as unhandled.

@@ -1,4 +1,5 @@
-import { invalidOptions, TidegateError } from "../client/errors.js";
+import { invalidOptions, type TidegateError } from "../client/errors.js";
+import { attempt, headersOf } from "../server/attempt.js";
 import { type Identity, toIdentity } from "../server/configuration.js";
 import { toError } from "../server/failure.js";
 import type { Problem } from "../wasm/interface.js";
@@ -9,13 +10,10 @@ import {
   type MetadataTarget,
 } from "../wasm/metadata-interface.js";
 import { createMetadata } from "../wasm/task-core.js";
+import { GONE, superseded } from "./failure.js";
 import type { RunContext } from "./run-context.js";
 
 const INTERVAL_MS = 1_000;
-/** So long a request may take. */
-const PATIENCE_MS = 30_000;
-/** How an execution is answered that does not count any more. */
-const GONE = 410;
 
 interface Waiting {
   resolve(): void;
@@ -136,36 +134,27 @@ export class RunMetadata {
   }
 
   async #request(key?: string, body?: string): Promise<void> {
-    const { endpoint, token } = this.#identity;
-    const headers: Record<string, string> = { authorization: `Bearer ${token}` };
-    if (endpoint.branch) headers["x-trigger-branch"] = endpoint.branch;
-    if (key) {
-      headers["content-type"] = "application/json";
-      headers["x-trigger-request-idempotency-key"] = key;
-      if (this.#execution !== undefined) headers["x-tidegate-execution"] = String(this.#execution);
-    }
-    let answer: { status: number; headers: Headers; text: string } | undefined;
-    try {
-      const method = key ? "PUT" : "GET";
-      const signal = AbortSignal.timeout(PATIENCE_MS);
-      const response = await fetch(this.#url, { method, headers, body: body ?? null, signal });
-      answer = { status: response.status, headers: response.headers, text: await response.text() };
-    } catch {}
+    const headers = {
+      ...headersOf(this.#identity),
+      ...(key && {
+        "content-type": "application/json",
+        "x-trigger-request-idempotency-key": key,
+        ...(this.#execution !== undefined && { "x-tidegate-execution": String(this.#execution) }),
+      }),
+    };
+    const method = key ? "PUT" : "GET";
+    const { status, headers: told, text = "" } = await attempt({ url: this.#url, method, headers, body });
     if (this.#hasEnded) return;
-    if (answer) {
-      const after = Number.parseFloat(answer.headers.get("retry-after") ?? "0") * 1000;
-      const idempotent = answer.headers.get("x-tidegate-idempotent") === "1";
-      this.#machine.answered(performance.now(), answer.status, after || 0, idempotent, answer.text);
+    if (status && told) {
+      const after = Number.parseFloat(told.get("retry-after") ?? "") * 1_000;
+      this.#machine.answered(performance.now(), status, after || 0, told.get("x-tidegate-idempotent") === "1", text);
     } else this.#machine.lost(performance.now());
     this.#advance();
   }
 
   #toError(json: string): TidegateError {
     const problem: Problem = { ...JSON.parse(json), subject: "run" };
-    if (problem.status === GONE) {
-      const words = "This execution of the run does not count any more: the run has ended, or is executed anew.";
-      return new TidegateError(words, { code: "aborted", retryable: false, status: GONE });
-    }
+    if (problem.status === GONE) return superseded();
     const failure = { problem, afterMs: 0, again: false, doubtful: false };
     const { endpoint, token } = this.#identity;
     return toError(failure, "rejected", { baseURL: endpoint.baseURL, key: token });

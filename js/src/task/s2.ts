@@ -1,7 +1,8 @@
 import { TidegateError } from "../client/errors.js";
 import { part } from "../server/ask.js";
-import type { Line, Sink, WrittenStream } from "./output-log.js";
-import { attempt, headersOf, isHit, type Miss, Patience } from "./wire.js";
+import { attempt, headersOf, isMiss, type Miss } from "../server/attempt.js";
+import { Patience } from "../server/patience.js";
+import { ENDURANCE, type Line, type Sink, type WrittenStream } from "./sink.js";
 
 const DEFAULT_LINGER_MS = 100;
 const DEFAULT_RETRIES = 10;
@@ -55,21 +56,21 @@ export class S2Sink implements Sink {
       "s2-format": "raw",
       "s2-basin": this.#log.basin,
     };
-    const patience = new Patience(this.#stream.identity, signal, this.#retries + 1);
+    const patience = new Patience(this.#stream.identity, { ...ENDURANCE, attempts: this.#retries + 1, signal });
     let [doubtful, races] = [false, 0];
     for (;;) {
       const body = JSON.stringify({ records, match_seq_num: this.#tail });
       const answer = await attempt({ url: this.#log.url, method: "POST", headers, body, signal });
-      if (isHit(answer)) {
+      if (!isMiss(answer)) {
         const end = endIn(answer.text);
         if (end === undefined) throw noSense(answer.text.length);
         this.#tail = end;
         return end - 1;
       }
-      const tail = answer.status === 412 ? tailIn(answer.text) : undefined;
+      const tail = answer.status === 412 ? tailIn(answer.text ?? "") : undefined;
       if (tail === undefined) {
         doubtful ||= answer.doubtful;
-        await patience.next(this.#withoutToken(answer), doubtful);
+        await patience.next(this.#withoutToken(answer), doubtful ? "unknown" : "rejected");
         continue;
       }
       const found = doubtful ? await this.#find(lines, tail, patience, signal) : undefined;
@@ -81,7 +82,7 @@ export class S2Sink implements Sink {
       this.#tail = tail;
       doubtful = false;
       races += 1;
-      if (races > RACES) await patience.next({ ...answer, again: true }, false);
+      if (races > RACES) await patience.next({ ...answer, again: true }, "rejected");
     }
   }
 
@@ -107,8 +108,8 @@ export class S2Sink implements Sink {
         ...(from > 0 && { "last-event-id": String(from - 1) }),
       };
       const answer = await attempt({ url, method: "GET", headers, signal });
-      if (!isHit(answer)) {
-        await patience.next(answer, true);
+      if (isMiss(answer)) {
+        await patience.next(answer, "unknown");
         continue;
       }
       const before = from;
@@ -118,7 +119,7 @@ export class S2Sink implements Sink {
       }
       if (from === before) {
         const problem = { code: "protocol", retryable: true, subject: "run" } as const;
-        await patience.next({ problem, afterMs: 0, again: true, doubtful: true, status: undefined, text: "" }, true);
+        await patience.next({ problem, afterMs: 0, again: true, doubtful: true }, "unknown");
       }
     }
     return undefined;

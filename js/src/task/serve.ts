@@ -12,7 +12,7 @@ export interface ServeOptions extends BackendOptions {
   tasks: readonly ServedTask[];
   /** How many runs execute at once; those that wait do not count. Default: 10. */
   concurrency?: number | undefined;
-  /** Stops, as `stop()` does. */
+  /** Stops, as `stop()` does. Where it comes before the worker is connected, `serve` rejects with the code `aborted`. */
   signal?: AbortSignal | undefined;
   /** How long `stop()` lets runs execute before it gives them back. Default: 30 000. */
   stopTimeoutMs?: number | undefined;
@@ -37,7 +37,7 @@ export interface Serving {
  * the server finds out after some ten seconds; runs that executed are tried again, as often as `retry` says.
  *
  * Signals of the system are the program's: without a handler, Ctrl+C and `SIGTERM` end the process at once, and what executed has lost an
- * attempt. This one lets runs end, and gives the others back:
+ * attempt. These let runs end, and give the others back; Bun and Deno have them under the same name:
  *
  * ```ts
  * const serving = await serve({ tasks: [order] });
@@ -58,13 +58,21 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const link = new Link(backendIn(options));
   const worker = new Worker(link, { tasks: byId(tasks), concurrency, stopTimeoutMs, log });
   if (signal?.aborted) throw cancelled("call");
-  await worker.start();
   const stop = () => {
     signal?.removeEventListener("abort", stop);
     return worker.stop();
   };
-  if (signal?.aborted) await stop();
-  else signal?.addEventListener("abort", stop);
+  signal?.addEventListener("abort", stop);
+  try {
+    await worker.start();
+  } catch (error) {
+    signal?.removeEventListener("abort", stop);
+    if (!signal?.aborted) throw error;
+  }
+  if (signal?.aborted) {
+    await stop();
+    throw cancelled("call");
+  }
   return { stop };
 }
 

@@ -4,23 +4,8 @@ import { checkName } from "../client/options.js";
 import { backendOf } from "../server/backend.js";
 import { configuration } from "../server/configuration.js";
 import type { WaitToken, WaitTokenOptions } from "../server/wait-tokens.js";
+import { type Result, ResultPromise, WaitpointTimeoutError } from "./results.js";
 import { currentRun } from "./run-context.js";
-
-/** Nothing came before the time of a wait was out. */
-export class WaitpointTimeoutError extends Error {
-  override readonly name = "WaitpointTimeoutError";
-}
-
-/** How a wait ended. */
-export type WaitResult<T> =
-  | { readonly ok: true; readonly output: T }
-  | { readonly ok: false; readonly error: WaitpointTimeoutError };
-
-/** A wait under way. */
-export interface WaitPromise<T> extends Promise<WaitResult<T>> {
-  /** What the token was completed with. Rejects with a {@link WaitpointTimeoutError} when its time was out. */
-  unwrap(): Promise<T>;
-}
 
 const backend = () => backendOf(() => currentRun()?.backend ?? configuration());
 
@@ -48,19 +33,12 @@ export const wait = {
   },
 
   /** Waits for one, without taking up room. Rejects with a {@link TidegateError} when there is none, and when the run is cancelled. */
-  forToken<T = unknown>(token: string | { readonly id: string }): WaitPromise<T> {
-    const ended = waitFor<T>(typeof token === "string" ? token : Object(token).id);
-    ended.catch(() => {});
-    const unwrap = async () => {
-      const result = await ended;
-      if (!result.ok) throw result.error;
-      return result.output;
-    };
-    return Object.assign(ended, { unwrap });
+  forToken<T = unknown>(token: string | { readonly id: string }): ResultPromise<T, WaitpointTimeoutError> {
+    return ResultPromise.of(waitFor<T>(typeof token === "string" ? token : Object(token).id));
   },
 };
 
-async function waitFor<T>(id: unknown): Promise<WaitResult<T>> {
+async function waitFor<T>(id: unknown): Promise<Result<T, WaitpointTimeoutError>> {
   checkName("wait token's id", id, "Pass the token, or its id, such as waitpoint_1234.");
   const run = currentRun();
   if (!run) throw invalidOptions("wait.forToken() can only be called inside the run of a task.");

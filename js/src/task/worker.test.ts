@@ -272,14 +272,18 @@ test("what is left for the end is done before the end is told, whatever fails of
       done.push(engine.reports.length);
     });
     currentRun()?.atEnd(() => Promise.reject(new Error("not finished")));
+    currentRun()?.atEnd(
+      (signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("two are left")))),
+    );
     currentRun()?.atEnd(() => new Promise(() => {}));
   });
   engine.start("run_1");
   await settle();
   expect([done, engine.reports]).toEqual([[0], []]);
-  await vi.advanceTimersByTimeAsync(60_000);
+  await vi.advanceTimersByTimeAsync(60_001);
   expect(engine.reports).toMatchObject([{ what: "complete" }]);
-  expect(lines.filter((line) => line.includes("not all was finished"))).toHaveLength(2);
+  const told = lines.flatMap((line) => /not all was finished at its end: (.*)/.exec(line)?.[1] ?? []);
+  expect(told).toEqual(["not finished", "two are left", "it took too long"]);
 });
 
 test("what is to be done before a run sleeps is done before the server is told, and a wait that is over needs none", async () => {
@@ -434,6 +438,47 @@ test("a signal stops it", async () => {
   await settle();
   expect(engine.asked.at(-1)?.path).toMatch(/\/leave$/);
   await expect(served(() => 1, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
+});
+
+test("a signal that comes while it connects ends it, and the server is told", async () => {
+  const controller = new AbortController();
+  let connect = () => {};
+  engine.script.set("/connect", [new Promise<void>((resolve) => (connect = resolve))]);
+  const refused = served(() => 1, { signal: controller.signal }).catch((error) => error);
+  await settle();
+  controller.abort();
+  await settle();
+  connect();
+  await settle();
+  expect(await refused).toMatchObject({ code: "aborted" });
+  expect(engine.asked.map(({ path }) => path.split("/").at(-1))).toEqual(["connect", "leave"]);
+  expect(engine.polls).toEqual([]);
+  expect(lines).toEqual(["stopped"]);
+});
+
+test("a signal that comes while there is no server ends it, too", async () => {
+  const controller = new AbortController();
+  engine.script.set("/connect", Array.from({ length: 4 }, cut));
+  const refused = served(() => 1, { signal: controller.signal }).catch((error) => error);
+  await settle();
+  controller.abort();
+  await vi.runAllTimersAsync();
+  expect(await refused).toMatchObject({ code: "aborted" });
+  expect(engine.asked.map(({ path }) => path.split("/").at(-1))).not.toContain("leave");
+});
+
+test("stop waits for a connection that is made anew, and gives it back", async () => {
+  await served(() => 1);
+  let connect = () => {};
+  engine.script.set("/connect", [new Promise<void>((resolve) => (connect = resolve))]);
+  engine.script.set("/poll", [gone()]);
+  await vi.advanceTimersByTimeAsync(5_000);
+  const stopped = serving?.stop();
+  await settle();
+  connect();
+  await settle();
+  await stopped;
+  expect(engine.asked.at(-1)).toMatchObject({ path: expect.stringMatching(/leave$/), body: { session: "session 2" } });
 });
 
 test.each<[string, () => Response | Error, object]>([

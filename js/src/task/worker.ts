@@ -1,7 +1,7 @@
 import { messageOf, type TidegateError } from "../client/errors.js";
-import { pause } from "../server/ask.js";
+import { backoffMs, pause } from "../server/pause.js";
 import { Execution } from "./execution.js";
-import { backoffMs, type Link, type Session } from "./link.js";
+import { type Link, LONGEST_PAUSE_MS, type Session } from "./link.js";
 import type { Order, Start } from "./orders.js";
 import type { ServedTask } from "./task.js";
 
@@ -20,6 +20,7 @@ export class Worker {
   readonly #runs = new Map<string, Execution>();
   readonly #stopped = new AbortController();
   #session: Session | undefined;
+  #connecting: Promise<void> | undefined;
   #seen = 0;
   /** Takes nothing new. */
   #isLeaving = false;
@@ -37,6 +38,7 @@ export class Worker {
   /** Connects, and takes orders from then on. Rejects when there is no server to take them from. */
   async start(): Promise<void> {
     await this.#connect();
+    if (this.#isLeaving) return;
     const { tasks, concurrency, log } = this.#options;
     log(`serving ${[...tasks.keys()].join(", ")} for ${this.#link.baseURL}, ${concurrency} at once`);
     void this.#takeOrders();
@@ -58,6 +60,8 @@ export class Worker {
     const atRest = new Promise<void>((settle) => {
       this.#rest = settle;
     });
+    // A connection that is being made is waited for, so that the server can be told that nobody is there.
+    await Promise.race([this.#connecting, tooLong]);
     this.#changed();
     await Promise.race([atRest, tooLong]);
     clearTimeout(timer);
@@ -90,7 +94,7 @@ export class Worker {
         if (code === "aborted" || status === 410) continue;
         failures += 1;
         if (failures === 1) this.#log(`${messageOf(error)} Trying again`);
-        await pause(backoffMs(failures), this.#stopped.signal);
+        await pause(backoffMs(failures, LONGEST_PAUSE_MS), this.#stopped.signal);
       }
     }
   }
@@ -112,7 +116,13 @@ export class Worker {
     }
   }
 
-  async #connect(): Promise<void> {
+  #connect(): Promise<void> {
+    const connected = this.#tryToConnect();
+    this.#connecting = connected.catch(() => {});
+    return connected;
+  }
+
+  async #tryToConnect(): Promise<void> {
     const { tasks, concurrency } = this.#options;
     const offer = { tasks: [...tasks.values()].map(({ id, retry }) => ({ id, retry })), concurrency };
     const held = [...this.#runs.values()];

@@ -12,7 +12,7 @@ export class FakeRun implements RunContext {
   readonly signal = this.#controller.signal;
   readonly #kept = new Map<symbol, unknown>();
   readonly #beforeSleep: (() => Promise<void>)[] = [];
-  readonly #finishers: (() => Promise<void>)[] = [];
+  readonly #finishers: ((signal: AbortSignal) => Promise<void>)[] = [];
   /** What a wait comes to. Default: nothing, for ever. */
   onWait: (wait: InputWait) => Promise<InputWaitResult> = () => new Promise(() => {});
 
@@ -45,7 +45,7 @@ export class FakeRun implements RunContext {
     this.#beforeSleep.push(finish);
   }
 
-  atEnd(finish: () => Promise<void>): void {
+  atEnd(finish: (signal: AbortSignal) => Promise<void>): void {
     this.#finishers.push(finish);
   }
 
@@ -58,7 +58,8 @@ export class FakeRun implements RunContext {
     this.#controller.abort(reason);
   }
 
-  async end(): Promise<void> {
-    await Promise.all(this.#finishers.map((finish) => finish()));
+  /** The signal: there is no more time. */
+  async end(signal = new AbortController().signal): Promise<void> {
+    await Promise.all(this.#finishers.map((finish) => finish(signal)));
   }
 }

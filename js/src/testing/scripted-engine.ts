@@ -2,7 +2,8 @@ import { vi } from "vitest";
 import type { Order, Start } from "../task/orders.js";
 
 type Body = Record<string, unknown>;
-type Answer = Response | Error;
+/** A promise: the usual answer, when it resolves. */
+type Answer = Response | Error | Promise<void>;
 
 /** A server for one worker that does as a test says, in the place of `fetch`. */
 export class ScriptedEngine {
@@ -50,7 +51,8 @@ export class ScriptedEngine {
     for (const [end, answers] of this.script) {
       const answer = path.endsWith(end) && answers.shift();
       if (answer instanceof Error) throw answer;
-      if (answer) return answer;
+      if (answer instanceof Promise) await answer;
+      else if (answer) return answer;
     }
     if (path.endsWith("/connect")) return Response.json(this.#connect());
     if (path.endsWith("/poll")) return this.#poll(body, init.signal as AbortSignal);

@@ -26,8 +26,6 @@ export interface InputsMachine {
   giveUpSearch(stream: number): void;
   /** A sleep has ended. False: it goes on, because that record had been taken before. */
   wake(stream: number, taker: number, how: Woken, seq: number): boolean;
-  /** Nothing is wanted any more. */
-  end(): void;
   /** What is to be done next: {@link InputsStep}, of which stream, for whom, and a record (-1: none). */
   poll(): Float64Array | undefined;
 }

@@ -86,11 +86,6 @@ impl Inputs {
         self.0.wake(StreamId::new(stream), TakerId::new(taker), woken)
     }
 
-    /// Nothing is wanted any more.
-    pub fn end(&mut self) {
-        self.0.end();
-    }
-
     /// What is to be done next: what, of which stream, for whom, and a record or -1. Undefined: nothing.
     pub fn poll(&mut self) -> Option<Box<[f64]>> {
         let (what, stream, taker, seq) = match self.0.poll_output()? {

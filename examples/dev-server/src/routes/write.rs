@@ -1,5 +1,7 @@
 //! Writing output streams from a task that runs elsewhere. Secret key only, not for browsers.
 //!
+//! A run that writes says which execution of it that is, and is refused when it does not count any more.
+//!
 //! Where logs lie at S2, `create` hands a writer what it needs to write there itself. Where they lie here it names no log service, and
 //! the official writer then falls back to `ingest`.
 
@@ -10,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde_json::{Value, json, value::RawValue};
 
+use super::engine;
 use super::input::record_too_large;
 use crate::auth::Caller;
 use crate::id;
@@ -113,6 +116,7 @@ pub(crate) async fn head_only(State(app): State<AppState>, headers: HeaderMap) -
 /// The run that a backend may write to. `verb` completes "Cannot … a realtime stream on a completed run".
 fn writable(app: &AppState, run: &str, target: &str, headers: &HeaderMap, verb: &str) -> Result<Run, Refusal> {
     Caller::backend(headers, &app.config)?;
+    engine::check_counts(app, run, headers)?;
     let run = target_of(app, run, target)?;
     if run.is_over() {
         let message = format!("Cannot {verb} a realtime stream on a completed run");

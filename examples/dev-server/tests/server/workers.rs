@@ -184,6 +184,28 @@ async fn an_execution_that_does_not_count_any_more_changes_no_metadata() {
     }
 }
 
+#[tokio::test]
+async fn an_execution_that_does_not_count_any_more_writes_to_no_stream() {
+    let server = Server::new();
+    let worker = Hand::new(&server, "a", 1).await;
+    let other = server.idle_run().await;
+    let run = worker.begin().await;
+    server.fail(&run, 1).await;
+    worker.order().await;
+    let ask = |method: &'static str, to: &str, execution: u32| {
+        let ask = server.ask(method, format!("/realtime/v1/streams/{to}/self/steps"));
+        ask.header("x-tidegate-execution", &execution.to_string()).header("x-tidegate-run", &run)
+    };
+    for to in [&run, &other] {
+        for (method, done) in [("PUT", 202), ("POST", 200)] {
+            assert_eq!(ask(method, to, 1).body("1\n").answer().await.status, 410, "{method}");
+            assert_eq!(ask(method, to, 2).body("2\n").answer().await.status, done, "{method}");
+        }
+    }
+    server.complete(&run, 2, "done").await;
+    assert_eq!(ask("PUT", &run, 2).body("").answer().await.status, 410);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_last_attempt_vanishes_fails_with_its_worker() {
     let server = Server::new();

@@ -12,12 +12,23 @@ pub(crate) use waits::{wait, wait_for_input};
 pub(crate) use workers::{connect, leave, poll};
 
 use crate::respond::Refusal;
+use crate::state::AppState;
 
 /// Tells which execution of the run it is that asks: one that is not the newest any more is refused. The original knows no such header.
 const EXECUTION: &str = "x-tidegate-execution";
+/// The run of that execution, where it is not the one that the request is about.
+const ASKING: &str = "x-tidegate-run";
 
 pub(super) fn execution(headers: &HeaderMap) -> Option<u32> {
     headers.get(EXECUTION)?.to_str().ok()?.parse().ok()
+}
+
+/// Refuses what an execution says that does not count any more. Whoever names none is a backend, and no execution.
+pub(super) fn check_counts(app: &AppState, run: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(execution) = execution(headers) else { return Ok(()) };
+    let asking = headers.get(ASKING).and_then(|id| id.to_str().ok()).unwrap_or(run);
+    let counts = app.store.run(asking).is_some_and(|run| run.is_held_by(execution));
+    counts.then_some(()).ok_or_else(stale)
 }
 
 pub(super) fn stale() -> Refusal {

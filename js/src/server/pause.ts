@@ -1,5 +1,6 @@
 /** The longest delay that setTimeout takes: a longer one would end at once. */
 const LONGEST_MS = 2 ** 31 - 1;
+const FIRST_PAUSE_MS = 250;
 
 /** Calls back after that time; returns what takes it back. */
 export function after(ms: number, call: () => void): () => void {
@@ -13,7 +14,7 @@ export function after(ms: number, call: () => void): () => void {
 }
 
 /** Until the time has passed, or the signal comes. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export function pause(ms: number, signal?: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       cancel();
@@ -24,4 +25,9 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener("abort", end);
     if (signal?.aborted) end();
   });
+}
+
+/** Grows from one failure in a row to the next, up to a limit. */
+export function backoffMs(failures: number, longestMs: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failures - 1, 10), longestMs) * (0.5 + Math.random() / 2);
 }
