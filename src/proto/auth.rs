@@ -165,6 +165,20 @@ impl Auth {
         hopeful
     }
 
+    /// The token in use lacks a scope that is wanted: it may have been made for something else. `true` while another one is on its way,
+    /// for which one who wants it asks once, as `asked` remembers.
+    pub fn widen(&mut self, now: Now, asked: &mut bool) -> bool {
+        if self.renewable && !core::mem::replace(asked, true) {
+            self.ask(now.monotonic);
+        }
+        matches!(self.renewal, Renewal::Asked(_))
+    }
+
+    /// Whether the provider is about to be asked.
+    pub const fn is_wanting(&self) -> bool {
+        self.wants_token
+    }
+
     /// The server took the token.
     pub const fn accept(&mut self) {
         self.refusals = 0;
