@@ -40,6 +40,8 @@ export interface Serving {
  * attempt. This one lets runs end, and gives the others back:
  *
  * ```ts
+ * import { serve } from "tidegate/task";
+ *
  * const serving = await serve({ tasks: [order] });
  * for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => serving.stop());
  * ```
