@@ -1,7 +1,8 @@
 //! The token of one principal: held, asked for, or refused.
 //!
 //! A token counts as aged after 80 % of its lifetime, counted from its arrival, so a wrong device clock does no harm. One renewal
-//! is under way at most, however many wait for it.
+//! is under way at most, however many wait for it. A token that lacks what a channel wants may have been made for another run: the
+//! provider is asked once more on that channel's account.
 
 use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
