@@ -1,7 +1,7 @@
-// Every example in the pages is type-checked as it stands there, against the built package. What an example takes for granted is
-// declared in docs/examples.d.ts.
+// Every example in the pages, and in what an editor shows of a name, is type-checked as it stands there, against the built package.
+// What an example takes for granted is declared in docs/examples.d.ts.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { binary } from "./processes.mjs";
 
@@ -12,15 +12,25 @@ const target = join(root, "target/examples");
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 let count = 0;
-for (const page of pages) {
-  const blocks = [...readFileSync(join(root, page), "utf8").matchAll(/^( *)```(tsx?)\n(.*?)^ *```$/gms)];
-  if (blocks.length === 0) throw new Error(`${page} has no example; take it off the list`);
+function write(page, text) {
+  const blocks = [...text.matchAll(/^( *)```(tsx?)\n(.*?)^ *```$/gms)];
   for (const [index, [, indent, language, code]] of blocks.entries()) {
     const name = `${page.replace(/\W+/g, "-")}-${index + 1}.${language}`;
     writeFileSync(join(target, name), `${code.replaceAll(`\n${indent}`, "\n")}\nexport {};\n`);
-    count += 1;
   }
+  count += blocks.length;
+  return blocks.length > 0;
 }
+for (const page of pages) {
+  if (!write(page, readFileSync(join(root, page), "utf8")))
+    throw new Error(`${page} has no example; take it off the list`);
+}
+const sources = readdirSync(join(root, "js/src"), { recursive: true }).filter((name) =>
+  /(?<!\.test)\.tsx?$/.test(name),
+);
+const documented = sources.filter((name) =>
+  write(`js-src-${name}`, readFileSync(join(root, "js/src", name), "utf8").replace(/^ *\* ?/gm, "")),
+);
 cpSync(join(root, "docs/examples.d.ts"), join(target, "examples.d.ts"));
 const compilerOptions = { noUnusedLocals: false, noUnusedParameters: false, types: ["node", "react"] };
 writeFileSync(
@@ -32,4 +42,4 @@ try {
 } catch {
   process.exit(1);
 }
-console.log(`${count} examples of ${pages.length} pages hold`);
+console.log(`${count} examples of ${pages.length} pages and ${documented.length} sources hold`);

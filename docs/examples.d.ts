@@ -8,6 +8,19 @@ declare function askSomebody(sku: string, address: string, options: { signal: Ab
 /** Does the work, and says how far it is. */
 declare function generate(): AsyncGenerator<{ step: number }>;
 
+/** A task of theirs. */
+declare const order: import("tidegate/task").ServedTask;
+
+/** What a bundler makes of a file. */
+declare module "*?url" {
+  const url: string;
+  export default url;
+}
+
+declare module "*/trigger/chat" {
+  export const replies: import("tidegate/task").TaskOutputStream<string>;
+}
+
 declare module "*/trigger/report" {
   import type { AnyTask } from "tidegate";
   export const report: AnyTask & {

@@ -51,9 +51,10 @@
 //!
 //! **A send.** The hook hands the value to its store, the client makes JSON of it once, [`Command::Send`] goes to the root
 //! ([`proto::client`]), which finds the [`channel`](proto::channel) of that run and stream and adds it to its
-//! [queue](proto::send). The first in line wants a request; [`auth`](proto::auth) gives a token, or the send waits for one; a
-//! scope that is missing ends it here, before the network. The answer is [classified](proto::http::classify), the
-//! [verdict](proto::verdict::Verdict) says accepted, rejected, unknown, again or ask, and one event tells.
+//! [queue](proto::send). The first in line wants a request; [`auth`](proto::auth) gives a token, or the send waits for one. A
+//! scope that is missing ends it here, before the network, once the provider has been asked for another token in vain. The
+//! answer is [classified](proto::http::classify), the [verdict](proto::verdict::Verdict) says accepted, rejected, unknown,
+//! again or ask, and one event tells.
 //!
 //! **A lost answer.** Where the receiver drops repeats, the send is made again. Where the token may read the run, the queue lets nothing
 //! else leave, gives what is on its way two seconds, and [looks](proto::inquiry) for the record: the store's own clock, told by

@@ -17,6 +17,8 @@ export type { CoreSource };
  *
  * ```ts
  * import url from "tidegate/core.wasm?url"; // Vite
+ * import { provideCore } from "tidegate/slim";
+ *
  * provideCore(url);
  * ```
  *

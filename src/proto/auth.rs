@@ -1,7 +1,8 @@
 //! The token of one principal: held, asked for, or refused.
 //!
 //! A token counts as aged after 80 % of its lifetime, counted from its arrival, so a wrong device clock does no harm. One renewal
-//! is under way at most, however many wait for it.
+//! is under way at most, however many wait for it. A token that lacks what a channel wants may have been made for another run: the
+//! provider is asked once more on that channel's account.
 
 use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
@@ -163,6 +164,20 @@ impl Auth {
             self.ask(now.monotonic);
         }
         hopeful
+    }
+
+    /// The token in use lacks a scope that is wanted: it may have been made for something else. `true` while another one is on its way,
+    /// for which one who wants it asks once, as `asked` remembers.
+    pub fn widen(&mut self, now: Now, asked: &mut bool) -> bool {
+        if self.renewable && !core::mem::replace(asked, true) {
+            self.ask(now.monotonic);
+        }
+        matches!(self.renewal, Renewal::Asked(_))
+    }
+
+    /// Whether the provider is about to be asked.
+    pub const fn is_wanting(&self) -> bool {
+        self.wants_token
     }
 
     /// The server took the token.

@@ -36,6 +36,8 @@ pub struct Channel {
     pub run: String,
     /// As in [`stream_url`], or the further parameters of a feed. For a watch and a call it says nothing.
     key: String,
+    /// A token has been asked for on its account.
+    pub has_asked: bool,
     request: Option<Request>,
     /// What it does.
     pub machine: Machine,
@@ -84,7 +86,7 @@ pub struct Principal {
 impl Channel {
     /// A channel without a request.
     pub const fn new(principal: PrincipalId, run: String, key: String, machine: Machine) -> Self {
-        Self { principal, run, key, request: None, machine }
+        Self { principal, run, key, has_asked: false, request: None, machine }
     }
 
     /// Whether this is the queue of that stream.

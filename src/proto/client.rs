@@ -365,6 +365,7 @@ impl Client {
         let (token, generation) = match principal.auth.token(now) {
             Access::Granted(token, generation) => (token, generation),
             Access::Wait => {
+                channel.has_asked |= principal.auth.is_wanting();
                 channel.hold(Hold::Token);
                 return false;
             }
@@ -374,6 +375,10 @@ impl Client {
             }
         };
         if let Some(problem) = channel.missing_scope(&token) {
+            if principal.auth.widen(now, &mut channel.has_asked) {
+                channel.hold(Hold::Token);
+                return false;
+            }
             channel.refuse(Rc::new(problem));
             return true;
         }

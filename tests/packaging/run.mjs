@@ -3,15 +3,15 @@
 //   node tests/packaging/run.mjs [NAME...]     the applications of those names (or of APP=); all of them when none is named
 // Each takes what `npm pack` made of pkg/, and nothing from the project around it.
 import { once } from "node:events";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { root, run, serve, serveApi, start } from "../../.ci/processes.mjs";
 import { apps, builders, collect, nextEnvironment, nextFolder, nextProgram } from "./builders.mjs";
 import { runtimes } from "./runtimes.mjs";
 import { openSite } from "./site.mjs";
-import { closeBrowser, visit } from "./visit.mjs";
+import { closeBrowser, visit, visitFirstPage } from "./visit.mjs";
 
 const secret = "tr_dev_packaging";
 const here = import.meta.dirname;
@@ -118,6 +118,30 @@ async function tryPage(name) {
   return problems;
 }
 
+/** What the README makes of a fresh Vite application, for this server. */
+async function tryReadme() {
+  const out = join(target, "readme");
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  for (const [, name, code] of readme.matchAll(/^```tsx?\n\/\/ (\S+\.tsx?)\n(.*?)^```$/gms)) {
+    mkdirSync(dirname(join(out, name)), { recursive: true });
+    writeFileSync(
+      join(out, name),
+      code.replace("http://127.0.0.1:3030", api.address).replace("tr_dev_tidegate", secret),
+    );
+  }
+  // What `npm create vite` brings.
+  cpSync(join(apps, "readme"), out, { recursive: true });
+  symlinkSync(join(here, "node_modules"), join(out, "node_modules"));
+  const { createServer } = await import("vite");
+  const server = await createServer({ root: out, logLevel: "error", server: { host: "127.0.0.1", port: 0 } });
+  await server.listen();
+  try {
+    return await visitFirstPage(server.resolvedUrls.local[0]);
+  } finally {
+    await server.close();
+  }
+}
+
 // Applications in Node
 
 async function tryScript(script, ...parameters) {
@@ -161,6 +185,7 @@ const surroundings = () => ({ TIDEGATE_URL: api.address, TIDEGATE_SECRET_KEY: se
 
 const applications = {
   ...Object.fromEntries(Object.keys(builders).map((name) => [name, () => tryPage(name)])),
+  readme: tryReadme,
   "node-esm": () => tryScript(join(apps, "node/esm.mjs")),
   "node-commonjs": () => tryScript(join(apps, "node/cjs.cjs")),
   ...Object.fromEntries(

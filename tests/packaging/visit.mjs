@@ -6,8 +6,8 @@ let browser;
 
 export const closeBrowser = () => browser?.close();
 
-/** Uses the page of a run. Resolves to what was wrong with it, sentence by sentence, and how often a module was started. */
-export async function visit(address) {
+/** A page that complains of what goes wrong on it. */
+async function openPage() {
   browser ??= await chromium.launch({
     executablePath: process.env.CHROMIUM_PATH,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", ...quiet],
@@ -18,6 +18,31 @@ export async function visit(address) {
     if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);
   });
   page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
+  return { page, complaints };
+}
+
+/** Uses the page that the README makes, for two runs. Resolves to what was wrong with it, sentence by sentence. */
+export async function visitFirstPage(address) {
+  const { page, complaints } = await openPage();
+  try {
+    await page.goto(address);
+    for (const answer of ["Approve", "Reject"]) {
+      await page.getByRole("button", { name: "Start" }).click();
+      await page.getByText("The task has your answer.").waitFor({ state: "detached" });
+      await page.getByText("Thank you for your patience").waitFor();
+      await page.getByRole("button", { name: answer }).click();
+      await page.getByText("The task has your answer.").waitFor();
+    }
+  } catch (error) {
+    complaints.push(...(await page.getByRole("alert").allInnerTexts()), error.message.split("\n")[0]);
+  }
+  await page.close();
+  return complaints;
+}
+
+/** Uses the page of a run. Resolves to what was wrong with it, sentence by sentence, and how often a module was started. */
+export async function visit(address) {
+  const { page, complaints } = await openPage();
   await page.addInitScript(() => {
     window.started = 0;
     const { instantiate } = WebAssembly;

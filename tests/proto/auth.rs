@@ -2,7 +2,7 @@
 
 use tidegate::proto::input::{Command, Input};
 
-use super::harness::{EPOCH_MS, World, run_token, status};
+use super::harness::{EPOCH_MS, World, public_token, run_token, status};
 
 #[test]
 fn a_token_is_renewed_at_four_fifths_of_its_life_and_used_meanwhile() {
@@ -131,6 +131,49 @@ fn waking_up_asks_a_resting_provider_at_once() {
     world.command(Command::FailToken(principal, "offline"));
     world.input(Input::Wake);
     assert_eq!(world.tokens_asked(), 2);
+}
+
+#[test]
+fn a_token_that_was_minted_for_another_run_is_asked_for_once_more() {
+    let mut world = World::new(1);
+    let principal = world.open_principal(true);
+    let of_another = public_token(&["read:runs:run_0", "write:inputStreams:run_0"], EPOCH_MS, 900);
+    world.command(Command::SetToken(principal, &of_another));
+    let (send, reader) = (world.send(principal, "chat", "1"), world.subscribe(principal, "draft", None));
+    assert_eq!((world.state(send).as_str(), world.tokens_asked(), world.requests.len()), ("queued:token", 1, 0));
+    world.command(Command::SetToken(principal, &run_token(EPOCH_MS, 900)));
+    assert_eq!((world.tokens_asked(), world.requests.len()), (1, 2));
+    assert_eq!(world.statuses(reader), ["connecting"]);
+}
+
+#[test]
+fn a_provider_that_gives_too_little_again_is_not_asked_in_a_loop() {
+    let mut world = World::new(1);
+    let principal = world.open_principal(true);
+    let too_little = public_token(&["read:runs:run_1"], EPOCH_MS, 900);
+    world.command(Command::SetToken(principal, &too_little));
+    for text in ["1", "2"] {
+        let send = world.send(principal, "chat", text);
+        if text == "1" {
+            world.command(Command::SetToken(principal, &too_little));
+        }
+        assert_eq!((world.state(send).as_str(), world.tokens_asked()), ("rejected:forbidden", 1));
+    }
+    // One that came for this very send says all there is to say.
+    let other = world.open_principal(true);
+    let send = world.send(other, "chat", "1");
+    world.command(Command::SetToken(other, &too_little));
+    assert_eq!((world.state(send).as_str(), world.tokens_asked()), ("rejected:forbidden", 2));
+}
+
+#[test]
+fn a_provider_that_fails_when_asked_for_more_leaves_the_refusal() {
+    let mut world = World::new(1);
+    let principal = world.open_principal(true);
+    world.command(Command::SetToken(principal, &public_token(&["read:runs:run_1"], EPOCH_MS, 900)));
+    let send = world.send(principal, "chat", "1");
+    world.command(Command::FailToken(principal, "the backend said no"));
+    assert_eq!((world.state(send).as_str(), world.tokens_asked()), ("rejected:forbidden", 1));
 }
 
 fn accept_one(world: &mut World, principal: tidegate::proto::id::PrincipalId) {

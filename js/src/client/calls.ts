@@ -22,6 +22,7 @@ export interface TriggerOptions {
   queue?: string | undefined;
   /** Named limits, at most two, instead of those of the task. */
   concurrency?: string | string[] | undefined;
+  /** Runs with the same key have a queue of their own, with the limit of the queue. */
   concurrencyKey?: string | undefined;
   /** When to start it: after a duration, or at a time. */
   delay?: string | Date | undefined;
@@ -31,6 +32,7 @@ export interface TriggerOptions {
   tags?: string | string[] | undefined;
   /** At most 256 KiB as JSON. */
   metadata?: Record<string, unknown> | undefined;
+  /** The first attempt included, instead of what the task says. */
   maxAttempts?: number | undefined;
   /** Seconds of compute time. */
   maxDuration?: number | undefined;
@@ -38,9 +40,11 @@ export interface TriggerOptions {
   machine?: string | undefined;
   /** Seconds by which it comes before others. */
   priority?: number | undefined;
+  /** Name of the region to run in. */
   region?: string | undefined;
   /** Version of the deployed task. */
   version?: string | undefined;
+  /** Which deployment to run, by what the hosting platform calls it, such as a commit; `version` wins over it. */
   externalDeploymentId?: string | undefined;
   /** A test run. */
   test?: boolean | undefined;

@@ -1,7 +1,7 @@
 import type { EngineKind } from "../wasm/interface.js";
 import type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./calls.js";
+import { debugPage } from "./debug-page.js";
 import { encode } from "./encode.js";
-import { unavailable } from "./engine-failure.js";
 import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { pagePump } from "./event-pump.js";
@@ -18,7 +18,7 @@ import type { StandardSchema } from "./schema.js";
 import { SendLine } from "./send-line.js";
 import { type StreamStart, startOf } from "./stream-start.js";
 import type { AccessToken } from "./token-source.js";
-import { listen, listenChecked, loadInsight } from "./watch.js";
+import { listen, listenChecked } from "./watch.js";
 
 /** The server's acknowledgement of a send. */
 export interface Receipt {
@@ -154,6 +154,18 @@ export interface Client {
 /**
  * Makes a client. Nothing is loaded or sent before the first call.
  *
+ * ```ts
+ * import { createClient, TidegateError } from "tidegate";
+ *
+ * const client = createClient({ accessToken: () => fetch("/api/token").then((response) => response.text()) });
+ * for await (const part of client.stream<string>("run_1234", "draft")) console.log(part);
+ * try {
+ *   await client.send("run_1234", "approval", { approved: true });
+ * } catch (error) {
+ *   if (error instanceof TidegateError && error.outcome === "unknown") console.log("It may have arrived.");
+ * }
+ * ```
+ *
  * @throws TidegateError `invalid-options` when an option is not what it should be.
  */
 export function createClient(options: ConnectionOptions = {}): Client {
@@ -281,12 +293,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
       checkOpen();
       return stopsWithClient(listenChecked(type, listener, principal));
     },
-    debug: async () => {
-      const { dump } = await loadInsight().catch((cause) => {
-        throw unavailable(cause);
-      });
-      return dump();
-    },
+    debug: debugPage,
     measure() {
       checkOpen();
       return stopsWithClient(listen("*", undefined, principal));

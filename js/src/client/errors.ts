@@ -1,9 +1,19 @@
 import type { Problem, ProblemCode } from "../wasm/interface.js";
 
 /**
- * What went wrong, as a closed union. `invalid-options` is a wrong or missing argument, `engine-unavailable` means that
- * the core could not be loaded or has stopped, `expired` that a send waited in the outbox for too long and was not sent; every
- * other code comes from the core.
+ * What went wrong, as a closed union. The page on troubleshooting explains each.
+ *
+ * - `invalid-options`: a wrong or missing argument; the message names it.
+ * - `invalid-data`, `too-large`: data that a schema, JSON or the server refuses.
+ * - `token-missing`, `token-malformed`, `token-expired`: there is no token, a cut one, or an old one.
+ * - `unauthorized`: the server refuses the token or the key. `forbidden`: the token lacks a scope, named in `missingScope`.
+ * - `not-found`: there is no such run, task, batch or wait token in the environment of the token.
+ * - `run-finished`: the run takes no more input.
+ * - `offline`: the browser has no network. `blocked`: no readable answer, as of a server that is down or without CORS.
+ * - `timeout`: no answer in time. `rate-limited`: too many requests. `server`: the server failed.
+ * - `protocol`: an answer that makes no sense, mostly of something else than an API.
+ * - `aborted`: it was taken back, or the page was left. `expired`: it waited in the outbox for too long and was not sent.
+ * - `engine-unavailable`: the core could not be loaded, or has stopped.
  */
 export type ErrorCode = ProblemCode | "invalid-options" | "engine-unavailable" | "expired";
 

@@ -29,7 +29,7 @@ import { pageWatch, type Seen } from "./watch.js";
 
 /** With this many panics in {@link CRASH_WINDOW_MS} the core is given up until somebody asks for it again. */
 const MAX_CRASHES = 3;
-const CRASH_WINDOW_MS = 60_000;
+export const CRASH_WINDOW_MS = 60_000;
 
 /** The page's pump. */
 export function pagePump(): EventPump {

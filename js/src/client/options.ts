@@ -8,10 +8,14 @@ export const DEFAULT_BASE_URL = "https://api.trigger.dev";
 export interface ConnectionOptions {
   /**
    * A public access token, or a function that returns one (or a promise of one). A function is asked when a token is
-   * first needed and whenever the last one is about to expire or was refused; it has ten seconds to answer.
+   * first needed, whenever the last one is about to expire or was refused, and once more for each thing that the last one does not
+   * allow, such as another run. It has ten seconds to answer.
    */
   accessToken?: AccessToken | undefined;
-  /** Address of the API. Default: `https://api.trigger.dev`. */
+  /**
+   * Address of the API, without `/api`; a path is kept, for proxies. In a browser it may be only a path, such as `/trigger`.
+   * Default: `https://api.trigger.dev`.
+   */
   baseURL?: string | undefined;
   /** Name of a preview branch, sent as `x-trigger-branch`. */
   previewBranch?: string | undefined;

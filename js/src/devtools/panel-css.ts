@@ -4,6 +4,7 @@ export const css = `
   position: fixed; inset: auto 0 0 auto; z-index: 2147483000; box-sizing: border-box; max-width: min(60rem, 100vw);
   max-height: 70vh; overflow: auto; padding: 4px; border: 1px solid GrayText; border-radius: 6px 0 0 0;
   color-scheme: light dark; background: Canvas; color: CanvasText; font: 12px/1.4 ui-monospace, monospace;
+  text-align: start;
 }
 .tidegate-panel button {
   padding: 3px 8px; border: 1px solid GrayText; border-radius: 4px; background: ButtonFace; color: ButtonText; font: inherit;

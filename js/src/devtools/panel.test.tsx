@@ -63,6 +63,12 @@ const rowsOf = (caption: string) => {
   return rows.map(({ cells }) => [...cells].map(({ textContent }) => textContent));
 };
 
+it("on a page that has asked for nothing yet, tells of no trouble", async () => {
+  render(<TidegatePanel />);
+  await step();
+  expect(opener().textContent).toBe("Tidegate: core not in use, 0 of 0 readers live, 0 sends");
+});
+
 it("shows connections, sends, tokens and events, as they are and as they change", async () => {
   await mount();
   expect(opener().textContent).toBe("Tidegate: core running, 0 of 1 readers live, 0 sends");

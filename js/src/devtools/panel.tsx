@@ -64,7 +64,9 @@ function Panel({ defaultOpen = false, events: most = 50 }: TidegatePanelProps): 
 
 function summaryOf({ engine, readers, sends }: DebugDump): string {
   const live = readers.filter(({ status }) => status === "live").length;
-  return `core ${engine.state}${engine.kind === "js" ? " as JavaScript" : ""}, ${live} of ${readers.length} readers live, ${sends.length} sends`;
+  // Before anything is sent or read none is needed, and that is no trouble.
+  const state = engine.state === "stopped" && !engine.crashes ? "not in use" : engine.state;
+  return `core ${state}${engine.kind === "js" ? " as JavaScript" : ""}, ${live} of ${readers.length} readers live, ${sends.length} sends`;
 }
 
 function Table({ caption, head, rows, none }: PanelTable): ReactNode {

@@ -31,7 +31,22 @@ export interface TidegateProviderProps extends TriggerAuth {
 
 /**
  * Gives the hooks below it a token, a base URL, a preview branch, an outbox and shared tabs, each optional and inherited from an outer
- * provider. `accessToken` may be an inline function: a new one on each render renews nothing and reconnects nothing.
+ * provider. `accessToken` may be an inline function: a new one on each render renews nothing and reconnects nothing, and the newest is
+ * called.
+ *
+ * ```tsx
+ * import { TidegateProvider } from "tidegate/react";
+ *
+ * async function fetchToken() {
+ *   const response = await fetch("/api/token"); // a route of yours, such as `tokenHandler` of tidegate/server makes
+ *   if (!response.ok) throw new Error(`/api/token answered ${response.status}`);
+ *   return response.text();
+ * }
+ *
+ * const Page = ({ children }: { children: React.ReactNode }) => (
+ *   <TidegateProvider accessToken={fetchToken}>{children}</TidegateProvider>
+ * );
+ * ```
  */
 export function TidegateProvider({ children, ...own }: TidegateProviderProps): ReactNode {
   const outer = useContext(TriggerAuthContext);

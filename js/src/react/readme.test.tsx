@@ -4,7 +4,7 @@ import { StrictMode } from "react";
 import { expect, it, vi } from "vitest";
 import { fakePage } from "../testing/fake-page.js";
 import { engine, newest, SUCCEEDED, step, tellChange, tellRuns, watchPageOfEachTest } from "../testing/hooks.js";
-import { App } from "../testing/readme-examples.js";
+import App from "../testing/readme-examples.js";
 import { MonthlyReport } from "../testing/readme-run.js";
 import { runRow } from "../testing/runs.js";
 
@@ -27,10 +27,13 @@ it("the README's examples are those that are tested", () => {
 });
 
 it("the README's example waits for a run, shows the draft and sends the answer once", async () => {
-  const { rerender } = render(<App runId={undefined} />, { wrapper: StrictMode });
+  vi.stubGlobal("fetch", async (route: string) => new Response(route === "/api/start" ? "run_1" : "token"));
+  render(<App />, { wrapper: StrictMode });
   expect(screen.getByText("Approve")).toHaveProperty("disabled", true);
   expect(fakePage.loader.loads).toBe(0);
-  await step(() => rerender(<App runId="run_1" />));
+  await step(() => screen.getByText("Start").click());
+  await vi.waitFor(() => expect(screen.getByText("Approve")).toHaveProperty("disabled", false));
+  await step();
   await step(() => engine().changeStream(newest("subscribe"), { status: "live" }));
   await step(() => engine().parts(newest("subscribe"), ["Dear ", "reader"], "1"));
   await vi.waitFor(() => screen.getByText("Dear reader"));
@@ -46,6 +49,7 @@ it("the README's example waits for a run, shows the draft and sends the answer o
   await step(() => screen.getByText("No reply came. Send again?").click());
   await step(() => engine().changeSend(newest("send"), { state: "accepted" }));
   screen.getByText("The task has your answer.");
+  vi.unstubAllGlobals();
 });
 
 it("the README's second example triggers, follows and shows the result", async () => {

@@ -5,6 +5,7 @@ import { type SingleSend, type UseSingleSendOptions, useSingleSend } from "./use
 
 /** What {@link useApproval} sends. */
 export interface ApprovalAnswer {
+  /** The answer. */
   readonly approved: boolean;
   /** Left out where there is none. */
   readonly note?: string | undefined;
@@ -28,6 +29,22 @@ export interface Approval extends SingleSend {
 /**
  * Answers a run that waits for a yes or a no. There is one answer: as soon as one is under way, it closes both ways, for
  * all components on the page; one that was certainly not taken opens them again.
+ *
+ * ```tsx
+ * import { useApproval } from "tidegate/react";
+ *
+ * function Decide({ runId }: { runId: string | undefined }) {
+ *   const { approve, deny, isOpen, answer, error } = useApproval(runId);
+ *   if (answer) return <p>{answer.approved ? "Approved" : "Denied"}</p>;
+ *   return (
+ *     <>
+ *       <button disabled={!isOpen} onClick={() => approve()}>Approve</button>
+ *       <button disabled={!isOpen} onClick={() => deny("Too long")}>Deny</button>
+ *       {error && <p role="alert">{error.message}</p>}
+ *     </>
+ *   );
+ * }
+ * ```
  *
  * @param runId Id of the run; while it is undefined the approval is not open.
  * @param options As for `useInputStreamSend`. Default of `streamId`: `approval`.

@@ -23,6 +23,15 @@ export interface Cancel extends SingleSend {
 /**
  * Asks a task to stop, by a record on one of its input streams: the task decides what stopping means.
  *
+ * ```tsx
+ * import { useCancel } from "tidegate/react";
+ *
+ * function Stop({ runId }: { runId: string | undefined }) {
+ *   const { cancel, isOpen, outcome } = useCancel(runId);
+ *   return <button disabled={!isOpen} onClick={() => cancel()}>{outcome === "requested" ? "Stopping" : "Stop"}</button>;
+ * }
+ * ```
+ *
  * @param runId Id of the run; while it is undefined there is nothing to cancel.
  * @param options As for `useInputStreamSend`. Default of `streamId`: `cancel`.
  */

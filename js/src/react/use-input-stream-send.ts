@@ -66,6 +66,20 @@ export type InputStreamSendInstance<T> = InputStreamSend<T>;
  * Sends data into a running task. The state belongs to server, run, stream and token identity: components with the same
  * ones share it, and another run never shows it. A send goes on when the component is gone.
  *
+ * ```tsx
+ * import { useInputStreamSend } from "tidegate/react";
+ *
+ * function Approve({ runId }: { runId: string | undefined }) {
+ *   const { send, isReady, status, error } = useInputStreamSend<{ approved: boolean }>("approval", runId);
+ *   return (
+ *     <>
+ *       <button disabled={!isReady || status !== "idle"} onClick={() => send({ approved: true })}>Approve</button>
+ *       {error && <p role="alert">{error.message}</p>}
+ *     </>
+ *   );
+ * }
+ * ```
+ *
  * @typeParam T The data, or the type of an input stream definition: `useInputStreamSend<typeof approval>("approval", runId)`.
  * @param streamId Id of the input stream, as the task defines it.
  * @param runId Id of the run; while it is undefined the hook is not ready.

@@ -30,6 +30,17 @@ export interface UseRealtimeRunInstance<TTask extends AnyTask = AnyTask> extends
  * Follows a run. Components that follow the same one share one connection. A missing run id or token is `idle`, and starts when it
  * arrives.
  *
+ * ```tsx
+ * import { useRealtimeRun } from "tidegate/react";
+ * import type { report } from "./trigger/report";
+ *
+ * function Report({ runId }: { runId: string | undefined }) {
+ *   const { run, isFinished, error } = useRealtimeRun<typeof report>(runId);
+ *   if (error) return <p role="alert">{error.message}</p>;
+ *   return <p>{isFinished ? (run?.output?.url ?? run?.error?.message) : run?.status}</p>;
+ * }
+ * ```
+ *
  * @typeParam TTask The task, as `typeof myTask`: gives the run's payload and output their types.
  */
 export function useRealtimeRun<TTask extends AnyTask = AnyTask>(

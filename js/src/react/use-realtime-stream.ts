@@ -76,6 +76,19 @@ export function useRealtimeStream<D extends StreamDefinition<never>, V = undefin
 /**
  * Reads a stream of a run by its key: what is there and what comes, over cuts, pauses and expired tokens. Components
  * that read the same one share one connection. A missing run id or token is `idle`, and starts when it arrives.
+ *
+ * ```tsx
+ * import { type PartOf, useRealtimeStream } from "tidegate/react";
+ * import type { replies } from "./trigger/chat";
+ *
+ * function Reply({ runId }: { runId: string | undefined }) {
+ *   const { parts, status, error } = useRealtimeStream<PartOf<typeof replies>>(runId, "replies");
+ *   return <p aria-busy={status === "live"}>{error?.message ?? parts.join("")}</p>;
+ * }
+ * ```
+ *
+ * @typeParam T What one part is; of a stream that the task defines, `PartOf<typeof definition>`.
+ * @typeParam V What `reduce` makes of the parts.
  */
 export function useRealtimeStream<T, V = undefined>(
   runId: string | undefined,

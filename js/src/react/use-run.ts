@@ -31,6 +31,7 @@ export interface UseRunInstance<TTask extends AnyTask = AnyTask> {
   readonly isLoading: boolean;
   /** Whether it is being asked for. */
   readonly isValidating: boolean;
+  /** Whether there is an `error`. */
   readonly isError: boolean;
   /** Whether the run has come to its end: it has succeeded, failed or been cancelled. */
   readonly isFinished: boolean;

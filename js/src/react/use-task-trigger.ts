@@ -43,7 +43,21 @@ export interface TriggerInstance<TTask extends AnyTask> {
 }
 
 /**
- * Triggers a task from the page, with a token that may.
+ * Triggers a task from the page, with a token that has the scope `trigger:tasks:<task>`.
+ *
+ * ```tsx
+ * import { useTaskTrigger } from "tidegate/react";
+ * import type { report } from "./trigger/report";
+ *
+ * function MakeReport() {
+ *   const { submit, handle, isLoading, isReady, error } = useTaskTrigger<typeof report>("report");
+ *   return (
+ *     <button disabled={!isReady || isLoading} onClick={() => submit({ month: "2026-11" })}>
+ *       {error?.message ?? handle?.id ?? "Make the report"}
+ *     </button>
+ *   );
+ * }
+ * ```
  *
  * @param id Id of the task.
  * @typeParam TTask The task, as `typeof myTask`: gives the payload its type.

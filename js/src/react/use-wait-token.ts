@@ -30,7 +30,18 @@ export interface WaitTokenInstance<TOutput> {
 }
 
 /**
- * Completes a wait token, for which a task waits. The value travels as JSON.
+ * Completes a wait token, for which a task waits. The value travels as JSON. The access token is the one that came with the wait token.
+ *
+ * ```tsx
+ * import { useWaitToken } from "tidegate/react";
+ *
+ * function Open({ gate }: { gate: { id: string; publicAccessToken: string } }) {
+ *   const { complete, isReady, isCompleted, error } = useWaitToken(gate.id, { accessToken: gate.publicAccessToken });
+ *   return (
+ *     <button disabled={!isReady || isCompleted} onClick={() => complete({ open: true })}>{error?.message ?? "Open"}</button>
+ *   );
+ * }
+ * ```
  *
  * @param waitpointId Id of the token, such as `waitpoint_1234`; while it is undefined the hook is not ready.
  */

@@ -68,6 +68,17 @@ export interface Backend {
   /**
    * A route that hands out tokens, for Next, Hono, Workers and whatever else makes a `Response` of a `Request`. Its answer is the token
    * as text. What `authorize` throws, and a failure to make the token, reach the framework.
+   *
+   * ```ts
+   * import { tokenHandler } from "tidegate/server";
+   *
+   * export const GET = tokenHandler({
+   *   async authorize(request) {
+   *     const run = await runOfUser(request.headers.get("cookie")); // yours: which run may they see and answer?
+   *     return run ? { read: { runs: run }, write: { inputStreams: run } } : null;
+   *   },
+   * });
+   * ```
    */
   tokenHandler<Rest extends unknown[] = []>(
     options: TokenHandlerOptions<Rest>,

@@ -13,7 +13,8 @@ const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.m
 
 test("the backend of the READMEs is the one that is tested", () => {
   const tested = read("js/src/testing/readme-backend.ts");
-  const codeOf = (page: string) => /```ts\n.*?\n\n(.*?)```/s.exec(read(page))?.[1]?.trim() ?? "not there";
+  const codeOf = (page: string) =>
+    /```ts\nimport { tokenHandler.*?\n\n(.*?)```/s.exec(read(page))?.[1]?.trim() ?? "not there";
   expect(tested).toContain(codeOf("README.md"));
   expect(tested).toContain(codeOf("pkg-template/README.md").replace("export const GET", "export const token"));
 });

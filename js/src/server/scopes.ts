@@ -10,7 +10,9 @@ export interface ScopeTargets {
   tasks?: ScopeIds | undefined;
   /** Runs with these tags. */
   tags?: ScopeIds | undefined;
+  /** The runs of these batches. */
   batch?: ScopeIds | undefined;
+  /** Under `write`: to complete these wait tokens. */
   waitpoints?: ScopeIds | undefined;
   /** Under `write`: to send to the input streams of these runs. `runs` does not allow that. */
   inputStreams?: ScopeIds | undefined;

@@ -33,7 +33,7 @@ export interface InputStreamOnceOptions {
   signal?: AbortSignal | undefined;
   /** Gives up after this time, in milliseconds. Default, and 0: never. */
   timeoutMs?: number | undefined;
-  /** Taken from code written for another package. */
+  /** Accepted so that existing code compiles; it does nothing here. */
   spanName?: string | undefined;
 }
 
@@ -47,7 +47,7 @@ export interface InputStreamWaitOptions {
   idempotencyKeyTTL?: string | undefined;
   /** At most ten. */
   tags?: string[] | undefined;
-  /** Taken from code written for another package. */
+  /** Accepted so that existing code compiles; it does nothing here. */
   spanName?: string | undefined;
 }
 
@@ -63,14 +63,14 @@ export interface InputStreamIdleOptions {
   onResume?: (() => void | Promise<void>) | undefined;
   /** Gives up instead of going to sleep. */
   skipSuspend?: boolean | undefined;
-  /** Taken from code written for another package. */
+  /** Accepted so that existing code compiles; it does nothing here. */
   spanName?: string | undefined;
 }
 
 /** Options of {@link TaskInputStream.send}. */
 export interface InputStreamSendOptions {
   signal?: AbortSignal | undefined;
-  /** Taken from code written for another package. */
+  /** Accepted so that existing code compiles; it does nothing here. */
   requestOptions?: object | undefined;
 }
 

@@ -40,6 +40,8 @@ export interface Serving {
  * attempt. These let runs end, and give the others back; Bun and Deno have them under the same name:
  *
  * ```ts
+ * import { serve } from "tidegate/task";
+ *
  * const serving = await serve({ tasks: [order] });
  * for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => serving.stop());
  * ```

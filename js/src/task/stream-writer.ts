@@ -9,11 +9,11 @@ export interface PipeStreamOptions {
   signal?: AbortSignal | undefined;
   /** Whose stream it is. Default: this run's. */
   target?: StreamTarget | undefined;
-  /** Taken from code written for another package. */
+  /** Accepted so that existing code compiles; it does nothing here. */
   requestOptions?: object | undefined;
-  /** Taken from code written for another package. */
+  /** Accepted so that existing code compiles; it does nothing here. */
   spanName?: string | undefined;
-  /** Taken from code written for another package. */
+  /** Accepted so that existing code compiles; it does nothing here. */
   collapsed?: boolean | undefined;
 }
 
@@ -51,7 +51,7 @@ export interface AppendStreamOptions {
   target?: StreamTarget | undefined;
   /** Where it is aborted already, nothing is written. */
   signal?: AbortSignal | undefined;
-  /** Taken from code written for another package. */
+  /** Accepted so that existing code compiles; it does nothing here. */
   requestOptions?: object | undefined;
 }
 

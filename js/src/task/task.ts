@@ -84,7 +84,15 @@ export interface Task<Id extends string = string, Payload = unknown, Output = un
 // biome-ignore lint/suspicious/noExplicitAny: tasks of all payloads have to fit
 export type ServedTask = Task<string, any, unknown>;
 
-/** Defines a task, for `serve` to execute and for anyone to trigger. Throws `invalid-options`. */
+/**
+ * Defines a task, for `serve` to execute and for anyone to trigger. Throws `invalid-options`.
+ *
+ * ```ts
+ * import { task } from "tidegate/task";
+ *
+ * export const hello = task({ id: "hello", run: async (name: string) => `Hello, ${name}` });
+ * ```
+ */
 export function task<const Id extends string, Payload = void, Output = void>(
   options: TaskOptions<Id, Payload, Output>,
 ): Task<Id, Payload, Output> {

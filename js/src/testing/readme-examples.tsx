@@ -1,4 +1,5 @@
-// The example of README.md, word for word: readme.test.tsx holds them together.
+// The example of README.md, word for word but for the imports. readme.test.tsx compares the two.
+import { useState } from "react";
 import { TidegateProvider, useInputStreamSend, useRealtimeStream } from "../react.js";
 
 function Approval({ runId }: { runId: string | undefined }) {
@@ -21,14 +22,18 @@ function Approval({ runId }: { runId: string | undefined }) {
   );
 }
 
-async function fetchToken() {
-  const response = await fetch("/api/token"); // a route of your backend, which answers with the token as text
-  if (!response.ok) throw new Error(`/api/token answered ${response.status}`);
+async function ask(route: string) {
+  const response = await fetch(route);
+  if (!response.ok) throw new Error(`${route} answered ${response.status}`);
   return response.text();
 }
 
-export const App = ({ runId }: { runId: string | undefined }) => (
-  <TidegateProvider baseURL="http://127.0.0.1:3030" accessToken={fetchToken}>
-    <Approval runId={runId} />
-  </TidegateProvider>
-);
+export default function App() {
+  const [runId, setRunId] = useState<string>();
+  return (
+    <TidegateProvider baseURL="http://127.0.0.1:3030" accessToken={() => ask(`/api/token?run=${runId}`)}>
+      <button onClick={() => ask("/api/start").then(setRunId, alert)}>Start</button>
+      <Approval runId={runId} />
+    </TidegateProvider>
+  );
+}

@@ -24,7 +24,7 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
     `The data is too large${actualBytes ? `: ${actualBytes} bytes` : ""}${limitBytes ? `, where ${limitBytes} bytes is the most` : ""}. Send less, or store it elsewhere and send its address.`,
   offline: "The browser is offline. Try again when it is connected.",
   blocked:
-    "The browser got no readable answer. The server is down, the base URL is wrong, or CORS, a proxy or an extension is in the way; the network panel shows which.",
+    "The browser got no readable answer. The server is down, the base URL is wrong, or CORS, a Content Security Policy, a proxy or an extension is in the way; the browser's console shows which.",
   "rate-limited":
     "The server takes no more requests for now, because there were too many. Wait a minute and try again.",
   server: (problem) => `The server failed${status(problem)}. Try again in a moment.`,

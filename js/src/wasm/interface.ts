@@ -124,7 +124,7 @@ export interface Problem {
   expiredAtMs?: number;
 }
 
-/** What the core can say of a failure; the page on troubleshooting explains each. */
+/** What the core can say of a failure: see `ErrorCode`. */
 export type ProblemCode =
   | "run-finished"
   | "not-found"

@@ -1,6 +1,6 @@
 import type { CallKind, EndReason, EngineKind, SendState, StreamStatus, WaitingFor } from "../../wasm/interface.js";
 import type { Principal } from "../entries.js";
-import type { EventPump } from "../event-pump.js";
+import { CRASH_WINDOW_MS, type EventPump } from "../event-pump.js";
 import { peekPage } from "../page.js";
 import { pageWatch } from "../watch.js";
 import { origin } from "./clock.js";
@@ -104,7 +104,7 @@ export function dump(): DebugDump {
       kind: pump?.engine,
       state: seats.length ? "running" : starting.size ? "loading" : "stopped",
       cores: seats.map(({ core }) => (core.engine === "js" ? "core-js" : core.runs ? "core-runs" : "core")),
-      crashes: crashes.filter((time) => Date.now() - time < 60_000).length,
+      crashes: crashes.filter((time) => Date.now() - time < CRASH_WINDOW_MS).length,
     }),
     page: slim({
       online: globalThis.navigator?.onLine,

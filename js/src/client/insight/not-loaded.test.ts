@@ -1,4 +1,5 @@
 import { beforeEach, expect, it, vi } from "vitest";
+import { debug } from "../../devtools/page.js";
 import { settle } from "../../testing/fake-engine.js";
 import { fakePage } from "../../testing/fake-page.js";
 import { createClient } from "../create-client.js";
@@ -28,7 +29,9 @@ it("a page that cannot load the code for events says so once, keeps nothing, and
   const { engine } = fakePage.loader;
   engine.changeSend(engine.idsOf("send")[0] as number, { state: "accepted" });
   await expect(sent).resolves.toMatchObject({ attempts: 1 });
-  await expect(client.debug()).rejects.toMatchObject({ name: "TidegateError", code: "engine-unavailable" });
+  for (const dump of [client.debug, debug]) {
+    await expect(dump()).rejects.toMatchObject({ name: "TidegateError", code: "engine-unavailable" });
+  }
   stop();
   await settle();
   expect(heard).not.toHaveBeenCalled();

@@ -39,6 +39,7 @@ export type Json = string | number | boolean | null | { [key: string]: Json } | 
 export interface RunFields<TTask extends AnyTask = AnyTask> {
   /** Such as `run_1234`. */
   id: string;
+  /** When it was triggered. */
   createdAt: Date;
   updatedAt: Date;
   taskIdentifier: TaskIdentifier<TTask>;
@@ -50,18 +51,27 @@ export interface RunFields<TTask extends AnyTask = AnyTask> {
   output?: TaskOutput<TTask>;
   /** Compute time so far, in milliseconds. */
   durationMs: number;
+  /** Cost of the compute time so far, in US cents. */
   costInCents: number;
+  /** What the run costs besides, once, in US cents. */
   baseCostInCents: number;
   tags: string[];
   idempotencyKey?: string;
+  /** When its `ttl` was over before it had started. */
   expiredAt?: Date;
+  /** After how long it expires where it has not started, such as `10m`. */
   ttl?: string;
+  /** When it came to its end, whichever that was; undefined before. */
   finishedAt?: Date;
+  /** When its first attempt began. */
   startedAt?: Date;
+  /** Where it was triggered with a delay: when that is over. */
   delayedUntil?: Date;
   queuedAt?: Date;
+  /** Where it has failed: why. */
   error?: RunError;
   isTest: boolean;
+  /** What the task says of itself meanwhile; a new object with each change. */
   metadata?: Record<string, Json>;
   /** Keys of the output streams that the run has written to. */
   realtimeStreams: string[];
