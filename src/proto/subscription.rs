@@ -281,7 +281,7 @@ impl Subscription {
             self.effects.push(Effect::Status(StreamStatus::Connecting));
         }
         let timeout_seconds = if self.run_finished { Some(1) } else { self.timeout_seconds };
-        RequestKind::Stream { last_event_id: self.cursor.last_event_id(), timeout_seconds }
+        RequestKind::Stream { last_event_id: self.cursor.resume(), timeout_seconds }
     }
 
     /// The connection stands.

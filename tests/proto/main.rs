@@ -32,3 +32,4 @@ mod token;
 mod transition_table;
 mod transitions;
 mod turns;
+mod v1_entries;
