@@ -160,7 +160,9 @@ export class Host {
   }
 
   #head(id, { status, headers }) {
-    const afterMs = Math.floor(Number.parseFloat(headers.get("retry-after")) * 1000);
+    const after = headers.get("retry-after") ?? "";
+    // Seconds, or a date.
+    const afterMs = Math.floor(Number.parseFloat(after) * 1000 || Date.parse(after) - Date.now());
     const isV2 = headers.get("x-stream-version") === "v2";
     const isIdempotent = headers.get("x-tidegate-idempotent") === "1";
     call(this.#core, HEAD, id, status | (isV2 << 10) | (isIdempotent << 11), String(afterMs));

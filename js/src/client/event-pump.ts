@@ -402,7 +402,9 @@ export class EventPump {
   #changeReader(entry: StreamEntry | FeedEntry | undefined, event: StreamChange): void {
     if (!entry) return;
     entry.ended = event.status === "ended";
-    this.#tellReader(entry, { ...event, error: this.#toError(event.error) });
+    const error = this.#toError(event.error);
+    warnInDevelopment(() => error?.code === "timeout" && event.error?.subject && error.message);
+    this.#tellReader(entry, { ...event, error });
   }
 
   #tellReader(entry: StreamEntry | FeedEntry, update: StreamUpdate): void {

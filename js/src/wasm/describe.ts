@@ -32,7 +32,10 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
     problem.subject?.startsWith("electric-")
       ? `The answer has no readable header "${problem.subject}". Check that the base URL is that of a Trigger.dev API, and that a proxy in between lets the page read it (Access-Control-Expose-Headers).`
       : `The server gave an answer that makes no sense here${status(problem)}. Check that the base URL is that of a Trigger.dev API.`,
-  timeout: "The server did not answer in time. Try again in a moment.",
+  timeout: ({ subject }) =>
+    subject
+      ? "Nothing came over a connection that stands. A proxy may keep answers until they are whole: turn its buffering off for /realtime/."
+      : "The server did not answer in time. Try again in a moment.",
   aborted: "It was cancelled.",
 };
 

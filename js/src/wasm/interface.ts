@@ -114,7 +114,10 @@ export interface Problem {
   status?: number;
   /** The server's own words. */
   serverMessage?: string;
-  /** What it is about, where that is not a run: `task`, `wait token`, `stored packet`, `tag` or `batch`; or the header that an answer lacks. */
+  /**
+   * What it is about, where that is not a run: `task`, `wait token`, `stored packet`, `tag` or `batch`; the header that an answer lacks;
+   * or `stream`, where nothing came of an answer that has begun.
+   */
   subject?: string;
   /** The scope the token lacks, such as `write:inputStreams:run_1`. */
   missingScope?: string;
