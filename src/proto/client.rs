@@ -91,6 +91,12 @@ impl Client {
         ChannelId::new(self.ids.channels.next())
     }
 
+    /// Whether that is a call of which nothing can have reached the server.
+    pub fn is_unsent(&self, call: ChannelId) -> bool {
+        let channel = self.channels.get(call);
+        channel.is_some_and(|channel| matches!(&channel.machine, Machine::Call(call) if call.is_unsent()))
+    }
+
     /// Tells the core what happened. Call [`poll_output`](Self::poll_output) until it is idle before the next.
     pub fn handle_input(&mut self, now: Now, input: Input<'_>) {
         // Looked up now, not when the last drain ended: a listener that calls back in may have been slow.

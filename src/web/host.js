@@ -363,9 +363,9 @@ export class Engine {
     return call(this.#core, CALL, principal, what, name, body);
   }
 
-  /** Nothing more is told of that call. */
+  /** Nothing more is told of that call. 1: it has not left. */
   cancelCall(id) {
-    call(this.#core, UNSUBSCRIBE, id);
+    return call(this.#core, UNSUBSCRIBE, id);
   }
 
   /** The device woke up or the page is seen again: try now what waits. */

@@ -34,4 +34,5 @@ mod token;
 mod transition_table;
 mod transitions;
 mod turns;
+mod unsent;
 mod v1_entries;

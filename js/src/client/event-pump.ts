@@ -164,9 +164,14 @@ export class EventPump {
       }
       const abort = () => {
         const { id, seat } = entry;
-        if (id !== undefined) seat?.call((engine) => engine.cancelCall(id));
+        let unsent = 0;
+        if (id !== undefined) {
+          seat?.call((engine) => {
+            unsent = engine.cancelCall(id);
+          });
+        }
         const error =
-          mayHaveActed(entry) && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
+          !unsent && mayHaveActed(entry) && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
         entry.settle(error || cancelled("call"));
       };
       const entry: CallEntry = {

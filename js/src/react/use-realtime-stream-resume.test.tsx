@@ -67,7 +67,7 @@ describe("a reload", () => {
     expect(result.current.value).toBe("abc");
   });
 
-  it("at any of 200 points leaves the text as if there had been none", async () => {
+  it("at any of 200 points leaves the text as if there had been none", { timeout: 60_000 }, async () => {
     const log = Array.from({ length: 400 }, (_, n) => `${n},`);
     let seed = 7;
     const dice = (below: number) => {

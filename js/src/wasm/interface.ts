@@ -34,8 +34,8 @@ export interface Engine {
   unfollow(feed: number): void;
   /** One request with an answer. `body` is JSON text, or empty for what only reads. */
   call(principal: number, what: CallKind, name: string, body: string): number;
-  /** Nothing more is told of it. */
-  cancelCall(call: number): void;
+  /** Nothing more is told of it. 1: it has not left, nor any attempt before that may have been taken. */
+  cancelCall(call: number): number;
   wake(): void;
   setOnline(online: boolean): void;
   /** Feeds pause while nobody sees the page. */
