@@ -357,12 +357,12 @@ impl Subscription {
         if caught_up && !core::mem::replace(&mut self.has_caught_up, true) {
             self.ask_at = now;
         }
-        let code = match fed {
+        let problem = match fed {
             Ok(()) if !failed => return false,
-            Ok(()) => ErrorCode::Server,
-            Err(FrameTooLong) => ErrorCode::Protocol,
+            Ok(()) => Problem::new(ErrorCode::Server),
+            Err(FrameTooLong) => Problem { subject: Some("event"), ..Problem::new(ErrorCode::Protocol) },
         };
-        self.handle_loss(now, Problem::shared(code), 0, random);
+        self.handle_loss(now, Rc::new(problem), 0, random);
         true
     }
 
@@ -439,15 +439,15 @@ impl Subscription {
         }
     }
 
-    /// The network is back or the device woke up: try now, and do not trust a connection that has been silent for a while.
-    pub fn hurry(&mut self, now: Instant) -> bool {
+    /// The network is back or the device woke up: try now, and do not trust a connection that has been silent for a while, or any.
+    pub fn hurry(&mut self, now: Instant, trusting: bool) -> bool {
         let earliest = self.earliest(now).max(self.not_before);
         match &mut self.state {
             State::Waiting { until } => {
                 *until = earliest.min(*until);
                 false
             }
-            State::Live(connection) if !self.held && now.since(connection.heard) > STALL_MS / 3 => {
+            State::Live(connection) if !self.held && (!trusting || now.since(connection.heard) > STALL_MS / 3) => {
                 self.state = State::Waiting { until: earliest };
                 true
             }

@@ -96,6 +96,22 @@ fn the_error_says_once_that_something_holds_the_answers_back() {
 }
 
 #[test]
+fn an_event_that_is_too_large_is_named() {
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    let request = world.next_request();
+    world.open(request.id);
+    world.chunk(request.id, &("data: ".to_owned() + &"x".repeat(16 << 20)));
+    let told = world.events.iter().rev().find_map(|event| match event {
+        Event::Stream(id, StreamStatus::Reconnecting { problem, .. }) if *id == reader => Some(problem),
+        _ => None,
+    });
+    let problem = told.expect("it is told");
+    assert_eq!((problem.code, problem.subject), (ErrorCode::Protocol, Some("event")));
+    assert_eq!(world.aborted, [request.id]);
+}
+
+#[test]
 fn a_stream_that_is_held_back_ends_with_its_run() {
     for (version, body) in [
         (StreamVersion::V1, ""),

@@ -4,6 +4,7 @@
 mod auth;
 mod backoff;
 mod call;
+mod clocks;
 mod doubt;
 mod feed_transitions;
 mod generator;

@@ -131,7 +131,7 @@ impl Step {
             Self::Refusal => reader.handle_refusal(problem),
             Self::StaleToken => reader.handle_stale_token(at(2_000)),
             Self::Revive => reader.revive(at(2_000)),
-            Self::Hurry => return reader.hurry(at(20_000)),
+            Self::Hurry => return reader.hurry(at(20_000), true),
             Self::Timeout => return reader.handle_timeout(at(60_000), dice),
             Self::Pause => reader.pause(),
             Self::SetReading => reader.set_reading(at(2_000), true),

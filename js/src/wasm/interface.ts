@@ -116,7 +116,7 @@ export interface Problem {
   serverMessage?: string;
   /**
    * What it is about, where that is not a run: `task`, `wait token`, `stored packet`, `tag` or `batch`; the header that an answer lacks;
-   * or `stream`, where nothing came of an answer that has begun.
+   * `stream`, where nothing came of an answer that has begun; or `event`, where it is larger than any that is read.
    */
   subject?: string;
   /** The scope the token lacks, such as `write:inputStreams:run_1`. */
