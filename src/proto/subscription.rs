@@ -298,7 +298,9 @@ impl Subscription {
     pub fn handle_open(&mut self, now: Instant, version: StreamVersion) {
         self.backoff.succeed(now);
         let decoder = SseDecoder::default();
-        self.state = State::Live(Connection { version, decoder, opened: now, heard: now, empty: true });
+        // Of a window that is held back the head comes late, too: its silence began before. v2 tells where the log ends.
+        let heard = if self.held_back && version == StreamVersion::V1 { self.last_turn() } else { now };
+        self.state = State::Live(Connection { version, decoder, opened: now, heard, empty: true });
         // What was due before this window stays due: where windows are short, each would put it off.
         if self.ask_at == Instant::default() {
             self.ask_at = now.after(self.idle_ms);
@@ -369,14 +371,13 @@ impl Subscription {
     /// The body ended: the server's window is over, which says nothing about the stream.
     pub fn handle_end(&mut self, now: Instant, random: &mut Random) {
         let State::Live(Connection { opened, heard, empty, .. }) = self.state else { return };
-        // Of a window that is held back the head comes late, too.
         let began = if self.held_back { self.last_turn() } else { opened };
         if now.since(began) < SHORT_WINDOW_MS {
             return self.handle_loss(now, Problem::shared(ErrorCode::Protocol), 0, random);
         }
         let fell_silent = now.since(heard) >= SHORT_WINDOW_MS;
         // A proxy may end a body in the middle. The server ends it when the log has been silent.
-        if self.run_finished && (fell_silent || self.held_back && empty) {
+        if self.run_finished && fell_silent {
             return self.end();
         }
         self.held_back &= empty || !fell_silent;
