@@ -171,7 +171,9 @@ export class EventPump {
           });
         }
         const error =
-          !unsent && mayHaveActed(entry) && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
+          !unsent &&
+          mayHaveActed(entry) &&
+          this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
         entry.settle(error || cancelled("call"));
       };
       const entry: CallEntry = {
