@@ -53,7 +53,7 @@ impl Cursor {
                 Some(n) => Some((ms, n)),
                 None => ms.checked_sub(1).map(|ms| (ms, u64::MAX)),
             },
-            _ => None,
+            Place::Start | Place::Sequence(_) | Place::Id(..) => None,
         };
         if let Some((ms, n)) = before {
             return Some(concat(&[&decimal(ms), "-", &decimal(n)]));

@@ -467,7 +467,7 @@ impl Subscription {
                     self.held_back = true;
                 }
                 State::Connecting { .. } => self.held_back = true,
-                _ => {}
+                State::Waiting { .. } | State::Live(_) | State::Ended | State::Failed { .. } => {}
             }
             self.handle_loss(now, Rc::new(problem), 0, random);
         }

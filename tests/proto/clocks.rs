@@ -64,7 +64,9 @@ fn told(calendar: impl Fn(u64) -> u64) -> Vec<String> {
                     request = Some(made.id);
                 }
                 Output::Event(event @ Event::Parts(..)) => told.push(format!("{event:?}")),
-                other => told.push(format!("{other:?}")),
+                other @ (Output::Event(_) | Output::Abort(_) | Output::SetReading(..)) => {
+                    told.push(format!("{other:?}"))
+                }
             }
         }
     };

@@ -1,6 +1,6 @@
 //! A proxy that collects an answer before it hands it on: of a window that stays open nothing is ever seen, so windows become short.
 
-use tidegate::proto::error::ErrorCode;
+use tidegate::proto::error::{ErrorCode, Problem};
 use tidegate::proto::http::{OutgoingRequest, RequestKind, ResponseHead, StreamVersion};
 use tidegate::proto::id::{ChannelId, RequestId};
 use tidegate::proto::input::{Input, News};
@@ -48,6 +48,19 @@ fn starved(with_head: bool, version: StreamVersion) -> (World, ChannelId, Outgoi
     (world, reader, next)
 }
 
+/// Why it has lost its connections, one after the other.
+fn losses(world: &World, reader: ChannelId) -> Vec<&Problem> {
+    let mut problems = Vec::new();
+    for event in &world.events {
+        if let Event::Stream(id, StreamStatus::Reconnecting { problem, .. }) = event
+            && *id == reader
+        {
+            problems.push(&**problem);
+        }
+    }
+    problems
+}
+
 #[test]
 fn where_nothing_comes_of_an_answer_windows_become_short_and_nothing_is_missed() {
     for with_head in [true, false] {
@@ -83,14 +96,7 @@ fn where_nothing_comes_of_an_answer_windows_become_short_and_nothing_is_missed()
 #[test]
 fn the_error_says_once_that_something_holds_the_answers_back() {
     let (world, reader, _) = starved(true, StreamVersion::V2);
-    let told: Vec<_> = world
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Stream(id, StreamStatus::Reconnecting { problem, .. }) if *id == reader => Some(problem),
-            _ => None,
-        })
-        .collect();
+    let told = losses(&world, reader);
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].code, told[0].subject), (ErrorCode::Timeout, Some("stream")));
 }
@@ -102,11 +108,8 @@ fn an_event_that_is_too_large_is_named() {
     let request = world.next_request();
     world.open(request.id);
     world.chunk(request.id, &("data: ".to_owned() + &"x".repeat(16 << 20)));
-    let told = world.events.iter().rev().find_map(|event| match event {
-        Event::Stream(id, StreamStatus::Reconnecting { problem, .. }) if *id == reader => Some(problem),
-        _ => None,
-    });
-    let problem = told.expect("it is told");
+    let told = losses(&world, reader);
+    let problem = told.last().expect("it is told");
     assert_eq!((problem.code, problem.subject), (ErrorCode::Protocol, Some("event")));
     assert_eq!(world.aborted, [request.id]);
 }
