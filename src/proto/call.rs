@@ -112,6 +112,11 @@ impl Call {
         self.asked.is_none() && self.outcome.is_none() && self.not_before <= now
     }
 
+    /// Whether it has no effect for certain: it waits, and no attempt before was in doubt.
+    pub const fn is_unsent(&self) -> bool {
+        self.asked.is_none() && !self.doubtful
+    }
+
     /// Makes the request.
     pub fn start(&mut self, now: Instant) -> RequestKind {
         self.asked = Some(now.after(PATIENCE_MS));

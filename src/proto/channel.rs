@@ -450,14 +450,14 @@ impl Channel {
         }
     }
 
-    /// The network is back or the device woke up. `true` when the request under way is to be given up.
-    pub fn hurry(&mut self, now: Now) -> bool {
+    /// The network is back or the device woke up; without `trusting`, no connection can have lived through it. `true` when the request under way is to be given up.
+    pub fn hurry(&mut self, now: Now, trusting: bool) -> bool {
         match &mut self.machine {
             Machine::Queue(queue) => {
                 queue.hurry();
                 false
             }
-            Machine::Reader(reader) => reader.hurry(now.monotonic),
+            Machine::Reader(reader) => reader.hurry(now.monotonic, trusting),
             Machine::Feed(feed) => feed.hurry(now.monotonic),
             Machine::Watch(_) => false,
             Machine::Call(call) => {

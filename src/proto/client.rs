@@ -28,6 +28,9 @@ use super::text::concat;
 use super::time::{Instant, Now};
 use super::turns::{CLOSE_MS, TURN_MS, Turn, turn};
 
+/// So much more time by the calendar than by the clock for delays is a sleep of the device. Or the calendar was set, which costs a connect.
+const SLEEP_MS: u64 = 10_000;
+
 /// Everything Tidegate does in one page, for any number of identities.
 #[derive(Debug)]
 pub struct Client {
@@ -91,11 +94,22 @@ impl Client {
         ChannelId::new(self.ids.channels.next())
     }
 
+    /// Whether that is a call of which nothing can have reached the server.
+    pub fn is_unsent(&self, call: ChannelId) -> bool {
+        let channel = self.channels.get(call);
+        channel.is_some_and(|channel| matches!(&channel.machine, Machine::Call(call) if call.is_unsent()))
+    }
+
     /// Tells the core what happened. Call [`poll_output`](Self::poll_output) until it is idle before the next.
     pub fn handle_input(&mut self, now: Now, input: Input<'_>) {
         // Looked up now, not when the last drain ended: a listener that calls back in may have been slow.
         let due = self.poll_timeout();
-        self.now = now;
+        let before = core::mem::replace(&mut self.now, now);
+        // The clock for delays may stand still while the device sleeps; the other one goes on.
+        let (awake, passed) = (now.monotonic.since(before.monotonic), now.wall.since(before.wall));
+        if passed > awake.saturating_add(SLEEP_MS) {
+            self.hurry(true, false);
+        }
         while self.closing.first().is_some_and(|&(_, until)| until <= now.monotonic) {
             self.closing.pop();
         }
@@ -103,8 +117,8 @@ impl Client {
             Input::Command(command) => self.handle_command(command),
             Input::News(request, news) => self.handle_news(request, news),
             Input::Online(online) => {
-                self.online = online;
-                self.hurry(online);
+                let was_online = core::mem::replace(&mut self.online, online);
+                self.hurry(online, was_online);
             }
             Input::Visible(visible) => {
                 self.visible = visible;
@@ -115,7 +129,7 @@ impl Client {
                     self.advance(id);
                 }
             }
-            Input::Wake => self.hurry(true),
+            Input::Wake => self.hurry(true, true),
             Input::Timeout => {}
         }
         // Whatever came, and after it: what is due may pass between two looks at the clock.
@@ -417,12 +431,12 @@ impl Client {
     }
 
     /// The network or the device is back, or gone: every channel looks at where it stands.
-    fn hurry(&mut self, back: bool) {
+    fn hurry(&mut self, back: bool, trusting: bool) {
         for principal in self.principals.values_mut().filter(|_| back) {
             principal.auth.hurry(self.now);
         }
         for id in self.every_channel() {
-            if back && self.channels.get_mut(id).is_some_and(|channel| channel.hurry(self.now)) {
+            if back && self.channels.get_mut(id).is_some_and(|channel| channel.hurry(self.now, trusting)) {
                 self.give_up(id);
             }
             self.advance(id);

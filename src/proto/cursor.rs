@@ -1,7 +1,7 @@
 //! Where a reader stands, and what it has seen: both outlive every connection.
 
 use super::records::Position;
-use super::text::{decimal, parse_digits, split_once};
+use super::text::{concat, decimal, parse_digits, split_once};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec;
@@ -14,6 +14,10 @@ const WINDOW: usize = 5000;
 #[derive(Clone, Debug, Default)]
 pub struct Cursor {
     place: Place,
+    /// How many records with the id of the place have been passed.
+    shared: u32,
+    /// How many of them the connection has brought.
+    brought: u32,
     recent: HashSet,
     /// What was recent before: between them at least the last `WINDOW` are known.
     older: HashSet,
@@ -40,7 +44,25 @@ impl Cursor {
         Self { place, ..Self::default() }
     }
 
-    /// What to send as `Last-Event-ID`.
+    /// What to send as `Last-Event-ID` from a new connection. Where records share an id, not all of those with the last one need have
+    /// come: the store is asked for them again, by the latest id before it.
+    pub fn resume(&mut self) -> Option<String> {
+        self.brought = 0;
+        let before = match self.place {
+            Place::Id(_, Some((ms, n))) if self.shared > 0 => match n.checked_sub(1) {
+                Some(n) => Some((ms, n)),
+                None => ms.checked_sub(1).map(|ms| (ms, u64::MAX)),
+            },
+            Place::Start | Place::Sequence(_) | Place::Id(..) => None,
+        };
+        if let Some((ms, n)) = before {
+            return Some(concat(&[&decimal(ms), "-", &decimal(n)]));
+        }
+        self.shared = 0;
+        self.last_event_id()
+    }
+
+    /// The place behind the last record.
     pub fn last_event_id(&self) -> Option<String> {
         match &self.place {
             Place::Start => None,
@@ -78,9 +100,15 @@ impl Cursor {
             Position::Id(id) => {
                 let order = order(id);
                 if let Place::Id(last, last_order) = &mut self.place {
-                    // Records may share an id, so an equal one is news; an earlier one is not.
                     if order.is_some() && order < *last_order {
                         return false;
+                    }
+                    // Records may share an id: an equal one is news once those that were passed have come again.
+                    if last == id {
+                        self.brought += 1;
+                        let is_news = self.brought > self.shared;
+                        self.shared = self.shared.max(self.brought);
+                        return is_news;
                     }
                     last.clear();
                     last.push_str(id);
@@ -88,6 +116,7 @@ impl Cursor {
                 } else {
                     self.place = Place::Id(id.to_owned(), order);
                 }
+                (self.shared, self.brought) = (1, 1);
             }
         }
         true

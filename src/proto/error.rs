@@ -131,7 +131,8 @@ pub struct Problem {
     pub status: Option<u16>,
     /// The server's own words, shortened; without a status, those of the token provider.
     pub server_message: Option<String>,
-    /// What it is about, where that is not a run: a task, a wait token and so on, in words; or the header that an answer lacks.
+    /// What it is about, where that is not a run: a task, a wait token and so on, in words; the header that an answer lacks; a
+    /// stream, where nothing came of an answer that has begun; or an event, where it is larger than any that is read.
     pub subject: Option<&'static str>,
     /// The scope the token lacks.
     pub missing_scope: Option<String>,

@@ -2,7 +2,8 @@
 //!
 //! What it does with everything that can happen, which `tests/proto/transitions.rs` holds against the code. A column is a
 //! [stage](Stage), `=` leaves it as it is, an empty cell cannot happen, and `aborts` gives up the request. Rows with a word in
-//! brackets are of a reader that is held, or whose run has finished, where that makes a difference; that it is paused makes none.
+//! brackets are of a reader that is held, or whose run has finished, where that makes a difference; that it is paused, or that its
+//! answers are held back, makes none.
 //!
 //! | | Waiting | Connecting | Live | Ended | Failed | Failed, by token |
 //! |---|---|---|---|---|---|---|
@@ -160,6 +161,8 @@ struct Connection {
     decoder: SseDecoder,
     opened: Instant,
     heard: Instant,
+    /// Nothing has come of it but the word that it closes.
+    empty: bool,
 }
 
 /// The subscription machine. It has one request at most; methods that answer `bool` say whether that is to be given up.
@@ -172,6 +175,11 @@ pub struct Subscription {
     backoff: Backoff,
     /// What the server asked for in a `retry` field.
     retry_floor_ms: u64,
+    /// Until then it asked to be left alone.
+    not_before: Instant,
+    /// An answer was waited for in vain, as where a proxy keeps each until it is whole: windows are short, until something comes of one
+    /// while it is open.
+    held_back: bool,
     paused: bool,
     live: bool,
     /// When to ask whether the run has finished, while connected. Not set before the first window.
@@ -199,6 +207,8 @@ impl Subscription {
             last_connect: None,
             backoff: Backoff::new(RECONNECT),
             retry_floor_ms: 0,
+            not_before: Instant::default(),
+            held_back: false,
             paused: false,
             live: false,
             ask_at: Instant::default(),
@@ -280,14 +290,17 @@ impl Subscription {
         if core::mem::take(&mut self.paused) {
             self.effects.push(Effect::Status(StreamStatus::Connecting));
         }
-        let timeout_seconds = if self.run_finished { Some(1) } else { self.timeout_seconds };
-        RequestKind::Stream { last_event_id: self.cursor.last_event_id(), timeout_seconds }
+        let timeout_seconds = if self.run_finished || self.held_back { Some(1) } else { self.timeout_seconds };
+        RequestKind::Stream { last_event_id: self.cursor.resume(), timeout_seconds }
     }
 
     /// The connection stands.
     pub fn handle_open(&mut self, now: Instant, version: StreamVersion) {
         self.backoff.succeed(now);
-        self.state = State::Live(Connection { version, decoder: SseDecoder::default(), opened: now, heard: now });
+        let decoder = SseDecoder::default();
+        // Of a window that is held back the head comes late, too: its silence began before. v2 tells where the log ends.
+        let heard = if self.held_back && version == StreamVersion::V1 { self.last_turn() } else { now };
+        self.state = State::Live(Connection { version, decoder, opened: now, heard, empty: true });
         // What was due before this window stays due: where windows are short, each would put it off.
         if self.ask_at == Instant::default() {
             self.ask_at = now.after(self.idle_ms);
@@ -331,6 +344,8 @@ impl Subscription {
         // The word that a window closes is no sign of life: the silence before it counts.
         if closing && !heard {
             connection.heard = heard_before;
+        } else {
+            connection.empty = false;
         }
         self.retry_floor_ms = connection.decoder.retry_ms().min(RETRY_CAP_MS);
         if heard {
@@ -344,25 +359,28 @@ impl Subscription {
         if caught_up && !core::mem::replace(&mut self.has_caught_up, true) {
             self.ask_at = now;
         }
-        let code = match fed {
+        let problem = match fed {
             Ok(()) if !failed => return false,
-            Ok(()) => ErrorCode::Server,
-            Err(FrameTooLong) => ErrorCode::Protocol,
+            Ok(()) => Problem::new(ErrorCode::Server),
+            Err(FrameTooLong) => Problem { subject: Some("event"), ..Problem::new(ErrorCode::Protocol) },
         };
-        self.handle_loss(now, Problem::shared(code), 0, random);
+        self.handle_loss(now, Rc::new(problem), 0, random);
         true
     }
 
     /// The body ended: the server's window is over, which says nothing about the stream.
     pub fn handle_end(&mut self, now: Instant, random: &mut Random) {
-        let State::Live(Connection { opened, heard, .. }) = self.state else { return };
-        if now.since(opened) < SHORT_WINDOW_MS {
+        let State::Live(Connection { opened, heard, empty, .. }) = self.state else { return };
+        let began = if self.held_back { self.last_turn() } else { opened };
+        if now.since(began) < SHORT_WINDOW_MS {
             return self.handle_loss(now, Problem::shared(ErrorCode::Protocol), 0, random);
         }
+        let fell_silent = now.since(heard) >= SHORT_WINDOW_MS;
         // A proxy may end a body in the middle. The server ends it when the log has been silent.
-        if self.run_finished && now.since(heard) >= SHORT_WINDOW_MS {
+        if self.run_finished && fell_silent {
             return self.end();
         }
+        self.held_back &= empty || !fell_silent;
         self.ask_at = now;
         self.state = State::Waiting { until: self.earliest(now) };
     }
@@ -393,6 +411,7 @@ impl Subscription {
     /// The connection could not be made, or broke. `floor_ms` is the server's wish.
     pub fn handle_loss(&mut self, now: Instant, problem: Rc<Problem>, floor_ms: u64, random: &mut Random) {
         let until = self.backoff.fail(now, floor_ms.max(self.retry_floor_ms), random);
+        self.not_before = now.after(floor_ms);
         self.state = State::Waiting { until };
         self.live = false;
         let status =
@@ -421,15 +440,15 @@ impl Subscription {
         }
     }
 
-    /// The network is back or the device woke up: try now, and do not trust a connection that has been silent for a while.
-    pub fn hurry(&mut self, now: Instant) -> bool {
-        let earliest = self.earliest(now);
+    /// The network is back or the device woke up: try now, and do not trust a connection that has been silent for a while, or any.
+    pub fn hurry(&mut self, now: Instant, trusting: bool) -> bool {
+        let earliest = self.earliest(now).max(self.not_before);
         match &mut self.state {
             State::Waiting { until } => {
                 *until = earliest.min(*until);
                 false
             }
-            State::Live(connection) if !self.held && now.since(connection.heard) > STALL_MS / 3 => {
+            State::Live(connection) if !self.held && (!trusting || now.since(connection.heard) > STALL_MS / 3) => {
                 self.state = State::Waiting { until: earliest };
                 true
             }
@@ -441,7 +460,16 @@ impl Subscription {
     pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> bool {
         let overdue = self.deadline().is_some_and(|deadline| deadline <= now);
         if overdue {
-            self.handle_loss(now, Problem::shared(ErrorCode::Timeout), 0, random);
+            let mut problem = Problem::new(ErrorCode::Timeout);
+            match self.state {
+                State::Live(Connection { empty: true, .. }) => {
+                    problem.subject = Some("stream");
+                    self.held_back = true;
+                }
+                State::Connecting { .. } => self.held_back = true,
+                State::Waiting { .. } | State::Live(_) | State::Ended | State::Failed { .. } => {}
+            }
+            self.handle_loss(now, Rc::new(problem), 0, random);
         }
         overdue
     }

@@ -43,6 +43,11 @@ impl UnixTime {
     pub const fn as_millis(self) -> u64 {
         self.0
     }
+
+    /// How many milliseconds ago `earlier` was; zero when it is not in the past, as after the clock was set back.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
 }
 
 /// Both clocks, read together.

@@ -67,6 +67,13 @@ impl Core {
                 }));
                 return subscription.number();
             }
+            #[cfg(feature = "runs")]
+            10 => {
+                let unsent = self.0.next(|client| client.is_unsent(subscription));
+                self.0.feed(Input::Command(Command::Unsubscribe(subscription)));
+                return u32::from(unsent);
+            }
+            #[cfg(not(feature = "runs"))]
             10 => Input::Command(Command::Unsubscribe(subscription)),
             11 => Input::Command(Command::SetReading(subscription, yes)),
             12 => Input::Wake,

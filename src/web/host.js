@@ -160,7 +160,9 @@ export class Host {
   }
 
   #head(id, { status, headers }) {
-    const afterMs = Math.floor(Number.parseFloat(headers.get("retry-after")) * 1000);
+    const after = headers.get("retry-after") ?? "";
+    // Seconds, or a date.
+    const afterMs = Math.floor(Number.parseFloat(after) * 1000 || Date.parse(after) - Date.now());
     const isV2 = headers.get("x-stream-version") === "v2";
     const isIdempotent = headers.get("x-tidegate-idempotent") === "1";
     call(this.#core, HEAD, id, status | (isV2 << 10) | (isIdempotent << 11), String(afterMs));
@@ -361,9 +363,9 @@ export class Engine {
     return call(this.#core, CALL, principal, what, name, body);
   }
 
-  /** Nothing more is told of that call. */
+  /** Nothing more is told of that call. 1: it has not left. */
   cancelCall(id) {
-    call(this.#core, UNSUBSCRIBE, id);
+    return call(this.#core, UNSUBSCRIBE, id);
   }
 
   /** The device woke up or the page is seen again: try now what waits. */

@@ -142,7 +142,7 @@ fn in_v1_silence_to_the_end_of_the_window_is_the_end() {
     world.chunk(window, "id: 1-0\ndata: 1\n\n");
     let last = finish(&mut world);
     world.input(Input::News(last, News::Head(status(200))));
-    world.chunk(last, "id: 1-0\ndata: 2\n\n");
+    world.chunk(last, "id: 1-1\ndata: 2\n\n");
     world.advance(1_000);
     world.end(last);
     assert_eq!(world.parts(reader), ["1", "2"]);

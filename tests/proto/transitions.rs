@@ -79,10 +79,12 @@ enum Flag {
     None,
     Held,
     Paused,
+    HeldBack,
     RunFinished,
 }
 
-const FLAGS: [(Flag, &str); 3] = [(Flag::Held, "held"), (Flag::Paused, "paused"), (Flag::RunFinished, "finished")];
+const FLAGS: [(Flag, &str); 4] =
+    [(Flag::Held, "held"), (Flag::Paused, "paused"), (Flag::HeldBack, "held back"), (Flag::RunFinished, "finished")];
 
 impl Step {
     /// Its name in the table, the method, and who calls that.
@@ -129,7 +131,7 @@ impl Step {
             Self::Refusal => reader.handle_refusal(problem),
             Self::StaleToken => reader.handle_stale_token(at(2_000)),
             Self::Revive => reader.revive(at(2_000)),
-            Self::Hurry => return reader.hurry(at(20_000)),
+            Self::Hurry => return reader.hurry(at(20_000), true),
             Self::Timeout => return reader.handle_timeout(at(60_000), dice),
             Self::Pause => reader.pause(),
             Self::SetReading => reader.set_reading(at(2_000), true),
@@ -152,6 +154,10 @@ fn reader(stage: Stage, flag: Flag) -> Subscription {
         Flag::None => {}
         Flag::Held => reader.set_reading(at(0), false),
         Flag::Paused => reader.pause(),
+        Flag::HeldBack => {
+            reader.start(Instant::from_millis(1_000));
+            assert!(reader.handle_timeout(Instant::from_millis(31_000), &mut Random::new(1)));
+        }
         Flag::RunFinished => assert!(!reader.handle_run_finished(at(0))),
     }
     match stage {

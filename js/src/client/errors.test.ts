@@ -44,6 +44,13 @@ it("speaks of what was asked, where a token is refused that has the scope", () =
   expect(sentence).not.toMatch(/lacks|run id/);
 });
 
+it("says what is wrong with a stream: an answer that a proxy may keep, and an event past what is read", () => {
+  const sentence = (code: ProblemCode, subject: string) => words({ code, retryable: true, subject });
+  expect(sentence("timeout", "stream")).toMatch(/Nothing came.*proxy.*buffering off/);
+  expect(sentence("protocol", "event")).toMatch(/larger than 16 MiB.*smaller parts/);
+  expect(sentence("protocol", "electric-offset")).toMatch(/"electric-offset"/);
+});
+
 it("doubts the base URL where a 404 has no words of an API", () => {
   expect(words({ code: "not-found", retryable: false, status: 404 })).toMatch(/^The base URL may be wrong/);
   expect(words({ code: "not-found", retryable: false })).toMatch(/^There is no such run/);

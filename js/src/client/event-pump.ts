@@ -164,9 +164,16 @@ export class EventPump {
       }
       const abort = () => {
         const { id, seat } = entry;
-        if (id !== undefined) seat?.call((engine) => engine.cancelCall(id));
+        let unsent = 0;
+        if (id !== undefined) {
+          seat?.call((engine) => {
+            unsent = engine.cancelCall(id);
+          });
+        }
         const error =
-          mayHaveActed(entry) && this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
+          !unsent &&
+          mayHaveActed(entry) &&
+          this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
         entry.settle(error || cancelled("call"));
       };
       const entry: CallEntry = {
@@ -402,7 +409,9 @@ export class EventPump {
   #changeReader(entry: StreamEntry | FeedEntry | undefined, event: StreamChange): void {
     if (!entry) return;
     entry.ended = event.status === "ended";
-    this.#tellReader(entry, { ...event, error: this.#toError(event.error) });
+    const error = this.#toError(event.error);
+    warnInDevelopment(() => error?.code === "timeout" && event.error?.subject && error.message);
+    this.#tellReader(entry, { ...event, error });
   }
 
   #tellReader(entry: StreamEntry | FeedEntry, update: StreamUpdate): void {

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useInsertionEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useInsertionEffect, useState, useSyncExternalStore } from "react";
 import type { ResumeStorage } from "../client/bookmark.js";
 import { invalidOptions, type TidegateError } from "../client/errors.js";
 import { guard } from "../client/guard.js";
@@ -144,12 +144,12 @@ export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]):
   const [getIdle] = useState(() => () => view.getSnapshot(undefined));
   const live = useSyncExternalStore(subscribe, () => view.getSnapshot(active), getIdle);
 
-  const completed = useRef<string>(undefined);
+  const [completed] = useState(() => new Set<string | undefined>());
   useEffect(() => {
-    if (live.endReason !== "run-finished" || completed.current === active) return;
-    completed.current = active;
+    if (live.endReason !== "run-finished" || completed.has(active)) return;
+    completed.add(active);
     guard(() => latest.current.onComplete?.(live));
-  }, [active, live, latest]);
+  }, [active, live, latest, completed]);
 
   const [stop] = useState(() => () => {
     const { key } = latest.current;

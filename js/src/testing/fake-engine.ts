@@ -31,7 +31,10 @@ export class FakeEngine implements Engine {
   follow = this.#method("follow", true);
   unfollow = this.#method("unfollow");
   call = this.#method("call", true);
-  cancelCall = this.#method("cancelCall");
+  /** Calls wait for a token or for the network. */
+  holdsCalls = false;
+  readonly #cancelCall = this.#method("cancelCall");
+  cancelCall = (call: number): number => this.#cancelCall(call) || +this.holdsCalls;
   setVisible = this.#method("setVisible");
   wake = this.#method("wake");
   setOnline = this.#method("setOnline");

@@ -29,10 +29,15 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
     "The server takes no more requests for now, because there were too many. Wait a minute and try again.",
   server: (problem) => `The server failed${status(problem)}. Try again in a moment.`,
   protocol: (problem) =>
-    problem.subject?.startsWith("electric-")
-      ? `The answer has no readable header "${problem.subject}". Check that the base URL is that of a Trigger.dev API, and that a proxy in between lets the page read it (Access-Control-Expose-Headers).`
-      : `The server gave an answer that makes no sense here${status(problem)}. Check that the base URL is that of a Trigger.dev API.`,
-  timeout: "The server did not answer in time. Try again in a moment.",
+    problem.subject === "event"
+      ? "An event of the stream is larger than 16 MiB, and no more is read. Write smaller parts."
+      : problem.subject?.startsWith("electric-")
+        ? `The answer has no readable header "${problem.subject}". Check that the base URL is that of a Trigger.dev API, and that a proxy in between lets the page read it (Access-Control-Expose-Headers).`
+        : `The server gave an answer that makes no sense here${status(problem)}. Check that the base URL is that of a Trigger.dev API.`,
+  timeout: ({ subject }) =>
+    subject
+      ? "Nothing came over a connection that stands. A proxy may keep answers until they are whole: turn its buffering off for /realtime/."
+      : "The server did not answer in time. Try again in a moment.",
   aborted: "It was cancelled.",
 };
 

@@ -34,8 +34,8 @@ export interface Engine {
   unfollow(feed: number): void;
   /** One request with an answer. `body` is JSON text, or empty for what only reads. */
   call(principal: number, what: CallKind, name: string, body: string): number;
-  /** Nothing more is told of it. */
-  cancelCall(call: number): void;
+  /** Nothing more is told of it. 1: it has not left, nor any attempt before that may have been taken. */
+  cancelCall(call: number): number;
   wake(): void;
   setOnline(online: boolean): void;
   /** Feeds pause while nobody sees the page. */
@@ -114,7 +114,10 @@ export interface Problem {
   status?: number;
   /** The server's own words. */
   serverMessage?: string;
-  /** What it is about, where that is not a run: `task`, `wait token`, `stored packet`, `tag` or `batch`; or the header that an answer lacks. */
+  /**
+   * What it is about, where that is not a run: `task`, `wait token`, `stored packet`, `tag` or `batch`; the header that an answer lacks;
+   * `stream`, where nothing came of an answer that has begun; or `event`, where it is larger than any that is read.
+   */
   subject?: string;
   /** The scope the token lacks, such as `write:inputStreams:run_1`. */
   missingScope?: string;
