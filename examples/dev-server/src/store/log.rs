@@ -244,6 +244,10 @@ impl Log {
         Appended::Now
     }
 
+    pub(super) fn at(&self, seq_num: u64) -> Option<&Record> {
+        self.records.get(usize::try_from(seq_num).ok()?)
+    }
+
     pub(super) fn read(&self, from: u64) -> Slice {
         let start = usize::try_from(from).unwrap_or(usize::MAX).min(self.records.len());
         let mut bytes = 0;

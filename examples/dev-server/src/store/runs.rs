@@ -309,22 +309,3 @@ impl Run {
         self.usage_ms = report.usage_duration_ms.unwrap_or(self.usage_ms);
     }
 }
-
-/// What makes a repeated trigger a repeat.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Replay {
-    /// The caller's own key, within one task: the answer says that the run is cached.
-    Key { task: String, key: String },
-    /// The caller's own key for a batch of these tasks, likewise.
-    BatchKey { tasks: String, key: String },
-    /// A retry of the same call: the answer is the first one again. `of` is the task, or which kind of batch of which tasks. A one-time token
-    /// has its own calls, so that one's answer is not another's.
-    Request { of: String, key: String, token: Option<[u8; 32]> },
-}
-
-#[derive(Debug)]
-pub(crate) enum Created {
-    Now,
-    Before { id: String, by: Replay },
-    TokenUsed,
-}

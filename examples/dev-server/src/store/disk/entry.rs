@@ -2,7 +2,7 @@
 
 use crate::store::batches::{Batch, Item};
 use crate::store::log::{Doubt, Record};
-use crate::store::runs::Replay;
+use crate::store::replays::Replay;
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::Waitpoint;
 use crate::store::{InputWait, Object, StreamKey};

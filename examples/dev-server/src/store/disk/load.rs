@@ -12,10 +12,13 @@ use crate::clock::now_ms;
 use crate::store::batches::{Batch, Failure, Item};
 use crate::store::columns::COUNT;
 use crate::store::log::{Doubt, Log, Record};
-use crate::store::runs::{Replay, Run};
+use crate::store::logs::Logs;
+use crate::store::replays::Replay;
+use crate::store::runs::Run;
 use crate::store::shapes::Kept;
+use crate::store::tables::Tables;
 use crate::store::waitpoints::{Completion, Key, Waitpoint};
-use crate::store::{InputWait, Object, Packet, StreamKey, Tables};
+use crate::store::{InputWait, Object, Packet, StreamKey};
 
 pub(super) fn load(file: &Connection) -> Result<Tables> {
     let mut tables = Tables::default();
@@ -35,7 +38,7 @@ pub(super) fn load(file: &Connection) -> Result<Tables> {
     })?;
     file.execute("DELETE FROM replays WHERE until <= ?", [now_ms()])?;
     each(file, "SELECT kind, scope, key, token, id, until FROM replays", |row| {
-        tables.replays.insert(replay(row)?, (row.get(4)?, row.get(5)?));
+        tables.replays.insert(replay(row)?, row.get(4)?, row.get(5)?);
         Ok(())
     })?;
     each(file, "SELECT fingerprint FROM used_tokens", |row| {
@@ -84,7 +87,7 @@ fn logs(file: &Connection, tables: &mut Tables) -> Result<()> {
         logs.insert(number, (key, Log::numbered(number)));
         Ok(())
     })?;
-    tables.last_stream = logs.keys().copied().max().unwrap_or(0);
+    let last = logs.keys().copied().max().unwrap_or(0);
     let query = "SELECT stream, seq_num, timestamp, body, once_key, client, line FROM records ORDER BY position";
     each(file, query, |row| {
         let Some((_, log)) = logs.get_mut(&row.get(0)?) else { return Ok(()) };
@@ -101,7 +104,7 @@ fn logs(file: &Connection, tables: &mut Tables) -> Result<()> {
         log.restore_doubt(doubt, row.get(6)?);
         Ok(())
     })?;
-    tables.logs = logs.into_values().collect();
+    tables.logs = Logs::restore(logs.into_values(), last);
     Ok(())
 }
 

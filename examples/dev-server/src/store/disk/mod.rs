@@ -19,7 +19,7 @@ use rusqlite::Connection;
 pub(super) use entry::{Entries, Entry};
 pub(super) use journal::Journal;
 
-use super::Tables;
+use super::tables::Tables;
 
 /// How long another program may keep the file locked, as a shell that writes to it does.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use super::Entry;
 use crate::store::StreamKey;
 use crate::store::batches::{Batch, Item};
 use crate::store::log::Doubt;
-use crate::store::runs::Replay;
+use crate::store::replays::Replay;
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::Waitpoint;
 
