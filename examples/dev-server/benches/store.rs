@@ -51,9 +51,11 @@ async fn main() {
 }
 
 fn open(file: Option<&Path>) -> AppState {
+    // The worker here is busy and says nothing else.
+    let config = Config { worker_silence: Duration::from_secs(3600), ..Config::default() };
     match file {
-        Some(file) => AppState::open(Config::default(), file).unwrap(),
-        None => AppState::new(Config::default()),
+        Some(file) => AppState::open(config, file).unwrap(),
+        None => AppState::new(config),
     }
 }
 

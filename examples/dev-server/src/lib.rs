@@ -139,6 +139,7 @@ mod origin;
 mod packet;
 mod rate_limit;
 mod respond;
+mod retention;
 mod routes;
 mod span;
 mod sse;
@@ -158,13 +159,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
 
 pub use console::Console;
 pub use feed::FeedDialect;
 pub use rate_limit::RateLimits;
+pub use retention::Keep;
 pub use state::{AppState, Config, DEFAULT_SECRET_KEY};
 pub use store::DatabaseError;
 pub use streams::{S2Config, StreamEngine};
@@ -258,11 +259,12 @@ pub async fn serve(listener: TcpListener, state: AppState) -> io::Result<()> {
     }
     tasks::resume(&state);
     inputs::resume(&state);
-    let store = Arc::clone(&state.store);
+    let kept = state.clone();
     let service = app(state).into_make_service_with_connect_info::<wire::Plug>();
     tokio::select! {
         ended = axum::serve(wire::Wires(listener), service) => ended,
-        reason = store.failure() => Err(io::Error::other(format!("the database cannot be written: {reason}"))),
+        () = retention::keep_dropping(&kept) => Ok(()),
+        reason = kept.store.failure() => Err(io::Error::other(format!("the database cannot be written: {reason}"))),
     }
 }
 

@@ -94,7 +94,13 @@ impl Feed {
             let ping_at = self.last_event + self.ping_after;
             tokio::select! {
                 biased;
-                _ = self.grown.changed() => {}
+                changed = self.grown.changed() => {
+                    if changed.is_err() {
+                        // The run is kept no longer.
+                        self.phase = Phase::Closed;
+                        return "data: [DONE]\n\n".to_owned();
+                    }
+                }
                 () = sleep_until(close_at.min(ping_at)) => {
                     if close_at <= ping_at {
                         self.phase = Phase::Closed;

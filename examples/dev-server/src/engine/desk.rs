@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Claim;
 use super::order::{End, Start, What};
-use super::policy::RetryPolicy;
 use super::queue::{Queue, Turn};
 use super::worker::Worker;
 use crate::store::{Run, Status, Store};
@@ -35,10 +34,18 @@ impl Desk {
         self.hand_out(store);
     }
 
+    fn taking(&self) -> impl Iterator<Item = &Worker> {
+        self.workers.values().filter(|worker| !worker.is_leaving)
+    }
+
+    /// Whether there is a worker that takes new runs of this task.
+    pub(super) fn serves(&self, task: &str) -> bool {
+        self.taking().any(|worker| worker.tasks.contains_key(task))
+    }
+
     /// The tasks of all workers that take new runs.
     pub(super) fn served(&self) -> BTreeSet<&str> {
-        let taking = self.workers.values().filter(|worker| !worker.is_leaving);
-        taking.flat_map(|worker| worker.tasks.keys().map(String::as_str)).collect()
+        self.taking().flat_map(|worker| worker.tasks.keys().map(String::as_str)).collect()
     }
 
     /// Gives work to everyone who asks for some: to whom has most room first.
@@ -80,8 +87,8 @@ impl Desk {
             if known.status == Status::WaitingToResume && !store.may_go_on(&run) {
                 continue;
             }
-            let attempts = worker.tasks.get(&known.task).map_or(1, |offer| offer.retry.max_attempts);
-            let Some(begun) = store.begin(&run, attempts) else { continue };
+            let Some(offer) = worker.tasks.get(&known.task) else { continue };
+            let Some(begun) = store.begin(&run, &offer.retry) else { continue };
             let execution = begun.run.executions;
             let order = worker.order(What::Start(Start::of(begun, store).into()));
             worker.runs.insert(run.clone());
@@ -133,14 +140,6 @@ impl Desk {
         {
             self.queue(store, &run, Turn::GoesOn);
         }
-    }
-
-    /// What the worker of a run says of retries.
-    pub(super) fn policy(&self, run: &Run) -> RetryPolicy {
-        let holder = self.holds.get(&run.id).and_then(|hold| self.workers.get(&hold.worker));
-        let anyone = || self.workers.values().find_map(|worker| worker.tasks.get(&run.task));
-        let offer = holder.and_then(|worker| worker.tasks.get(&run.task)).or_else(anyone);
-        offer.map(|offer| offer.retry.clone()).unwrap_or_default()
     }
 
     /// Lets a worker have a run that it says it holds. Whether it does.

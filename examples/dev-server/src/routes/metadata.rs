@@ -54,6 +54,7 @@ pub(crate) async fn write(
 
 fn try_write(app: &AppState, id: &str, headers: &HeaderMap, upload: Upload) -> Result<Response, Refusal> {
     Caller::backend(headers, &app.config)?;
+    let execution = engine::execution(headers)?;
     let body = read_body(&upload.within(BODY_LIMIT)?)?;
     let replacement = match body.get("metadata") {
         None => None,
@@ -74,7 +75,7 @@ fn try_write(app: &AppState, id: &str, headers: &HeaderMap, upload: Upload) -> R
         document,
         parent: parent.unwrap_or_default(),
         root: root.unwrap_or_default(),
-        execution: engine::execution(headers),
+        execution,
     };
 
     let error = |status, message: &str| Refusal::Error(status, message.to_owned());

@@ -151,9 +151,17 @@ impl Store {
         self.tables().runs.snapshot(shape, most)
     }
 
-    /// What has become of a shape's runs since a place in the history of changes.
-    pub(crate) fn changes(&self, shape: &Shape, seen: u64) -> Reading<Change> {
-        self.tables().runs.changes(shape, seen)
+    /// What has become of a shape's runs since a place in the history of changes. `None` when runs were dropped since that its reader may
+    /// have: it has to begin anew.
+    pub(crate) fn changes(&self, shape: &Shape, seen: u64) -> Option<Reading<Change>> {
+        let tables = self.tables();
+        let oldest = match shape {
+            // One that is there was not dropped.
+            Shape::Run(id) => tables.runs.get(id).map_or(0, |_| u64::MAX),
+            Shape::Tagged { created_from, .. } => *created_from,
+            Shape::Batch(id) => tables.batches.get(id).map_or(0, |batch| batch.created_at),
+        };
+        tables.runs.changes(shape, seen, oldest)
     }
 
     /// Changes whenever a run that may belong to the shape does.
@@ -187,10 +195,10 @@ mod tests {
         assert_eq!(store.tag_run("run_1", &["a".to_owned()], 10), Some(Ok(0)));
         store.declare_stream("run_2", "x");
         assert!(!listener.has_changed().unwrap());
-        assert!(store.changes(&shape, seen).items.is_empty());
+        assert!(store.changes(&shape, seen).unwrap().items.is_empty());
         assert_eq!(store.run("run_1").unwrap().updated_at, 1);
         store.declare_stream("run_1", "x");
         assert!(listener.has_changed().unwrap());
-        assert_eq!(store.changes(&shape, seen).items.len(), 1);
+        assert_eq!(store.changes(&shape, seen).unwrap().items.len(), 1);
     }
 }

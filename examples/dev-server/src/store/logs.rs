@@ -28,6 +28,20 @@ impl Logs {
         self.by_key.get(key)
     }
 
+    /// Takes away what there is of runs that are not there. Gives the runs that this was of.
+    pub(super) fn drop_unless(&mut self, is_there: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let dropped = self.by_key.extract_if(.., |key, _| !is_there(key.run()));
+        dropped.map(|(key, _)| key.run().to_owned()).collect()
+    }
+
+    /// Takes away what there is of a run.
+    pub(super) fn drop(&mut self, run: &str) {
+        let keys: Vec<StreamKey> = of_run(&self.by_key, run).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.by_key.remove(&key);
+        }
+    }
+
     fn open(&mut self, key: &StreamKey) -> &mut Log {
         self.by_key.entry(key.clone()).or_default()
     }

@@ -7,6 +7,7 @@
 mod batches;
 mod columns;
 mod disk;
+mod drops;
 mod executions;
 mod input_waits;
 mod lifecycle;
@@ -15,12 +16,14 @@ mod logs;
 mod metadata;
 mod packet;
 mod replays;
+mod retry;
 mod run_table;
 mod run_waits;
 mod runs;
 mod shapes;
 mod stream_key;
 mod tables;
+mod waitpoint_list;
 mod waitpoints;
 
 use std::mem;
@@ -36,13 +39,13 @@ pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
 pub(crate) use metadata::MetadataWrite;
 pub(crate) use packet::{Object, Packet};
 pub(crate) use replays::{Created, Replay};
+pub(crate) use retry::RetryPolicy;
 pub(crate) use run_waits::WaitEnd;
 pub(crate) use runs::{Outcome, Report, Run, Status};
 pub(crate) use shapes::{Change, Move, Shape};
 pub(crate) use stream_key::StreamKey;
-pub(crate) use waitpoints::{
-    Key as WaitpointKey, Place as WaitpointPlace, Query as WaitpointQuery, State as WaitpointState, Waitpoint,
-};
+pub(crate) use waitpoint_list::{Place as WaitpointPlace, Query as WaitpointQuery};
+pub(crate) use waitpoints::{Key as WaitpointKey, State as WaitpointState, Waitpoint};
 
 use disk::Journal;
 use tables::{Tables, Transaction};
@@ -64,6 +67,10 @@ impl Store {
         let mut unfinished = tables.runs.newest(|run| !run.is_over());
         unfinished.reverse();
         Ok(Self { tables: Mutex::new(tables), journal: Some(journal), unfinished: Mutex::new(unfinished) })
+    }
+
+    pub(crate) const fn is_on_file(&self) -> bool {
+        self.journal.is_some()
     }
 
     fn tables(&self) -> Transaction<'_> {

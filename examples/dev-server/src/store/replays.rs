@@ -34,6 +34,12 @@ impl Replays {
         self.0.insert(replay, (id, until));
     }
 
+    /// Takes away those that count no more, and those that name what is not wanted.
+    pub(super) fn drop_unless(&mut self, now: u64, wanted: impl Fn(&str) -> bool) -> Vec<Replay> {
+        let dropped = self.0.extract_if(|_, (id, until)| *until <= now || !wanted(id));
+        dropped.map(|(replay, _)| replay).collect()
+    }
+
     /// What the key names, if it counts at this time.
     pub(super) fn get(&self, replay: &Replay, now: u64) -> Option<&String> {
         self.0.get(replay).filter(|(_, until)| *until > now).map(|(id, _)| id)
@@ -45,7 +51,9 @@ impl Tables {
     pub(super) fn claim(&mut self, id: &str, replays: Vec<(Replay, u64)>, one_time_token: Option<[u8; 32]>) -> Created {
         let now = now_ms();
         for (replay, _) in &replays {
-            if let Some(earlier) = self.replays.get(replay, now) {
+            // What is dropped is found by no key any more.
+            let is_there = |id: &&String| self.runs.get(id).is_some() || self.batches.contains_key(*id);
+            if let Some(earlier) = self.replays.get(replay, now).filter(is_there) {
                 return Created::Before { id: earlier.clone(), by: replay.clone() };
             }
         }

@@ -1,6 +1,6 @@
 //! What runs wait for, and have waited for, in order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Store;
 use super::disk::Entry;
@@ -98,6 +98,11 @@ impl RunWaits {
             leave(&mut self.waiting, &waits.in_order[&position], place);
         }
         true
+    }
+
+    /// Everything that runs which have not ended wait for, or have waited for.
+    pub(super) fn all(&self) -> HashSet<&str> {
+        self.by_run.values().flat_map(|waits| waits.positions.keys().map(String::as_str)).collect()
     }
 
     fn open(&self, run: &str) -> impl Iterator<Item = &String> {

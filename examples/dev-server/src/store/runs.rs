@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Packet;
+use super::packet::Packet;
+use super::retry::RetryPolicy;
 
 /// A run's status, by the database's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +141,8 @@ pub(crate) struct Run {
     pub(crate) max_attempts: Option<u32>,
     /// How long an attempt may execute, in seconds, where its trigger says so.
     pub(crate) max_duration: Option<u32>,
+    /// How it is retried, as the worker said that took it up last.
+    pub(crate) retry: Option<RetryPolicy>,
     /// When the next attempt may begin.
     pub(crate) retry_at: Option<u64>,
 }
@@ -204,6 +207,7 @@ impl Run {
             executions: 0,
             max_attempts: None,
             max_duration: None,
+            retry: None,
             retry_at: None,
         }
     }

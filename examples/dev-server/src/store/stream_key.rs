@@ -18,7 +18,7 @@ impl StreamKey {
         Self::Output { run: run.to_owned(), stream: stream.to_owned() }
     }
 
-    pub(super) fn run(&self) -> &str {
+    pub(crate) fn run(&self) -> &str {
         match self {
             Self::Input { run, .. } | Self::Output { run, .. } => run,
         }

@@ -1,5 +1,7 @@
 //! What an execution of a run came to.
 
+use std::num::NonZeroU32;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -21,7 +23,7 @@ const LARGEST_OUTPUT: usize = 10 * 1024 * 1024;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Completion {
-    execution: u32,
+    execution: NonZeroU32,
     output: Option<String>,
     output_type: Option<String>,
     #[serde(default)]
@@ -40,19 +42,19 @@ pub(crate) async fn complete(
     if output.as_ref().is_some_and(|output| output.len() > LARGEST_OUTPUT) {
         return Err(Refusal::BodyTooLarge);
     }
-    if !app.store.run(&run).ok_or(Refusal::NoResource)?.is_held_by(execution) {
+    if !app.store.run(&run).ok_or(Refusal::NoResource)?.is_held_by(execution.get()) {
         return Err(stale());
     }
     let kind = output_type.unwrap_or_else(|| Packet::JSON.to_owned());
     let packet = output.map_or(Packet::EMPTY, |output| Packet::new(output, kind));
     let output = packet::shelve(packet, &run, "output", &app.store);
-    answer(engine::complete(&app, &run, execution, output, usage_ms))
+    answer(engine::complete(&app, &run, execution.get(), output, usage_ms))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Failing {
-    execution: u32,
+    execution: NonZeroU32,
     error: Value,
     #[serde(default)]
     is_final: bool,
@@ -73,7 +75,7 @@ pub(crate) async fn fail(
     if app.store.run(&run).is_none() {
         return Err(Refusal::NoResource);
     }
-    answer(engine::fail(&app, &run, execution, error, is_final, usage_ms))
+    answer(engine::fail(&app, &run, execution.get(), error, is_final, usage_ms))
 }
 
 fn answer(end: AttemptEnd) -> Result<Response, Refusal> {

@@ -4,6 +4,8 @@ mod attempts;
 mod waits;
 mod workers;
 
+use std::num::NonZeroU32;
+
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -16,8 +18,16 @@ use crate::respond::Refusal;
 /// Tells which execution of the run it is that asks: one that is not the newest any more is refused. The original knows no such header.
 const EXECUTION: &str = "x-tidegate-execution";
 
-pub(super) fn execution(headers: &HeaderMap) -> Option<u32> {
-    headers.get(EXECUTION)?.to_str().ok()?.parse().ok()
+pub(super) fn execution(headers: &HeaderMap) -> Result<Option<u32>, Refusal> {
+    let Some(value) = headers.get(EXECUTION) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse::<NonZeroU32>().ok());
+    number.map(|number| Some(number.get())).ok_or_else(|| {
+        let message = format!(
+            "The header {EXECUTION} tells which execution of the run asks: \
+             give the number in the order to start it, a whole one from 1 on, or leave the header out"
+        );
+        Refusal::Error(StatusCode::BAD_REQUEST, message)
+    })
 }
 
 pub(super) fn stale() -> Refusal {

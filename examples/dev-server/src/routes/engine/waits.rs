@@ -26,13 +26,14 @@ pub(crate) async fn wait_for_input(
     upload: Upload,
 ) -> Result<Response, Refusal> {
     Caller::backend(&headers, &app.config)?;
+    let execution = execution(&headers)?;
     let body = read_body(&upload.within(CREATE_LIMIT)?)?;
     let stream = body["streamId"].as_str().ok_or_else(|| mismatch("string", &body["streamId"], "streamId"))?;
     let last = match &body["lastSeqNum"] {
         last if last.is_null() || last.is_number() => last.as_u64(),
         other => return Err(mismatch("number", other, "lastSeqNum")),
     };
-    let mut waitpoint = wanted(&body)?;
+    let mut waitpoint = wanted(&app, &body)?;
     waitpoint.stream = Some(stream.to_owned());
     let request_key = headers.get(REQUEST_KEY).and_then(|key| key.to_str().ok());
     // A repeat of the request makes no second one.
@@ -41,7 +42,7 @@ pub(crate) async fn wait_for_input(
         waitpoint.key.text = format!("{run}/{stream}/{key}");
     }
     let known = app.store.run(&run).ok_or_else(|| Refusal::Error(StatusCode::NOT_FOUND, "Run not found".to_owned()))?;
-    if execution(&headers).is_some_and(|execution| !known.is_held_by(execution)) {
+    if execution.is_some_and(|execution| !known.is_held_by(execution)) {
         return Err(stale());
     }
     let key = StreamKey::input(&run, stream);
@@ -59,9 +60,10 @@ pub(crate) async fn wait(
     upload: Upload,
 ) -> Result<Response, Refusal> {
     Caller::backend(&headers, &app.config)?;
+    let execution = execution(&headers)?;
     upload.within(CREATE_LIMIT)?;
     let not_found = |what: &str| Refusal::Error(StatusCode::NOT_FOUND, format!("{what} not found"));
-    match engine::suspend(&app, &run, execution(&headers), &waitpoint) {
+    match engine::suspend(&app, &run, execution, &waitpoint) {
         Suspended::UnknownRun => Err(not_found("Run")),
         Suspended::UnknownWait => Err(not_found("Waitpoint")),
         Suspended::Stale => Err(stale()),

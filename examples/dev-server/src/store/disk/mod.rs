@@ -4,6 +4,7 @@
 //! [`Entry`]s to a thread that writes those of many transactions in one. Whoever tells anyone what he has seen in the tables waits
 //! until it is written ([`Journal::written`]), so nothing that was ever told is lost, and what a crash loses nobody has heard of.
 
+mod clear;
 mod entry;
 mod journal;
 mod load;
@@ -79,12 +80,15 @@ fn try_open(path: &Path) -> Result<(Tables, Journal), Problem> {
     let lock = lock(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
+    clear::prepare(&connection)?;
     schema::migrate(&mut connection)?;
+    // For now it may be in the way of somebody who looks into the file, and it can be done the next time.
+    let _ = clear::renew(&connection);
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A commit is in the hands of the operating system then: it outlives the process, though not a power failure.
     connection.pragma_update(None, "synchronous", "normal")?;
-    let tables = load::load(&connection)?;
-    Ok((tables, Journal::start(connection, lock)))
+    let (tables, has_strays) = load::load(&connection)?;
+    Ok((tables, Journal::start(connection, lock, has_strays)))
 }
 
 /// A folder for this user alone, which version control passes over.
