@@ -1,4 +1,5 @@
-//! What it costs to keep everything in a file: sends, readers, waits and looks at a run, in memory and on disk, without sockets in between.
+//! What it costs to keep everything in a file: sends, readers, waits and looks at a run, in memory and on disk, without
+//! sockets in between.
 //!
 //! `cargo bench -p tidegate-dev-server`; with a number behind `--`, as many seconds for each line.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "it prints a table, and what is not there ends it")]
@@ -142,7 +143,8 @@ async fn readers(name: &str, router: &Router) {
     println!("{name:<6} {READERS} readers of {PARTS} parts: {seconds:.2} s, {rate:.0} parts/s");
 }
 
-/// So many waits of one run, one after the other, and what its next execution is told of them. Each should cost the same, however many.
+/// So many waits of one run, one after the other, and what its next execution is told of them. Each should cost the
+/// same, however many.
 async fn waits(name: &str, router: &Router, count: usize) {
     let connect = json!({ "worker": "w", "protocol": 1, "tasks": [{ "id": "nobody" }], "concurrency": 1, "runs": [] })
         .to_string();

@@ -35,8 +35,9 @@ const fn civil_date(days: u64) -> (u64, u64, u64) {
     (year, month, day_of_month)
 }
 
-/// Milliseconds since the epoch for a date as ISO 8601 writes it: `2026-11-21`, or with a time, `2026-11-21T22:56:05.269Z`, whose
-/// fraction may be missing and whose zone may be an offset. `None` for everything else, and for what lies before the epoch.
+/// Milliseconds since the epoch for a date as ISO 8601 writes it: `2026-11-21`, or with a time,
+/// `2026-11-21T22:56:05.269Z`, whose fraction may be missing and whose zone may be an offset. `None` for everything
+/// else, and for what lies before the epoch.
 pub(crate) fn from_iso(text: &str) -> Option<u64> {
     let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00Z"));
     let [year, month, day] = numbers(date, '-')?;

@@ -1,10 +1,10 @@
 //! What is sent to inputs, and what waits for it.
 //!
-//! In the store of this server an append and the end of a wait are one step. At S2 they are two: when the record is there, the log is
-//! looked at for whoever waits. A wait is registered before the log is looked at for it, so one of the two looks finds the record. Where
-//! S2 does not answer, or nobody knows what has become of an append, the log is followed until it is known: by one read that S2 holds
-//! until there is something, for the wait that there is, and given up with it. So it is when the server starts, for the one before may
-//! have ended between the two steps.
+//! In the store of this server an append and the end of a wait are one step. At S2 they are two: when the record is
+//! there, the log is looked at for whoever waits. A wait is registered before the log is looked at for it, so one of
+//! the two looks finds the record. Where S2 does not answer, or nobody knows what has become of an append, the log is
+//! followed until it is known: by one read that S2 holds until there is something, for the wait that there is, and
+//! given up with it. So it is when the server starts, for the one before may have ended between the two steps.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -108,8 +108,8 @@ pub(crate) async fn send(app: &AppState, key: &StreamKey, append: &Append<'_>) -
     appended
 }
 
-/// Makes a wait token that the next record of an input completes, the first after `last` that there is or will be. `true` where its key
-/// names one already.
+/// Makes a wait token that the next record of an input completes, the first after `last` that there is or will be.
+/// `true` where its key names one already.
 pub(crate) async fn wait(
     app: &AppState,
     key: &StreamKey,
@@ -175,8 +175,8 @@ fn keep_looking(app: &AppState, key: &StreamKey) {
     });
 }
 
-/// Follows the log for what waits for it now, until it comes, or waits no more, or it is known that nothing will. `false` when S2 does
-/// not answer.
+/// Follows the log for what waits for it now, until it comes, or waits no more, or it is known that nothing will.
+/// `false` when S2 does not answer.
 async fn follow(app: &AppState, key: &StreamKey, changed: &Notify) -> bool {
     let until = app.lookouts.until(key);
     let Some(wait) = app.store.awaited(key) else {

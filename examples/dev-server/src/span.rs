@@ -32,8 +32,8 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     Some(if ago || minus { -whole } else { whole })
 }
 
-/// When a time-out ends, in milliseconds since the epoch: after a duration such as `90s` or `1h30m`, or at an ISO date, which may be
-/// past. `None` for what is neither: the original takes it for no time-out at all.
+/// When a time-out ends, in milliseconds since the epoch: after a duration such as `90s` or `1h30m`, or at an ISO date,
+/// which may be past. `None` for what is neither: the original takes it for no time-out at all.
 pub(crate) fn end(text: &str, now: u64) -> Option<u64> {
     clock::from_iso(text).or_else(|| after(text, now))
 }
@@ -43,8 +43,8 @@ pub(crate) fn after(text: &str, now: u64) -> Option<u64> {
     Some(now.saturating_add(joined_seconds(text)?.checked_mul(1000)?))
 }
 
-/// Seconds of a span such as `10m` or `1w2d3h4m5s`, as delays, times to live, time-outs and look-backs are written: each unit once, in
-/// any order. `None` for anything else.
+/// Seconds of a span such as `10m` or `1w2d3h4m5s`, as delays, times to live, time-outs and look-backs are written:
+/// each unit once, in any order. `None` for anything else.
 pub(crate) fn joined_seconds(text: &str) -> Option<u64> {
     let mut units = vec![("w", 604_800), ("d", 86_400), ("hr", 3600), ("h", 3600), ("m", 60), ("s", 1)];
     let (mut rest, mut total) = (text, 0_u64);
@@ -58,8 +58,8 @@ pub(crate) fn joined_seconds(text: &str) -> Option<u64> {
     (!text.is_empty()).then_some(total)
 }
 
-/// Seconds for which an idempotency key counts: whole ones, minutes, hours or days, such as `60s` or `7d`, as many as fit. `None` for
-/// anything else, which the original passes over.
+/// Seconds for which an idempotency key counts: whole ones, minutes, hours or days, such as `60s` or `7d`, as many as
+/// fit. `None` for anything else, which the original passes over.
 pub(crate) fn key_seconds(text: &str) -> Option<u64> {
     let (number, length) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
         .into_iter()

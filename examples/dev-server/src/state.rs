@@ -24,8 +24,8 @@ use crate::streams::{StreamEngine, Streams};
 /// What an owner of the server may choose.
 #[derive(Clone)]
 pub struct Config {
-    /// Signs and checks every token, and is the backend's credential. Default `tr_dev_tidegate`, which everyone knows: fit for
-    /// an address that only this machine reaches.
+    /// Signs and checks every token, and is the backend's credential. Default `tr_dev_tidegate`, which everyone knows:
+    /// fit for an address that only this machine reaches.
     pub secret_key: String,
     /// The `sub` of every token. Default `cmtidegatedevelopment0000`.
     pub environment_id: String,
@@ -37,7 +37,8 @@ pub struct Config {
     pub token_pace_ms: RangeInclusive<u64>,
     /// Whether a repeated send is dropped, and clients are told so. Default: yes. The original does neither.
     pub idempotent_sends: bool,
-    /// What becomes of the limits on how often `/api` may be asked. Default: counted and announced, and nothing is refused.
+    /// What becomes of the limits on how often `/api` may be asked. Default: counted and announced, and nothing is
+    /// refused.
     pub rate_limits: RateLimits,
     /// How long a feed of runs holds a live request when nothing changes, give or take 15 %. Default 20 s.
     pub hold: Duration,
@@ -49,7 +50,8 @@ pub struct Config {
     pub keep: Keep,
     /// Who keeps input and output streams. Default: this server.
     pub streams: StreamEngine,
-    /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
+    /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`.
+    /// Default: no.
     pub faults: bool,
     /// The page at `/console`. Default: as [`Console`] has it. None: there is no such page.
     pub console: Option<Console>,
@@ -108,11 +110,13 @@ impl AppState {
         Self::over(Store::default(), config)
     }
 
-    /// A server that keeps everything in this file, an SQLite database, and goes on with what is there. The file is made if it is
-    /// missing, and so is its folder; no other server may use it meanwhile. What was answered is in the file, however the process ends.
+    /// A server that keeps everything in this file, an SQLite database, and goes on with what is there. The file is
+    /// made if it is missing, and so is its folder; no other server may use it meanwhile. What was answered is in the
+    /// file, however the process ends.
     ///
     /// # Errors
-    /// When the file is in use, was made by another program or by a newer version of this one, or cannot be read or written.
+    /// When the file is in use, was made by another program or by a newer version of this one, or cannot be read or
+    /// written.
     pub fn open(config: Config, file: &Path) -> Result<Self, DatabaseError> {
         let state = Self::over(Store::open(file)?, config);
         retention::drop_old(&state);

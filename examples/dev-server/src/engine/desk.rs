@@ -68,7 +68,8 @@ impl Desk {
         let Some(worker) = workers.get_mut(id) else { return };
         while worker.has_slot() {
             let Some((run, first)) = worker.ready.pop_front() else { break };
-            // All that has ended for it goes with its one slot, each once: a deadline may have told of the same end again.
+            // All that has ended for it goes with its one slot, each once: a deadline may have told of the same end
+            // again.
             let mut ended = vec![first];
             worker.ready.retain(|(other, waitpoint)| {
                 if *other == run && !ended.contains(waitpoint) {
@@ -156,7 +157,8 @@ impl Desk {
         }
         let hold = Hold { worker: worker.to_owned(), execution: *execution, is_suspended, order: 0 };
         self.holds.insert(run.clone(), hold);
-        // Whether an order to go on came or not: it is told of everything that has ended and that one of both sides takes for open.
+        // Whether an order to go on came or not: it is told of everything that has ended and that one of both sides
+        // takes for open.
         let open: BTreeSet<String> = store.open_waits(run).into_iter().chain(waits.iter().cloned()).collect();
         for waitpoint in &open {
             if store.wait_end(waitpoint).is_some() {

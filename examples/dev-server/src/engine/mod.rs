@@ -1,9 +1,9 @@
 //! Runs that are executed elsewhere: who has which, and what becomes of them when nobody has.
 //!
-//! A worker connects, says which tasks it serves, and polls. The answer to a poll are its orders, each told until a later poll says
-//! that it has come. A worker that is not heard of for [`Config::worker_silence`](crate::Config::worker_silence) loses its runs: those
-//! that executed get their next attempt, those that wait go on waiting and are begun from the top, by whoever has room, when
-//! their wait has ended.
+//! A worker connects, says which tasks it serves, and polls. The answer to a poll are its orders, each told until a
+//! later poll says that it has come. A worker that is not heard of for
+//! [`Config::worker_silence`](crate::Config::worker_silence) loses its runs: those that executed get their next
+//! attempt, those that wait go on waiting and are begun from the top, by whoever has room, when their wait has ended.
 //!
 //! Everything here is done under one lock, over the store's.
 

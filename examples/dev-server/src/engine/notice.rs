@@ -1,4 +1,5 @@
-//! What is said of runs that nobody executes: most often the name of the task is wrong, or its worker has not been started.
+//! What is said of runs that nobody executes: most often the name of the task is wrong, or its worker has not been
+//! started.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};

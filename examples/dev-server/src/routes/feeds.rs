@@ -1,7 +1,7 @@
 //! Feeds of runs: one run, the runs with some tags, the runs of a batch.
 //!
-//! A reader asks first for what there is, then again and again, `live`, for what has changed since; such a request is held until
-//! something does. An offset says all that the server must know of a reader, so none is remembered.
+//! A reader asks first for what there is, then again and again, `live`, for what has changed since; such a request is
+//! held until something does. An offset says all that the server must know of a reader, so none is remembered.
 
 use std::time::Duration;
 
@@ -182,8 +182,8 @@ impl<'a> Request<'a> {
         self.respond(StatusCode::OK, body, handle, Some((offset, true)))
     }
 
-    /// What has changed since the offset; when nothing has, what does while the request is held. `None` for a reader who may have rows that
-    /// were dropped.
+    /// What has changed since the offset; when nothing has, what does while the request is held. `None` for a reader
+    /// who may have rows that were dropped.
     async fn changes(&self, shape: &Shape, handle: &str, offset: Offset, hold: bool) -> Option<Response> {
         let until = Instant::now() + if hold { self.hold() } else { Duration::ZERO };
         // Watched first and looked second: a change in between is seen by the look or wakes the wait.

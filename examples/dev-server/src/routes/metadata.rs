@@ -37,8 +37,9 @@ pub(crate) async fn read(
     Ok(announced(&app, respond::json(StatusCode::OK, &body)))
 }
 
-/// `PUT` of the same: another document, or operations on the one there is, and on those of the runs above. All of it is done, or nothing; under
-/// a key once, and by an execution of the run only while that counts. Answers with the document that comes of it.
+/// `PUT` of the same: another document, or operations on the one there is, and on those of the runs above. All of it is
+/// done, or nothing; under a key once, and by an execution of the run only while that counts. Answers with the document
+/// that comes of it.
 pub(crate) async fn write(
     State(app): State<AppState>,
     Path(id): Path<String>,

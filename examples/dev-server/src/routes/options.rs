@@ -70,8 +70,8 @@ impl Options {
         Ok(keyed(read, text("idempotencyKey")?, text("idempotencyKeyTTL")?))
     }
 
-    /// The keys under which this trigger counts as made, each with the time until which it does. `token` is the one-time token
-    /// that makes it, if one does.
+    /// The keys under which this trigger counts as made, each with the time until which it does. `token` is the
+    /// one-time token that makes it, if one does.
     pub(super) fn replays(&self, task: &str, headers: &HeaderMap, token: Option<[u8; 32]>) -> Vec<(Replay, u64)> {
         by_request(task, headers, token).into_iter().chain(self.by_key(task)).collect()
     }
@@ -90,8 +90,8 @@ pub(super) fn by_request(of: &str, headers: &HeaderMap, token: Option<[u8; 32]>)
     Some((Replay::Request { of: of.to_owned(), key, token }, until(REQUEST_REPLAY_SECONDS)))
 }
 
-/// How many seconds an idempotency key counts. One that cannot be read is passed over, as on the original, and that is said: the key counts
-/// `otherwise`.
+/// How many seconds an idempotency key counts. One that cannot be read is passed over, as on the original, and that is
+/// said: the key counts `otherwise`.
 pub(super) fn key_seconds(app: &AppState, ttl: &str, otherwise: &str) -> Option<u64> {
     let seconds = span::key_seconds(ttl);
     if seconds.is_none() && !ttl.is_empty() {

@@ -21,8 +21,9 @@ pub(crate) struct Dropped {
 }
 
 impl Store {
-    /// Drops runs behind this one that ended before a time (ms), with their streams, what they wait for and their large packets, some of
-    /// them in one transaction. One whose parent is under way stays: the parent, begun anew, would trigger it again.
+    /// Drops runs behind this one that ended before a time (ms), with their streams, what they wait for and their large
+    /// packets, some of them in one transaction. One whose parent is under way stays: the parent, begun anew, would
+    /// trigger it again.
     pub(crate) fn drop_ended(&self, before: u64, after: Option<&str>) -> Dropped {
         let mut tables = self.tables();
         let is_under_way = |id: &String| tables.runs.get(id).is_some_and(|run| !run.is_over());
@@ -36,7 +37,8 @@ impl Store {
         Dropped { runs, next }
     }
 
-    /// Drops what no run that is kept has any more: batches and wait tokens from before a time (ms), and keys that count no longer.
+    /// Drops what no run that is kept has any more: batches and wait tokens from before a time (ms), and keys that
+    /// count no longer.
     pub(crate) fn drop_remains(&self, before: u64) {
         let mut tables = self.tables();
         tables.drop_batches(before);
@@ -108,8 +110,8 @@ impl Tables {
         }
     }
 
-    /// A wait token goes when it has ended, and no run that was under way then is so still: that one may yet look for it. One that the
-    /// input of a run was to complete goes too when nothing waits for it any more.
+    /// A wait token goes when it has ended, and no run that was under way then is so still: that one may yet look for
+    /// it. One that the input of a run was to complete goes too when nothing waits for it any more.
     fn drop_waitpoints(&mut self, before: u64) {
         let begun = self.runs.iter().filter(|run| !run.is_over()).filter_map(|run| run.started_at);
         let before = begun.min().map_or(before, |begun| begun.min(before));

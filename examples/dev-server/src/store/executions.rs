@@ -1,10 +1,12 @@
-//! What workers do with runs. Each execution of a run has a number, and what is said of one counts only while no later one has begun.
+//! What workers do with runs. Each execution of a run has a number, and what is said of one counts only while no later
+//! one has begun.
 
 use serde_json::Value;
 
 use super::retry::RetryPolicy;
 use super::run_waits::WaitEnd;
-use super::runs::{Outcome, Run, Status};
+use super::runs::{Outcome, Run};
+use super::status::Status;
 use super::{Packet, Store};
 
 /// A run that a worker takes up.
@@ -93,7 +95,8 @@ impl Store {
         Some(Begun { run: tables.runs.get(id)?.clone(), waits })
     }
 
-    /// Has a run wait, unless what it waits for has ended. An execution that is not told of is taken for the one there is.
+    /// Has a run wait, unless what it waits for has ended. An execution that is not told of is taken for the one there
+    /// is.
     pub(crate) fn suspend(&self, id: &str, execution: Option<u32>, waitpoint: &str) -> Suspended {
         let mut tables = self.tables();
         let Some(run) = tables.runs.get(id) else { return Suspended::UnknownRun };

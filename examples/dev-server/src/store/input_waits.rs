@@ -1,8 +1,9 @@
 //! What waits for the next record of an input.
 
 use super::Store;
+use super::append::Append;
 use super::disk::Entry;
-use super::log::{Append, Appended, Log, Record};
+use super::log::{Appended, Log, Record};
 use super::packet::Packet;
 use super::stream_key::StreamKey;
 use super::tables::Tables;
@@ -17,7 +18,8 @@ pub(crate) struct InputWait {
 }
 
 impl Tables {
-    /// What waits for an input stream, unless that wait is over. What is no wait token is a demo task's, which takes it back itself.
+    /// What waits for an input stream, unless that wait is over. What is no wait token is a demo task's, which takes it
+    /// back itself.
     pub(super) fn open_wait(&mut self, key: &StreamKey) -> Option<InputWait> {
         let wait = self.waits.get(key)?.clone();
         self.wait_end(&wait.id).is_none().then_some(wait)
@@ -29,7 +31,8 @@ impl Tables {
         self.waits.insert(key.clone(), wait);
     }
 
-    /// Ends a wait for an input stream with one of its records, and takes its registration away. `false` where that is another by now.
+    /// Ends a wait for an input stream with one of its records, and takes its registration away. `false` where that is
+    /// another by now.
     fn end_input_wait(&mut self, key: &StreamKey, wait: &InputWait, record: &Record) -> bool {
         let is_its = self.waits.get(key) == Some(wait) && record.seq_num >= wait.from;
         if is_its {
@@ -43,8 +46,8 @@ impl Tables {
 }
 
 impl Store {
-    /// Makes a wait token that the next record of an input stream completes, the first after `last` that there is or will be. A later wait
-    /// takes the place of an earlier one. `true` where its key names one already.
+    /// Makes a wait token that the next record of an input stream completes, the first after `last` that there is or
+    /// will be. A later wait takes the place of an earlier one. `true` where its key names one already.
     pub(crate) fn wait_for_input(&self, key: &StreamKey, waitpoint: Waitpoint, last: Option<u64>) -> (Waitpoint, bool) {
         let mut tables = self.tables();
         let (waitpoint, is_cached) = tables.create_waitpoint(waitpoint);
@@ -97,8 +100,8 @@ impl Store {
         self.awaited(key).is_some()
     }
 
-    /// Removes the registration only if it is still this one: between completing a wait and removing it, the task may have
-    /// registered its next.
+    /// Removes the registration only if it is still this one: between completing a wait and removing it, the task may
+    /// have registered its next.
     pub(crate) fn remove_wait(&self, key: &StreamKey, wait: &str) -> bool {
         let mut tables = self.tables();
         let is_same = tables.waits.get(key).is_some_and(|registered| registered.id == wait);

@@ -6,8 +6,9 @@ use super::Store;
 use super::batches::Item as BatchItem;
 use super::disk::Entry;
 use super::replays::{Created, Replay};
-use super::runs::{Outcome, Report, Run, Status};
+use super::runs::{Outcome, Report, Run};
 use super::shapes::{Change, Reading, Shape};
+use super::status::Status;
 use super::tables::Tables;
 use crate::clock::now_ms;
 
@@ -43,8 +44,8 @@ impl Store {
         self.tables().runs.get(id).cloned()
     }
 
-    /// Keeps a new run, unless one of the `replays` (each with the time until which it counts, in ms) names an earlier one, or the
-    /// one-time token was used before.
+    /// Keeps a new run, unless one of the `replays` (each with the time until which it counts, in ms) names an earlier
+    /// one, or the one-time token was used before.
     pub(crate) fn create_run(
         &self,
         run: Run,
@@ -59,7 +60,8 @@ impl Store {
         created
     }
 
-    /// Keeps a new run as the item of its batch with this index, unless one of the `replays` names an earlier one, which then is the item.
+    /// Keeps a new run as the item of its batch with this index, unless one of the `replays` names an earlier one,
+    /// which then is the item.
     pub(crate) fn create_item_run(&self, run: Run, index: u64, replays: Vec<(Replay, u64)>) -> Created {
         let mut tables = self.tables();
         let batch = run.batch.clone().unwrap_or_default();
@@ -127,8 +129,8 @@ impl Store {
         }
     }
 
-    /// Adds the tags that a run lacks, as long as it then has no more than `most`: gives how many it lacked, `Err` with how many it would
-    /// have when they are too many, `None` when it is unknown.
+    /// Adds the tags that a run lacks, as long as it then has no more than `most`: gives how many it lacked, `Err` with
+    /// how many it would have when they are too many, `None` when it is unknown.
     pub(crate) fn tag_run(&self, id: &str, tags: &[String], most: usize) -> Option<Result<usize, usize>> {
         self.change_run(id, |run, _| {
             let mut all = run.tags.clone();
@@ -151,8 +153,8 @@ impl Store {
         self.tables().runs.snapshot(shape, most)
     }
 
-    /// What has become of a shape's runs since a place in the history of changes. `None` when runs were dropped since that its reader may
-    /// have: it has to begin anew.
+    /// What has become of a shape's runs since a place in the history of changes. `None` when runs were dropped since
+    /// that its reader may have: it has to begin anew.
     pub(crate) fn changes(&self, shape: &Shape, seen: u64) -> Option<Reading<Change>> {
         let tables = self.tables();
         let oldest = match shape {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
 
 use super::Store;
+use super::append::Append;
 use super::disk::{Entries, Entry};
-use super::log::{Append, Appended, Log, Slice};
+use super::log::{Appended, Log, Slice};
 use super::stream_key::{StreamKey, of_run};
 use super::tables::Tables;
 use crate::clock::now_ms;
@@ -84,7 +85,8 @@ impl Store {
         self.tables().logs.get(key).is_some_and(|log| log.is_repeat(append))
     }
 
-    /// Notes that an append is on its way to a place of a log that lies elsewhere, unless nothing would make its repeat a repeat.
+    /// Notes that an append is on its way to a place of a log that lies elsewhere, unless nothing would make its repeat
+    /// a repeat.
     pub(crate) fn doubt(&self, key: &StreamKey, seq_num: u64, append: &Append<'_>) {
         let mut tables = self.tables();
         let Tables { logs, changes, .. } = &mut *tables;

@@ -22,8 +22,9 @@ fn metadata_replay(run: &str, key: &str) -> Replay {
 }
 
 impl Store {
-    /// Puts other documents in the place of runs' metadata, unless one of them is not the one with its version any more, or this was done
-    /// before for that run under that key, or this execution of the run does not count any more: then `false`, and nothing is written.
+    /// Puts other documents in the place of runs' metadata, unless one of them is not the one with its version any
+    /// more, or this was done before for that run under that key, or this execution of the run does not count any more:
+    /// then `false`, and nothing is written.
     pub(crate) fn write_metadata(
         &self,
         id: &str,

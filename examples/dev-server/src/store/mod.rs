@@ -1,9 +1,11 @@
 //! Everything that is kept: runs, batches, wait tokens, logs, waits, and what makes a repeat harmless.
 //!
-//! Every method is one transaction on tables in memory, and takes and gives owned values. A store that was opened on a file writes each
-//! transaction there as well, in their order: see [`disk`]. Whoever tells what he has seen waits for [`Store::written`] first.
-//! What is not data are [`Store::watch`], [`Store::watch_runs`] and [`Store::watch_waitpoint`]: they wake tasks and readers of this process.
+//! Every method is one transaction on tables in memory, and takes and gives owned values. A store that was opened on a
+//! file writes each transaction there as well, in their order: see [`disk`]. Whoever tells what he has seen waits for
+//! [`Store::written`] first. What is not data are [`Store::watch`], [`Store::watch_runs`] and
+//! [`Store::watch_waitpoint`]: they wake tasks and readers of this process.
 
+mod append;
 mod batches;
 mod columns;
 mod disk;
@@ -21,6 +23,7 @@ mod run_table;
 mod run_waits;
 mod runs;
 mod shapes;
+mod status;
 mod stream_key;
 mod tables;
 mod waitpoint_list;
@@ -30,19 +33,21 @@ use std::mem;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub(crate) use append::Append;
 pub(crate) use batches::{Batch, Failure, Item as BatchItem, Place as BatchPlace};
 pub(crate) use columns::{COLUMNS, Cell, cells};
 pub use disk::DatabaseError;
 pub(crate) use executions::{AttemptEnd, Begun, Failure as AttemptFailure, Suspended};
 pub(crate) use input_waits::InputWait;
-pub(crate) use log::{Append, Appended, RECORD_LIMIT, Record, Slice, Tail};
+pub(crate) use log::{Appended, RECORD_LIMIT, Record, Slice, Tail};
 pub(crate) use metadata::MetadataWrite;
 pub(crate) use packet::{Object, Packet};
 pub(crate) use replays::{Created, Replay};
 pub(crate) use retry::RetryPolicy;
 pub(crate) use run_waits::WaitEnd;
-pub(crate) use runs::{Outcome, Report, Run, Status};
+pub(crate) use runs::{Outcome, Report, Run};
 pub(crate) use shapes::{Change, Move, Shape};
+pub(crate) use status::Status;
 pub(crate) use stream_key::StreamKey;
 pub(crate) use waitpoint_list::{Place as WaitpointPlace, Query as WaitpointQuery};
 pub(crate) use waitpoints::{Key as WaitpointKey, State as WaitpointState, Waitpoint};

@@ -13,8 +13,8 @@ pub(crate) enum Replay {
     Key { task: String, key: String },
     /// The caller's own key for a batch of these tasks, likewise.
     BatchKey { tasks: String, key: String },
-    /// A retry of the same call: the answer is the first one again. `of` is the task, or which kind of batch of which tasks. A one-time token
-    /// has its own calls, so that one's answer is not another's.
+    /// A retry of the same call: the answer is the first one again. `of` is the task, or which kind of batch of which
+    /// tasks. A one-time token has its own calls, so that one's answer is not another's.
     Request { of: String, key: String, token: Option<[u8; 32]> },
 }
 

@@ -65,7 +65,8 @@ impl RunTable {
         self.keep(kept);
     }
 
-    /// Changes a run, and tells it if that made a difference, which the second of the result says. `None` when there is no such run.
+    /// Changes a run, and tells it if that made a difference, which the second of the result says. `None` when there is
+    /// no such run.
     pub(super) fn change<T>(&mut self, id: &str, now: u64, change: impl FnOnce(&mut Run) -> T) -> Option<(T, bool)> {
         let kept = self.runs.get_mut(id)?;
         let mut run = kept.run.clone();
@@ -96,8 +97,8 @@ impl RunTable {
         Reading { items, sequence: self.sequence }
     }
 
-    /// What has become of a shape's runs since, in the order of the changes. `None` when one that its reader may have seen was dropped:
-    /// `oldest` is when the first of them may have been created.
+    /// What has become of a shape's runs since, in the order of the changes. `None` when one that its reader may have
+    /// seen was dropped: `oldest` is when the first of them may have been created.
     pub(super) fn changes(&self, shape: &Shape, seen: u64, oldest: u64) -> Option<Reading<Change>> {
         if seen < self.drops.sequence && oldest <= self.drops.created_at {
             return None;
@@ -112,7 +113,8 @@ impl RunTable {
         Some(Reading { items, sequence: self.sequence })
     }
 
-    /// The ids of some runs behind this one that are wanted, and the last of those that were looked at: none when there are no others.
+    /// The ids of some runs behind this one that are wanted, and the last of those that were looked at: none when there
+    /// are no others.
     pub(super) fn some(
         &self,
         after: Option<&str>,

@@ -143,7 +143,8 @@ impl Tables {
         }
     }
 
-    /// What a run that begins from the top is told at once: the ends of all its waits, in order. Those without an end are waited for anew.
+    /// What a run that begins from the top is told at once: the ends of all its waits, in order. Those without an end
+    /// are waited for anew.
     pub(super) fn settle_run_waits(&mut self, run: &str) -> Vec<WaitEnd> {
         let waits = self.run_waits.by_run.get(run).into_iter();
         let waits: Vec<String> = waits.flat_map(|waits| waits.in_order.values().cloned()).collect();

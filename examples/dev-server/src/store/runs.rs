@@ -1,104 +1,11 @@
 //! Runs and how they change.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::packet::Packet;
 use super::retry::RetryPolicy;
-
-/// A run's status, by the database's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Status {
-    Delayed,
-    WaitingForDeploy,
-    PendingVersion,
-    Pending,
-    Dequeued,
-    Executing,
-    RetryingAfterFailure,
-    Paused,
-    WaitingToResume,
-    CompletedSuccessfully,
-    CompletedWithErrors,
-    Interrupted,
-    Canceled,
-    Crashed,
-    SystemFailure,
-    Expired,
-    TimedOut,
-}
-
-impl Status {
-    /// The name in the feeds of runs.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Delayed => "DELAYED",
-            Self::WaitingForDeploy => "WAITING_FOR_DEPLOY",
-            Self::PendingVersion => "PENDING_VERSION",
-            Self::Pending => "PENDING",
-            Self::Dequeued => "DEQUEUED",
-            Self::Executing => "EXECUTING",
-            Self::RetryingAfterFailure => "RETRYING_AFTER_FAILURE",
-            Self::Paused => "PAUSED",
-            Self::WaitingToResume => "WAITING_TO_RESUME",
-            Self::CompletedSuccessfully => "COMPLETED_SUCCESSFULLY",
-            Self::CompletedWithErrors => "COMPLETED_WITH_ERRORS",
-            Self::Interrupted => "INTERRUPTED",
-            Self::Canceled => "CANCELED",
-            Self::Crashed => "CRASHED",
-            Self::SystemFailure => "SYSTEM_FAILURE",
-            Self::Expired => "EXPIRED",
-            Self::TimedOut => "TIMED_OUT",
-        }
-    }
-
-    /// The name in the API.
-    pub(crate) const fn public(self) -> &'static str {
-        match self {
-            Self::WaitingForDeploy | Self::PendingVersion => "PENDING_VERSION",
-            Self::Pending => "QUEUED",
-            Self::Executing | Self::RetryingAfterFailure => "EXECUTING",
-            Self::Paused | Self::WaitingToResume => "WAITING",
-            Self::CompletedSuccessfully => "COMPLETED",
-            Self::CompletedWithErrors | Self::Interrupted => "FAILED",
-            Self::Delayed
-            | Self::Dequeued
-            | Self::Canceled
-            | Self::Crashed
-            | Self::SystemFailure
-            | Self::Expired
-            | Self::TimedOut => self.name(),
-        }
-    }
-
-    const fn is_over(self) -> bool {
-        match self {
-            Self::Delayed
-            | Self::WaitingForDeploy
-            | Self::PendingVersion
-            | Self::Pending
-            | Self::Dequeued
-            | Self::Executing
-            | Self::RetryingAfterFailure
-            | Self::Paused
-            | Self::WaitingToResume => false,
-            Self::CompletedSuccessfully
-            | Self::CompletedWithErrors
-            | Self::Interrupted
-            | Self::Canceled
-            | Self::Crashed
-            | Self::SystemFailure
-            | Self::Expired
-            | Self::TimedOut => true,
-        }
-    }
-
-    const fn has_started(self) -> bool {
-        matches!(self, Self::Dequeued | Self::Executing | Self::RetryingAfterFailure | Self::WaitingToResume)
-            || (self.is_over() && !matches!(self, Self::Canceled | Self::Expired))
-    }
-}
+use super::status::Status;
 
 /// One run of a task. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,7 +42,8 @@ pub(crate) struct Run {
     pub(crate) parent: Option<String>,
     pub(crate) root: Option<String>,
     pub(crate) depth: u32,
-    /// How often a worker took it up, from the top each time: what one of them says counts only as long as none took it up since.
+    /// How often a worker took it up, from the top each time: what one of them says counts only as long as none took it
+    /// up since.
     pub(crate) executions: u32,
     /// How many attempts it may have. None: its trigger did not say, and no worker has had it yet.
     pub(crate) max_attempts: Option<u32>,

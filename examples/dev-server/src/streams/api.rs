@@ -278,7 +278,8 @@ fn unreached(error: &Error) -> Problem {
     Problem::Trouble { reason: format!("S2 {what}: {}", cause(error)), is_undone }
 }
 
-/// The innermost reason, such as a name that is not known or a port that nobody listens at. It tells nothing of the request.
+/// The innermost reason, such as a name that is not known or a port that nobody listens at. It tells nothing of the
+/// request.
 fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {

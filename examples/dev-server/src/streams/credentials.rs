@@ -90,7 +90,8 @@ impl Credentials {
         Ok(headers)
     }
 
-    /// What was issued, or what `ask` comes to: asked once for all who want it meanwhile, and to its end even when nobody does any more.
+    /// What was issued, or what `ask` comes to: asked once for all who want it meanwhile, and to its end even when
+    /// nobody does any more.
     async fn issued(&self, ask: impl Future<Output = Answer> + Send + 'static) -> Answer {
         let mut asked = {
             let mut state = lock(&self.state);

@@ -1,7 +1,7 @@
 //! The logs of runs, wherever they lie: in the store of this server, or at S2.
 //!
-//! Sends, appends and ingests write here, readers and tasks read here. With S2 a record may also come from a writer that was handed
-//! credentials and writes past this server ([`Streams::hand_out`]).
+//! Sends, appends and ingests write here, readers and tasks read here. With S2 a record may also come from a writer
+//! that was handed credentials and writes past this server ([`Streams::hand_out`]).
 
 mod api;
 mod config;
@@ -99,7 +99,8 @@ impl Streams {
         }
     }
 
-    /// The first record from a sequence number on, as soon as S2 has one. `None` when it has none at that time, or a little before.
+    /// The first record from a sequence number on, as soon as S2 has one. `None` when it has none at that time, or a
+    /// little before.
     pub(crate) async fn next(&self, key: &StreamKey, from: u64, until: Instant) -> Result<Option<Record>, Failure> {
         match self {
             Self::Own(store) => Ok(store.read(key, from).records.into_iter().next()),

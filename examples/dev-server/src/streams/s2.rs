@@ -1,9 +1,10 @@
 //! Logs at S2.
 //!
-//! An append says at which place its record is to stand, and S2 puts it there or nowhere. So when an answer is lost, the record is at that
-//! place or in no log: a look at the place tells, before this server ends or after. What makes a repeat a repeat is kept in the store of
-//! this server, in two steps: before the append, that the key may stand at the place (in doubt); after it, that it does. A crash or an
-//! outage between them leaves a doubt, which the next append to the log, or the next question for the key, settles by a look.
+//! An append says at which place its record is to stand, and S2 puts it there or nowhere. So when an answer is lost,
+//! the record is at that place or in no log: a look at the place tells, before this server ends or after. What makes a
+//! repeat a repeat is kept in the store of this server, in two steps: before the append, that the key may stand at the
+//! place (in doubt); after it, that it does. A crash or an outage between them leaves a doubt, which the next append to
+//! the log, or the next question for the key, settles by a look.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

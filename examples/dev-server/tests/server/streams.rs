@@ -136,7 +136,8 @@ async fn a_crash_between_the_record_and_its_note_loses_neither() {
     let folder = Folder::new();
     let server = behind_on(&fake, &folder).await;
     let run = server.idle_run().await;
-    // The record is there, and the process ends before it hears so: three tries of which each is lost leave the same behind.
+    // The record is there, and the process ends before it hears so: three tries of which each is lost leave the same
+    // behind.
     fake.will("append", &[Fault::Lost]);
     fake.will("append", &[Fault::Answer(503, "unavailable"); 2]);
     assert_eq!(send(&server, &run, Some("k"), json!(1)).await.status, 503);

@@ -167,7 +167,12 @@ async fn an_input_that_was_awaited_before_a_restart_is_followed_by_one_read_that
     server.wait(&run, 1, json!({ "lastSeqNum": 0 })).await;
     fake.holds(1).await;
     fake.write(&format!("{run}/$trigger.input:words"), r#"{"data":"2","id":"1234568"}"#);
-    let order = worker.take().await.pop().unwrap();
+    let order = loop {
+        let orders = worker.take().await;
+        if let Some(order) = orders.iter().find(|order| order["kind"] == "resume") {
+            break order.clone();
+        }
+    };
     assert_eq!((&order["wait"]["seqNum"], &order["wait"]["output"]), (&json!(1), &json!("2")));
 }
 

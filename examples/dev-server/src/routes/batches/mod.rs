@@ -145,8 +145,8 @@ impl Item {
         }
     }
 
-    /// Triggers it as the item of this index, unless there is one already: then `false`. One that cannot be triggered is noted in
-    /// the batch.
+    /// Triggers it as the item of this index, unless there is one already: then `false`. One that cannot be triggered
+    /// is noted in the batch.
     fn trigger(self, app: &AppState, batch: &str, index: u64) -> bool {
         if app.store.reserve_item(batch, index) != BatchPlace::Free {
             return false;
@@ -168,7 +168,8 @@ impl Item {
     }
 }
 
-/// Whether the caller may trigger runs of a task in batches; of every task, when none is named. Who may write may trigger.
+/// Whether the caller may trigger runs of a task in batches; of every task, when none is named. Who may write may
+/// trigger.
 fn may_trigger(caller: &Caller, task: Option<&str>) -> bool {
     caller.may("batchTrigger", "tasks", task) || caller.may("write", "tasks", task)
 }

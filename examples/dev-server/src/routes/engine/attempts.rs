@@ -30,7 +30,8 @@ struct Completion {
     usage_ms: u64,
 }
 
-/// `POST /engine/v1/runs/:run/complete` `{"execution", "output"?, "outputType"?, "usageMs"?}`. 410 when the execution does not count.
+/// `POST /engine/v1/runs/:run/complete` `{"execution", "output"?, "outputType"?, "usageMs"?}`. 410 when the execution
+/// does not count.
 pub(crate) async fn complete(
     State(app): State<AppState>,
     Path(run): Path<String>,
@@ -62,8 +63,8 @@ struct Failing {
     usage_ms: u64,
 }
 
-/// `POST /engine/v1/runs/:run/fail` `{"execution", "error", "isFinal"?, "usageMs"?}`, the error as on the wire. Tells when the next attempt
-/// begins, if there is one. 410 when the execution does not count.
+/// `POST /engine/v1/runs/:run/fail` `{"execution", "error", "isFinal"?, "usageMs"?}`, the error as on the wire. Tells
+/// when the next attempt begins, if there is one. 410 when the execution does not count.
 pub(crate) async fn fail(
     State(app): State<AppState>,
     Path(run): Path<String>,

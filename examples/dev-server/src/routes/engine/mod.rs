@@ -15,7 +15,8 @@ pub(crate) use workers::{connect, leave, poll};
 
 use crate::respond::Refusal;
 
-/// Tells which execution of the run it is that asks: one that is not the newest any more is refused. The original knows no such header.
+/// Tells which execution of the run it is that asks: one that is not the newest any more is refused. The original knows
+/// no such header.
 const EXECUTION: &str = "x-tidegate-execution";
 
 pub(super) fn execution(headers: &HeaderMap) -> Result<Option<u32>, Refusal> {

@@ -17,8 +17,9 @@ use crate::state::AppState;
 use crate::store::{StreamKey, Suspended};
 use crate::upload::Upload;
 
-/// `POST /api/v1/runs/:run/input-streams/wait`: makes a wait token that the next record of an input stream completes. As for any wait token
-/// there are `timeout`, `idempotencyKey`, `idempotencyKeyTTL` and `tags`; besides `streamId`, and `lastSeqNum`, behind which the next record is.
+/// `POST /api/v1/runs/:run/input-streams/wait`: makes a wait token that the next record of an input stream completes.
+/// As for any wait token there are `timeout`, `idempotencyKey`, `idempotencyKeyTTL` and `tags`; besides `streamId`, and
+/// `lastSeqNum`, behind which the next record is.
 pub(crate) async fn wait_for_input(
     State(app): State<AppState>,
     Path(run): Path<String>,
@@ -51,8 +52,8 @@ pub(crate) async fn wait_for_input(
     Ok(respond::json(StatusCode::OK, &json!({ "waitpointId": waitpoint.id, "isCached": is_cached })))
 }
 
-/// `POST /engine/v1/runs/:run/waitpoints/tokens/:waitpoint/wait`: has the run wait. Where that is over already, the answer says how it
-/// ended; else the worker is told when it has.
+/// `POST /engine/v1/runs/:run/waitpoints/tokens/:waitpoint/wait`: has the run wait. Where that is over already, the
+/// answer says how it ended; else the worker is told when it has.
 pub(crate) async fn wait(
     State(app): State<AppState>,
     Path((run, waitpoint)): Path<(String, String)>,

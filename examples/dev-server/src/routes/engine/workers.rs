@@ -26,8 +26,9 @@ struct Connect {
     runs: Vec<Claim>,
 }
 
-/// `POST /engine/v1/worker/connect` `{"worker", "protocol": 1, "tasks": [{"id", "retry"?}], "concurrency", "runs": [{"id", "execution",
-/// "waits"}]}`: a worker says what it serves and what it holds. The answer says which of that it still holds, and how often to poll.
+/// `POST /engine/v1/worker/connect` `{"worker", "protocol": 1, "tasks": [{"id", "retry"?}], "concurrency", "runs":
+/// [{"id", "execution", "waits"}]}`: a worker says what it serves and what it holds. The answer says which of that it
+/// still holds, and how often to poll.
 pub(crate) async fn connect(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -64,8 +65,8 @@ struct Ask {
     is_leaving: bool,
 }
 
-/// `POST /engine/v1/worker/poll` `{"worker", "session", "seen", "isLeaving"?}`: held until there are orders with a number above `seen`, for
-/// `holdMs` at most. 410 when the worker has to connect again.
+/// `POST /engine/v1/worker/poll` `{"worker", "session", "seen", "isLeaving"?}`: held until there are orders with a
+/// number above `seen`, for `holdMs` at most. 410 when the worker has to connect again.
 pub(crate) async fn poll(
     State(app): State<AppState>,
     headers: HeaderMap,

@@ -1,7 +1,8 @@
 //! Clears away what was dropped, a little at a time, and gives the room back to the system.
 //!
-//! A record lies in the order in which it came, and is not found by its stream. So those of streams that are gone are looked for among
-//! all, some thousand at once, between other transactions. What a crash leaves, the next start clears away.
+//! A record lies in the order in which it came, and is not found by its stream. So those of streams that are gone are
+//! looked for among all, some thousand at once, between other transactions. What a crash leaves, the next start clears
+//! away.
 
 use rusqlite::{Connection, Result};
 
@@ -25,7 +26,8 @@ impl Clearing {
     pub(super) fn step(self, file: &Connection) -> Result<Option<Self>> {
         match self {
             Self::Records(done) => {
-                let query = "SELECT max(position) FROM (SELECT position FROM records WHERE position > ? ORDER BY position LIMIT ?)";
+                let query = "SELECT max(position) FROM \
+                             (SELECT position FROM records WHERE position > ? ORDER BY position LIMIT ?)";
                 let Some(end) = file.prepare_cached(query)?.query_row([done, RECORDS], |row| row.get(0))? else {
                     return Ok(Some(Self::Pages));
                 };

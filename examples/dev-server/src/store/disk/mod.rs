@@ -1,8 +1,9 @@
 //! The file in which a store lives on.
 //!
-//! Reads are answered from the tables in memory, which are filled from the file at the start. Every transaction on them hands its
-//! [`Entry`]s to a thread that writes those of many transactions in one. Whoever tells anyone what he has seen in the tables waits
-//! until it is written ([`Journal::written`]), so nothing that was ever told is lost, and what a crash loses nobody has heard of.
+//! Reads are answered from the tables in memory, which are filled from the file at the start. Every transaction on them
+//! hands its [`Entry`]s to a thread that writes those of many transactions in one. Whoever tells anyone what he has
+//! seen in the tables waits until it is written ([`Journal::written`]), so nothing that was ever told is lost, and what
+//! a crash loses nobody has heard of.
 
 mod clear;
 mod entry;
@@ -101,8 +102,8 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::write(folder.join(".gitignore"), "*\n")
 }
 
-/// Keeps others of this program from the file, without keeping anyone from looking into it: the lock is on a file beside it, and the
-/// system gives it up when the process ends, however it ends.
+/// Keeps others of this program from the file, without keeping anyone from looking into it: the lock is on a file
+/// beside it, and the system gives it up when the process ends, however it ends.
 fn lock(path: &Path) -> Result<Connection, Problem> {
     let mut beside = path.as_os_str().to_owned();
     beside.push("-lock");
