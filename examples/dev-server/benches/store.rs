@@ -33,7 +33,8 @@ async fn main() {
         }
         readers(name, &router).await;
         for count in [1000, 10_000] {
-            waits(name, &router, count).await;
+            let file = file.as_ref().map(|_| folder.join(format!("{count}.db")));
+            waits(name, &app(open(file.as_deref())), count).await;
         }
     }
     for others in [1000, 20_000] {
@@ -146,18 +147,12 @@ async fn readers(name: &str, router: &Router) {
 /// So many waits of one run, one after the other, and what its next execution is told of them. Each should cost the
 /// same, however many.
 async fn waits(name: &str, router: &Router, count: usize) {
+    let run = run(router).await;
     let connect = json!({ "worker": "w", "protocol": 1, "tasks": [{ "id": "nobody" }], "concurrency": 1, "runs": [] })
         .to_string();
     let connected = tell(router, "/engine/v1/worker/connect", &connect).await;
-    // Those that the senders before have left.
-    let run = loop {
-        let poll = json!({ "worker": "w", "session": connected["session"], "seen": 0 }).to_string();
-        let orders = tell(router, "/engine/v1/worker/poll", poll).await;
-        if let Some(run) = orders["orders"][0]["run"]["id"].as_str() {
-            break run.to_owned();
-        }
-        run(router).await;
-    };
+    let poll = json!({ "worker": "w", "session": connected["session"], "seen": 0 }).to_string();
+    assert_eq!(tell(router, "/engine/v1/worker/poll", poll).await["orders"][0]["run"]["id"], json!(run));
     let (send, make) =
         (format!("/realtime/v1/streams/{run}/input/waited"), format!("/api/v1/runs/{run}/input-streams/wait"));
     let start = Instant::now();

@@ -31,8 +31,12 @@ impl Logs {
 
     /// Takes away what there is of runs that are not there. Gives the runs that this was of.
     pub(super) fn drop_unless(&mut self, is_there: impl Fn(&str) -> bool) -> BTreeSet<String> {
-        let dropped = self.by_key.extract_if(.., |key, _| !is_there(key.run()));
-        dropped.map(|(key, _)| key.run().to_owned()).collect()
+        let runs: BTreeSet<String> =
+            self.by_key.keys().map(StreamKey::run).filter(|run| !is_there(run)).map(str::to_owned).collect();
+        for run in &runs {
+            self.drop(run);
+        }
+        runs
     }
 
     /// Takes away what there is of a run.

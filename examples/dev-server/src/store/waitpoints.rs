@@ -134,12 +134,14 @@ impl Waitpoints {
 
     /// Takes those away that are not wanted at this time, and gives them with their positions.
     pub(super) fn drop_unless(&mut self, now: u64, wanted: impl Fn(&Waitpoint) -> bool) -> Vec<(u64, Waitpoint)> {
-        let unwanted = |_: &u64, row: &mut Row| {
+        for row in self.rows.values_mut() {
             row.waitpoint.settle(now);
-            !wanted(&row.waitpoint)
-        };
-        let dropped: Vec<_> =
-            self.rows.extract_if(.., unwanted).map(|(position, row)| (position, row.waitpoint)).collect();
+        }
+        let unwanted = self.rows.iter().filter(|(_, row)| !wanted(&row.waitpoint));
+        let unwanted: Vec<u64> = unwanted.map(|(position, _)| *position).collect();
+        let dropped =
+            unwanted.into_iter().filter_map(|position| Some((position, self.rows.remove(&position)?.waitpoint)));
+        let dropped: Vec<_> = dropped.collect();
         for (position, waitpoint) in &dropped {
             self.by_id.remove(&waitpoint.id);
             // A later one may have the key by now.
