@@ -1,5 +1,5 @@
-//! What it costs to keep everything in a file: sends, readers, waits and looks at a run, in memory and on disk, without
-//! sockets in between.
+//! What it costs to keep everything in a file: sends, readers, waits, looks at a run and what is dropped, in memory and
+//! on disk, without sockets in between.
 //!
 //! `cargo bench -p tidegate-dev-server`; with a number behind `--`, as many seconds for each line.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "it prints a table, and what is not there ends it")]
@@ -14,7 +14,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, app};
+use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, Keep, app};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
@@ -40,6 +40,7 @@ async fn main() {
     for others in [1000, 20_000] {
         look(&app(open(None)), others).await;
     }
+    drops(&folder.join("dropped.db"), 20_000).await;
     let start = Instant::now();
     let state = open(Some(&folder.join("again.db")));
     drop(state);
@@ -188,4 +189,34 @@ async fn look(router: &Router, others: usize) {
         ask(router, "GET", &path, "").await;
     }
     println!("the streams of a run among {others}: {:.0} us", start.elapsed().as_secs_f64() * 1e4);
+}
+
+/// How long it takes to open a file whose runs have all ended long ago, and what is left of it.
+async fn drops(file: &Path, count: usize) {
+    {
+        let router = app(open(Some(file)));
+        for _ in 0..count {
+            let run = run(&router).await;
+            ask(&router, "POST", &format!("/realtime/v1/streams/{run}/input/words"), r#"{"data":1}"#).await;
+            ask(&router, "POST", &format!("/api/v2/runs/{run}/cancel"), "{}").await;
+        }
+    }
+    let size = || std::fs::metadata(file).unwrap().len() as f64 / 1e6;
+    let full = size();
+    let time = |keep| {
+        let start = Instant::now();
+        let state = AppState::open(Config { keep, ..Config::default() }, file).unwrap();
+        (start.elapsed().as_secs_f64() * 1000.0, state)
+    };
+    let (kept, state) = time(Keep::All);
+    drop(state);
+    let (dropped, state) = time(Keep::For(Duration::ZERO));
+    let start = Instant::now();
+    while size() > full / 2.0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let cleared = start.elapsed().as_secs_f64();
+    println!("{count} runs open in {kept:.0} ms, and in {dropped:.0} ms when all are dropped");
+    println!("{cleared:.1} s later their {full:.1} MB are {:.1}", size());
+    drop(state);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::clock::now_ms;
+use crate::clock::{ms, now_ms};
 use crate::span;
 use crate::state::AppState;
 
@@ -41,7 +41,7 @@ impl Keep {
     /// What ended before this is dropped, in milliseconds since the epoch.
     fn before(self) -> Option<u64> {
         let Self::For(span) = self else { return None };
-        Some(now_ms().saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+        Some(now_ms().saturating_sub(ms(span)))
     }
 
     fn pause(self) -> Duration {

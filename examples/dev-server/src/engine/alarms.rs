@@ -20,8 +20,8 @@ pub(super) enum Alarm {
     Wait(String),
     /// A run may begin its next attempt.
     Retry(String),
-    /// A worker may have fallen silent.
-    Worker(String),
+    /// A worker may have fallen silent since it connected with this session.
+    Worker { id: String, session: String },
     /// Workers of the server before this one have had the time to tell what they hold.
     Orphans,
 }
@@ -115,16 +115,16 @@ fn ring(app: &AppState, alarm: Alarm) {
                 None => app.engine.desk().queue(&app.store, &run, Turn::GoesOn),
             }
         }
-        Alarm::Worker(id) => {
+        Alarm::Worker { id, session } => {
             let mut desk = app.engine.desk();
-            let Some(worker) = desk.workers.get(&id) else { return };
+            let Some(worker) = desk.workers.get(&id).filter(|worker| worker.session == session) else { return };
             let silent_at = worker.heard_at + app.config.worker_silence;
             if Instant::now() < silent_at {
-                return set(app, silent_at, Alarm::Worker(id));
+                return set(app, silent_at, Alarm::Worker { id, session });
             }
             if let Some(worker) = desk.workers.remove(&id) {
                 for run in &worker.runs {
-                    lose(app, &mut desk, run, Loss::Silent(&worker));
+                    lose(app, &mut desk, run, Loss::Silent { told: worker.told });
                 }
             }
         }

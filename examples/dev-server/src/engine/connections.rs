@@ -66,7 +66,8 @@ pub(crate) fn connect(
         }
         kept
     };
-    alarms::set(app, Instant::now() + app.config.worker_silence, Alarm::Worker(worker.to_owned()));
+    let alarm = Alarm::Worker { id: worker.to_owned(), session: session.clone() };
+    alarms::set(app, Instant::now() + app.config.worker_silence, alarm);
     Connected { session, runs }
 }
 

@@ -5,26 +5,23 @@ use serde_json::json;
 use super::alarms::set_retry;
 use super::desk::Desk;
 use super::queue::Turn;
-use super::worker::Worker;
 use crate::state::AppState;
 use crate::store::{AttemptEnd, AttemptFailure, Status};
 
 /// How a worker came to have a run no more.
-pub(super) enum Loss<'a> {
+pub(super) enum Loss {
     /// It says so, or has never begun it: that is no attempt.
     GivenBack,
-    /// It is gone.
-    Silent(&'a Worker),
+    /// It is gone, and was told the orders up to this.
+    Silent { told: u64 },
 }
 
-pub(super) fn lose(app: &AppState, desk: &mut Desk, run: &str, loss: Loss<'_>) {
+pub(super) fn lose(app: &AppState, desk: &mut Desk, run: &str, loss: Loss) {
     let Some(hold) = desk.release(run) else { return };
     match loss {
         _ if hold.is_suspended => desk.shelve(&app.store, run),
-        Loss::Silent(worker) if hold.order <= worker.told => {
-            vanish(app, run, hold.execution);
-        }
-        Loss::Silent(_) | Loss::GivenBack => {
+        Loss::Silent { told } if hold.order <= told => vanish(app, run, hold.execution),
+        Loss::Silent { .. } | Loss::GivenBack => {
             if app.store.give_back(run, hold.execution)
                 && let Some(run) = app.store.run(run)
             {

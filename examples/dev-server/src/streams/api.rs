@@ -13,7 +13,7 @@ use hyper_util::client::legacy::{Client, Error, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::config::S2Config;
 use super::name::encoded;
@@ -21,6 +21,8 @@ use crate::store::Record;
 
 /// How long S2 may take for an answer; for one that goes on, for its beginning.
 const ANSWER: Duration = Duration::from_secs(10);
+/// Before the next look where a read was not held.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long S2 holds a read that finds nothing.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// More than the records that one answer may hold, as JSON in JSON.
@@ -198,10 +200,13 @@ impl Api {
             let wait = until.saturating_duration_since(Instant::now()).min(LONGEST_WAIT);
             let found = self.slice(name, start, &format!("&clamp=true&wait={}", whole_seconds(wait)), wait).await?;
             let Some(last) = found.last() else {
-                if Instant::now() < until {
-                    continue;
+                let now = Instant::now();
+                if now >= until {
+                    return Ok(None);
                 }
-                return Ok(None);
+                // One that does not hold the read is not asked all the time.
+                sleep_until(until.min(now + PAUSE)).await;
+                continue;
             };
             start = last.record.seq_num + 1;
             // What is beyond the end begins at the end.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::api::{Api, Problem};
 use super::config::S2Config;
-use crate::clock::{iso, now_ms};
+use crate::clock::{iso, ms, now_ms};
 use crate::id;
 
 /// Stands for a token where S2 wants none.
@@ -124,7 +124,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 async fn ask(api: Arc<Api>, basin: String, prefix: String) -> Answer {
     let now = now_ms();
-    let after = |span: Duration| now.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    let after = |span: Duration| now.saturating_add(ms(span));
     let name = format!("{prefix}/{}", id::part());
     match api.issue(&name, &basin, &prefix, &iso(after(LIFE))).await {
         Ok(text) => Ok(Issued::Token { text, until: after(SHARED) }),

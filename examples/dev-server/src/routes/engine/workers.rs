@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::read;
 use crate::auth::Caller;
+use crate::clock::ms;
 use crate::engine::{self, Claim, Poll, TaskOffer};
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
@@ -48,8 +49,8 @@ pub(crate) async fn connect(
     let answer = json!({
         "session": connected.session,
         "runs": connected.runs,
-        "silenceMs": u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
-        "holdMs": u64::try_from((silence / 3).as_millis()).unwrap_or(u64::MAX),
+        "silenceMs": ms(silence),
+        "holdMs": ms(silence / 3),
     });
     Ok(respond::json(StatusCode::OK, &answer))
 }
