@@ -144,9 +144,10 @@
 //! # Layers
 //!
 //! `store` keeps, `streams` writes and reads logs wherever they lie, `sse`, `feed`, `metadata`, `tasks` and `engine`
-//! read and write what is kept, `inputs` takes what is sent to whoever waits for it, `routes` speak HTTP over them,
-//! [`app`] puts the routes together. [`app`] takes everything from an [`AppState`], so a test calls it without a port;
-//! [`serve`] gives it one. With [`Config::faults`] anything can be made to go wrong: see [`faults`].
+//! read and write what is kept, `inputs` takes what is sent to whoever waits for it, `retention` drops what is kept no
+//! longer, `routes` speak HTTP over them, [`app`] puts the routes together. [`app`] takes everything from an
+//! [`AppState`], so a test calls it without a port; [`serve`] gives it one. With [`Config::faults`] anything can be
+//! made to go wrong: see [`faults`].
 
 mod auth;
 mod callback;
