@@ -1,4 +1,5 @@
-//! What it costs to keep everything in a file: sends and readers, in memory and on disk, without sockets in between.
+//! What it costs to keep everything in a file: sends, readers, waits, looks at a run and what is dropped, in memory and
+//! on disk, without sockets in between.
 //!
 //! `cargo bench -p tidegate-dev-server`; with a number behind `--`, as many seconds for each line.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "it prints a table, and what is not there ends it")]
@@ -12,7 +13,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use futures_util::StreamExt;
-use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, app};
+use serde_json::{Value, json};
+use tidegate_dev_server::{AppState, Config, DEFAULT_SECRET_KEY, Keep, app};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
@@ -30,7 +32,15 @@ async fn main() {
             sends(name, &router, at_once, Duration::from_secs(seconds)).await;
         }
         readers(name, &router).await;
+        for count in [1000, 10_000] {
+            let file = file.as_ref().map(|_| folder.join(format!("{count}.db")));
+            waits(name, &app(open(file.as_deref())), count).await;
+        }
     }
+    for others in [1000, 20_000] {
+        look(&app(open(None)), others).await;
+    }
+    drops(&folder.join("dropped.db"), 20_000).await;
     let start = Instant::now();
     let state = open(Some(&folder.join("again.db")));
     drop(state);
@@ -44,13 +54,16 @@ async fn main() {
 }
 
 fn open(file: Option<&Path>) -> AppState {
+    // The worker here is busy and says nothing else.
+    let config = Config { worker_silence: Duration::from_secs(3600), ..Config::default() };
     match file {
-        Some(file) => AppState::open(Config::default(), file).unwrap(),
-        None => AppState::new(Config::default()),
+        Some(file) => AppState::open(config, file).unwrap(),
+        None => AppState::new(config),
     }
 }
 
-async fn ask(router: &Router, method: &str, path: &str, body: &'static str) -> Response<Body> {
+async fn ask(router: &Router, method: &str, path: &str, body: impl Into<String>) -> Response<Body> {
+    let body = body.into();
     let request = Request::builder().method(method).uri(path).header("content-length", body.len());
     let request = request.header("authorization", format!("Bearer {DEFAULT_SECRET_KEY}"));
     let response = router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
@@ -58,10 +71,13 @@ async fn ask(router: &Router, method: &str, path: &str, body: &'static str) -> R
     response
 }
 
+async fn tell(router: &Router, path: &str, body: impl Into<String>) -> Value {
+    let body = ask(router, "POST", path, body).await.into_body();
+    serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap()
+}
+
 async fn run(router: &Router) -> String {
-    let body = ask(router, "POST", "/api/v1/tasks/nobody/trigger", "{}").await.into_body();
-    let body: serde_json::Value = serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();
-    body["id"].as_str().unwrap().to_owned()
+    tell(router, "/api/v1/tasks/nobody/trigger", "{}").await["id"].as_str().unwrap().to_owned()
 }
 
 /// As many senders as there are at once, each with a run of its own and its next send when the last was answered.
@@ -127,4 +143,83 @@ async fn readers(name: &str, router: &Router) {
     let seconds = start.elapsed().as_secs_f64();
     let rate = (READERS * PARTS) as f64 / seconds;
     println!("{name:<6} {READERS} readers of {PARTS} parts: {seconds:.2} s, {rate:.0} parts/s");
+}
+
+/// So many waits of one run, one after the other, and what its next execution is told of them. Each should cost the
+/// same, however many.
+async fn waits(name: &str, router: &Router, count: usize) {
+    let run = run(router).await;
+    let connect = json!({ "worker": "w", "protocol": 1, "tasks": [{ "id": "nobody" }], "concurrency": 1, "runs": [] })
+        .to_string();
+    let connected = tell(router, "/engine/v1/worker/connect", &connect).await;
+    let poll = json!({ "worker": "w", "session": connected["session"], "seen": 0 }).to_string();
+    assert_eq!(tell(router, "/engine/v1/worker/poll", poll).await["orders"][0]["run"]["id"], json!(run));
+    let (send, make) =
+        (format!("/realtime/v1/streams/{run}/input/waited"), format!("/api/v1/runs/{run}/input-streams/wait"));
+    let start = Instant::now();
+    for n in 0..count {
+        tell(router, &send, r#"{"data":1}"#).await;
+        let last = n.checked_sub(1);
+        let made = tell(router, &make, json!({ "streamId": "waited", "lastSeqNum": last }).to_string()).await;
+        let waitpoint = made["waitpointId"].as_str().unwrap();
+        let ended = tell(router, &format!("/engine/v1/runs/{run}/waitpoints/tokens/{waitpoint}/wait"), "").await;
+        assert_eq!(ended["wait"]["seqNum"], n);
+    }
+    let each = start.elapsed().as_secs_f64() * 1e6 / count as f64;
+    // It holds nothing now, so the run begins from the top.
+    let start = Instant::now();
+    let connected = tell(router, "/engine/v1/worker/connect", &connect).await;
+    let poll = json!({ "worker": "w", "session": connected["session"], "seen": 0 }).to_string();
+    let orders = tell(router, "/engine/v1/worker/poll", poll).await;
+    assert_eq!(orders["orders"][0]["waits"].as_array().unwrap().len(), count);
+    let again = start.elapsed().as_secs_f64() * 1e6 / count as f64;
+    ask(router, "POST", &format!("/api/v2/runs/{run}/cancel"), "{}").await;
+    println!("{name:<6} {count} waits of one run: {each:.0} us each, {again:.1} us each to begin anew");
+}
+
+/// The streams of one run among those of many others.
+async fn look(router: &Router, others: usize) {
+    for _ in 0..others {
+        let other = run(router).await;
+        ask(router, "POST", &format!("/realtime/v1/streams/{other}/input/words"), r#"{"data":1}"#).await;
+    }
+    let path = format!("/console/api/runs/{}/streams", run(router).await);
+    let start = Instant::now();
+    for _ in 0..100 {
+        ask(router, "GET", &path, "").await;
+    }
+    println!("the streams of a run among {others}: {:.0} us", start.elapsed().as_secs_f64() * 1e4);
+}
+
+/// How long it takes to open a file whose runs have all ended long ago, and what is left of it.
+async fn drops(file: &Path, count: usize) {
+    {
+        let router = app(open(Some(file)));
+        for _ in 0..count {
+            let run = run(&router).await;
+            ask(&router, "POST", &format!("/realtime/v1/streams/{run}/input/words"), r#"{"data":1}"#).await;
+            ask(&router, "POST", &format!("/api/v2/runs/{run}/cancel"), "{}").await;
+        }
+    }
+    let size = || std::fs::metadata(file).unwrap().len() as f64 / 1e6;
+    let full = size();
+    let time = |keep| {
+        let start = Instant::now();
+        let state = AppState::open(Config { keep, ..Config::default() }, file).unwrap();
+        (start.elapsed().as_secs_f64() * 1000.0, state)
+    };
+    let (kept, state) = time(Keep::All);
+    drop(state);
+    let (dropped, state) = time(Keep::For(Duration::ZERO));
+    let start = Instant::now();
+    let look = rusqlite::Connection::open(file).unwrap();
+    let left = "SELECT (SELECT count(*) FROM records) + (SELECT freelist_count FROM pragma_freelist_count)";
+    while look.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let cleared = start.elapsed().as_secs_f64();
+    // The file shrinks when what was written is put into it, at the latest when it is closed.
+    drop((look, state));
+    println!("{count} runs open in {kept:.0} ms, and in {dropped:.0} ms when all are dropped");
+    println!("{cleared:.1} s later their {full:.1} MB are {:.1}", size());
 }

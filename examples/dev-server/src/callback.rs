@@ -1,6 +1,7 @@
 //! Callback addresses: whoever has one may complete its wait token, without a credential.
 //!
-//! The last part of the path is an HMAC of the token's id with the secret key, so the server keeps no list of addresses.
+//! The last part of the path is an HMAC of the token's id with the secret key, so the server keeps no list of
+//! addresses.
 
 use axum::http::HeaderMap;
 use hmac::Mac;

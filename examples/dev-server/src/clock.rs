@@ -1,11 +1,15 @@
 //! The wall clock, in the two units of the wire.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the epoch.
 pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// A span in milliseconds, or as many as there can be.
+pub(crate) fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Seconds since the epoch, as tokens count.
@@ -35,8 +39,9 @@ const fn civil_date(days: u64) -> (u64, u64, u64) {
     (year, month, day_of_month)
 }
 
-/// Milliseconds since the epoch for a date as ISO 8601 writes it: `2026-11-21`, or with a time, `2026-11-21T22:56:05.269Z`, whose
-/// fraction may be missing and whose zone may be an offset. `None` for everything else, and for what lies before the epoch.
+/// Milliseconds since the epoch for a date as ISO 8601 writes it: `2026-11-21`, or with a time,
+/// `2026-11-21T22:56:05.269Z`, whose fraction may be missing and whose zone may be an offset. `None` for everything
+/// else, and for what lies before the epoch.
 pub(crate) fn from_iso(text: &str) -> Option<u64> {
     let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00Z"));
     let [year, month, day] = numbers(date, '-')?;

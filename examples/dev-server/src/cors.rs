@@ -1,7 +1,7 @@
 //! What a browser on another origin is told.
 //!
-//! The original adds these headers to its browser routes only, and so does this server; it also adds them to the 401 of a
-//! request without credentials, so that a page can read that answer too.
+//! The original adds these headers to its browser routes only, and so does this server; it also adds them to the 401 of
+//! a request without credentials, so that a page can read that answer too.
 
 use axum::extract::Request;
 use axum::http::header::{

@@ -1,5 +1,5 @@
-//! What stands before `/api` in the original: it counts requests, and turns away those without credentials and those beyond their
-//! limit, in words of its own. `/realtime` has no such door.
+//! What stands before `/api` in the original: it counts requests, and turns away those without credentials and those
+//! beyond their limit, in words of its own. `/realtime` has no such door.
 
 use axum::body::Body;
 use axum::extract::{Request, State};

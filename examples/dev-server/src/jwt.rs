@@ -48,8 +48,8 @@ impl Claims {
         }
     }
 
-    /// Reads the claims without checking anything. `None` unless this is a JWT with `pub: true`, which is what tells a public
-    /// access token from a secret key.
+    /// Reads the claims without checking anything. `None` unless this is a JWT with `pub: true`, which is what tells a
+    /// public access token from a secret key.
     pub(crate) fn peek(token: &str) -> Option<Self> {
         let mut parts = token.split('.');
         let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);

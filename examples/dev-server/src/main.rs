@@ -17,10 +17,10 @@ const USAGE: &str = "\
 tidegate-dev: a development server that speaks the protocol of Trigger.dev
 
 Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limits KIND]
-                    [--data FILE | --memory]
-                     [--console DIR | --no-console] [--console-host NAME]
-                     [--streams own | --streams s2 --s2-endpoint URL --s2-basin NAME [--s2-token TOKEN]]
-                     [--feeds DIALECT] [--hold-ms N] [--worker-silence-ms N] [--faults] [--no-idempotence]
+                    [--data FILE | --memory] [--keep TIME]
+                    [--console DIR | --no-console] [--console-host NAME]
+                    [--streams own | --streams s2 --s2-endpoint URL --s2-basin NAME [--s2-token TOKEN]]
+                    [--feeds DIALECT] [--hold-ms N] [--worker-silence-ms N] [--faults] [--no-idempotence]
 
   --port N          default 3030; 0 takes any free port
   --host ADDRESS    default 127.0.0.1
@@ -29,6 +29,8 @@ Usage: tidegate-dev [--port N] [--host ADDRESS] [--secret-key KEY] [--rate-limit
   --data FILE       the SQLite database that everything is kept in, made if it is missing;
                     default .tidegate/dev.db in the current folder
   --memory          keeps everything in memory instead, until it is stopped
+  --keep TIME       how long a run is kept after its end, such as 7d or 12h, with its streams, batch, wait
+                    tokens and idempotency keys; default all: for ever
   --console DIR     the folder of the built console, the page at /console; default: the folder console
                     beside the one with this program, else target/console
   --console-host NAME
@@ -125,6 +127,7 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
             Long("secret-key") => config.secret_key = parser.value()?.parse()?,
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
             Long("memory") => in_memory = true,
+            Long("keep") => config.keep = parser.value()?.parse()?,
             Long("console") => console_files = Some(PathBuf::from(parser.value()?)),
             Long("console-host") => console_hosts.push(parser.value()?.parse()?),
             Long("no-console") => has_console = false,
@@ -163,7 +166,8 @@ fn parse() -> Result<Option<Arguments>, Box<dyn Error>> {
     Ok(Some(Arguments { address: SocketAddr::new(host, port), config, data }))
 }
 
-/// The console is built into `target/console`, and this program into a folder beside it; installed elsewhere, it looks in this folder.
+/// The console is built into `target/console`, and this program into a folder beside it; installed elsewhere, it looks
+/// in this folder.
 fn console_folder() -> PathBuf {
     let here = Console::default().files;
     let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.parent()?.join("console")));

@@ -18,7 +18,8 @@ pub(crate) fn encode(value: &Value) -> Packet {
     }
 }
 
-/// The value of a packet, as far as plain JSON can say it. `None` for undefined, and for a packet that is kept elsewhere.
+/// The value of a packet, as far as plain JSON can say it. `None` for undefined, and for a packet that is kept
+/// elsewhere.
 pub(crate) fn decode(packet: &Packet, store: &Store) -> Option<Value> {
     let data = packet.data.as_deref().filter(|data| !data.is_empty())?;
     if packet.kind != Packet::STORE {

@@ -1,7 +1,7 @@
 //! How many requests a credential has left.
 //!
-//! A public access token has 60 in each minute of the clock. Everything else has a bucket of 750 which gets 250 more every ten
-//! seconds: the secret key, and also what turns out to be no credential.
+//! A public access token has 60 in each minute of the clock. Everything else has a bucket of 750 which gets 250 more
+//! every ten seconds: the secret key, and also what turns out to be no credential.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -10,14 +10,14 @@ use std::sync::{Mutex, PoisonError};
 /// What becomes of the limits of the original.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RateLimits {
-    /// Requests are counted and every answer announces what is left, but none is refused. The default: work on a page that
-    /// reloads all the time is not to end for a minute.
+    /// Requests are counted and every answer announces what is left, but none is refused. The default: work on a page
+    /// that reloads all the time is not to end for a minute.
     #[default]
     Announced,
     /// What is over the limit is refused with 429, and pages can read the refusal and what is left.
     Refused,
-    /// The same as on Trigger.dev: the refusal has no CORS headers, so a page on another origin sees a network failure, and no answer
-    /// lets it read what is left.
+    /// The same as on Trigger.dev: the refusal has no CORS headers, so a page on another origin sees a network failure,
+    /// and no answer lets it read what is left.
     TriggerDev,
 }
 

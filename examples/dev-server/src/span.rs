@@ -32,8 +32,8 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     Some(if ago || minus { -whole } else { whole })
 }
 
-/// When a time-out ends, in milliseconds since the epoch: after a duration such as `90s` or `1h30m`, or at an ISO date, which may be
-/// past. `None` for what is neither: the original takes it for no time-out at all.
+/// When a time-out ends, in milliseconds since the epoch: after a duration such as `90s` or `1h30m`, or at an ISO date,
+/// which may be past. `None` for what is neither: the original takes it for no time-out at all.
 pub(crate) fn end(text: &str, now: u64) -> Option<u64> {
     clock::from_iso(text).or_else(|| after(text, now))
 }
@@ -43,8 +43,8 @@ pub(crate) fn after(text: &str, now: u64) -> Option<u64> {
     Some(now.saturating_add(joined_seconds(text)?.checked_mul(1000)?))
 }
 
-/// Seconds of a span such as `10m` or `1w2d3h4m5s`, as delays, times to live, time-outs and look-backs are written: each unit once, in
-/// any order. `None` for anything else.
+/// Seconds of a span such as `10m` or `1w2d3h4m5s`, as delays, times to live, time-outs and look-backs are written:
+/// each unit once, in any order. `None` for anything else.
 pub(crate) fn joined_seconds(text: &str) -> Option<u64> {
     let mut units = vec![("w", 604_800), ("d", 86_400), ("hr", 3600), ("h", 3600), ("m", 60), ("s", 1)];
     let (mut rest, mut total) = (text, 0_u64);
@@ -58,9 +58,31 @@ pub(crate) fn joined_seconds(text: &str) -> Option<u64> {
     (!text.is_empty()).then_some(total)
 }
 
+/// Seconds for which an idempotency key counts: whole ones, minutes, hours or days, such as `60s` or `7d`, as many as
+/// fit. `None` for anything else, which the original passes over.
+pub(crate) fn key_seconds(text: &str) -> Option<u64> {
+    let (number, length) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
+        .into_iter()
+        .find_map(|(unit, length)| Some((text.strip_suffix(unit)?, length)))?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    // What is all digits and does not fit is longer than any time.
+    is_number.then(|| number.parse().unwrap_or(u64::MAX).saturating_mul(length))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{end, joined_seconds, seconds};
+    use super::{end, joined_seconds, key_seconds, seconds};
+
+    #[test]
+    fn a_key_counts_for_a_number_of_one_unit() {
+        let read = ["0s", "60s", "5m", "2h", "30d", "007d", "99999999999999999999d"].map(key_seconds);
+        assert_eq!(read, [0, 60, 300, 7200, 2_592_000, 604_800, u64::MAX].map(Some));
+        for text in
+            ["", "s", "1", "1w", "1y", "1h30m", "1 h", " 1h", "1h ", "+1h", "-1h", "1.5h", "1H", "2 hours", "١h"]
+        {
+            assert_eq!(key_seconds(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn reads_joined_spans() {

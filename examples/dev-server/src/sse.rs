@@ -1,8 +1,8 @@
 //! A log as server-sent events, in the form of v2 streams.
 //!
-//! First what is there, in events without a `tail`; then a ping; then what comes, each event with a `tail`; a ping after every
-//! quiet spell; and when nothing has come for the idle time, `[DONE]` and the end. Nothing else ends a feed: neither the run's
-//! end nor the writer's.
+//! First what is there, in events without a `tail`; then a ping; then what comes, each event with a `tail`; a ping
+//! after every quiet spell; and when nothing has come for the idle time, `[DONE]` and the end. Nothing else ends a
+//! feed: neither the run's end nor the writer's.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -63,7 +63,8 @@ impl Feed {
         stream::unfold(self, |mut feed| async move { Some((Ok(feed.event().await?), feed)) })
     }
 
-    /// The next event; `None` after the last. It tells of nothing that a crash could take back: a reader goes on behind what it has seen.
+    /// The next event; `None` after the last. It tells of nothing that a crash could take back: a reader goes on behind
+    /// what it has seen.
     async fn event(&mut self) -> Option<String> {
         let event = match self.phase {
             Phase::CatchingUp => self.catch_up(),
@@ -94,7 +95,13 @@ impl Feed {
             let ping_at = self.last_event + self.ping_after;
             tokio::select! {
                 biased;
-                _ = self.grown.changed() => {}
+                changed = self.grown.changed() => {
+                    if changed.is_err() {
+                        // The run is kept no longer.
+                        self.phase = Phase::Closed;
+                        return "data: [DONE]\n\n".to_owned();
+                    }
+                }
                 () = sleep_until(close_at.min(ping_at)) => {
                     if close_at <= ping_at {
                         self.phase = Phase::Closed;

@@ -1,6 +1,6 @@
 //! What every handler shares.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,14 +17,15 @@ use crate::feed::FeedDialect;
 use crate::id;
 use crate::inputs::Lookouts;
 use crate::rate_limit::{RateLimiter, RateLimits};
+use crate::retention::{self, Keep};
 use crate::store::{DatabaseError, Store};
 use crate::streams::{StreamEngine, Streams};
 
 /// What an owner of the server may choose.
 #[derive(Clone)]
 pub struct Config {
-    /// Signs and checks every token, and is the backend's credential. Default `tr_dev_tidegate`, which everyone knows: fit for
-    /// an address that only this machine reaches.
+    /// Signs and checks every token, and is the backend's credential. Default `tr_dev_tidegate`, which everyone knows:
+    /// fit for an address that only this machine reaches.
     pub secret_key: String,
     /// The `sub` of every token. Default `cmtidegatedevelopment0000`.
     pub environment_id: String,
@@ -36,7 +37,8 @@ pub struct Config {
     pub token_pace_ms: RangeInclusive<u64>,
     /// Whether a repeated send is dropped, and clients are told so. Default: yes. The original does neither.
     pub idempotent_sends: bool,
-    /// What becomes of the limits on how often `/api` may be asked. Default: counted and announced, and nothing is refused.
+    /// What becomes of the limits on how often `/api` may be asked. Default: counted and announced, and nothing is
+    /// refused.
     pub rate_limits: RateLimits,
     /// How long a feed of runs holds a live request when nothing changes, give or take 15 %. Default 20 s.
     pub hold: Duration,
@@ -44,9 +46,12 @@ pub struct Config {
     pub feeds: FeedDialect,
     /// After how much silence a worker is taken for gone, and its runs are tried again. Default 10 s.
     pub worker_silence: Duration,
+    /// How long a run is kept after its end. Default: for ever.
+    pub keep: Keep,
     /// Who keeps input and output streams. Default: this server.
     pub streams: StreamEngine,
-    /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`. Default: no.
+    /// Whether there are fault switches, a log of requests and a way to play the worker of a run under `/dev/`.
+    /// Default: no.
     pub faults: bool,
     /// The page at `/console`. Default: as [`Console`] has it. None: there is no such page.
     pub console: Option<Console>,
@@ -70,6 +75,7 @@ impl Default for Config {
             hold: Duration::from_secs(20),
             feeds: FeedDialect::Native,
             worker_silence: Duration::from_secs(10),
+            keep: Keep::default(),
             streams: StreamEngine::default(),
             faults: false,
             console: Some(Console::default()),
@@ -95,6 +101,7 @@ pub struct AppState {
     /// Whether it listens at an address that other machines can reach.
     pub(crate) is_reached_from_afar: Arc<AtomicBool>,
     pub(crate) handles: Arc<Handles>,
+    said: Arc<Mutex<HashSet<String>>>,
 }
 
 impl AppState {
@@ -103,13 +110,17 @@ impl AppState {
         Self::over(Store::default(), config)
     }
 
-    /// A server that keeps everything in this file, an SQLite database, and goes on with what is there. The file is made if it is
-    /// missing, and so is its folder; no other server may use it meanwhile. What was answered is in the file, however the process ends.
+    /// A server that keeps everything in this file, an SQLite database, and goes on with what is there. The file is
+    /// made if it is missing, and so is its folder; no other server may use it meanwhile. What was answered is in the
+    /// file, however the process ends.
     ///
     /// # Errors
-    /// When the file is in use, was made by another program or by a newer version of this one, or cannot be read or written.
+    /// When the file is in use, was made by another program or by a newer version of this one, or cannot be read or
+    /// written.
     pub fn open(config: Config, file: &Path) -> Result<Self, DatabaseError> {
-        Ok(Self::over(Store::open(file)?, config))
+        let state = Self::over(Store::open(file)?, config);
+        retention::drop_old(&state);
+        Ok(state)
     }
 
     /// Sees to it that streams can be kept where [`Config::streams`] says: at S2, that its basin is there.
@@ -118,6 +129,18 @@ impl AppState {
     /// A sentence that says what S2 answers, or that it does not.
     pub async fn prepare(&self) -> Result<(), String> {
         self.streams.prepare().await.map_err(|failure| failure.to_string())
+    }
+
+    /// Says a line, unless it was said before.
+    pub(crate) fn say_once(&self, line: &str) {
+        /// From then on there is enough to read.
+        const MOST: usize = 1000;
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = said.len() < MOST && said.insert(line.to_owned());
+        drop(said);
+        if is_new {
+            (self.config.say)(line);
+        }
     }
 
     fn over(store: Store, config: Config) -> Self {
@@ -135,6 +158,7 @@ impl AppState {
             origin: Arc::default(),
             is_reached_from_afar: Arc::default(),
             handles: Arc::default(),
+            said: Arc::default(),
         }
     }
 }

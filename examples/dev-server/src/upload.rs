@@ -13,8 +13,8 @@ const KEPT: usize = 3 * 1024 * 1024;
 /// Past this the connection is given up.
 const READ: usize = 64 * 1024 * 1024;
 
-/// A body and the length it announced. It is read to its end even when it is too large, because a browser whose upload is cut
-/// off reports a network failure and never sees the 413.
+/// A body and the length it announced. It is read to its end even when it is too large, because a browser whose upload
+/// is cut off reports a network failure and never sees the 413.
 pub(crate) struct Upload {
     declared: Option<usize>,
     bytes: Vec<u8>,

@@ -1,9 +1,10 @@
 //! Who is handed a token without a credential: a page that this server itself has served, in a browser on this machine.
 //!
-//! Three things have to hold. The request comes from this server's own page: browsers put the origin of a page on every POST, and a page
-//! cannot change it. It was addressed to a name of this machine: with DNS rebinding a page from elsewhere has its own name point to
-//! 127.0.0.1, and is then of one origin with this server in the eyes of the browser; but the name in `Host` is still its own. And nobody
-//! but this machine can reach the server: whoever can, and is no browser, writes into both headers what he likes.
+//! Three things have to hold. The request comes from this server's own page: browsers put the origin of a page on every
+//! POST, and a page cannot change it. It was addressed to a name of this machine: with DNS rebinding a page from
+//! elsewhere has its own name point to 127.0.0.1, and is then of one origin with this server in the eyes of the
+//! browser; but the name in `Host` is still its own. And nobody but this machine can reach the server: whoever can, and
+//! is no browser, writes into both headers what he likes.
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, StatusCode};

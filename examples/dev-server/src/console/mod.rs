@@ -1,6 +1,7 @@
 //! The console: a page of this server for its own runs, and the few things that this page asks for besides the wire.
 //!
-//! Its files are built elsewhere and lie in a folder; what a page does with the wire, this one does through the wire as well.
+//! Its files are built elsewhere and lie in a folder; what a page does with the wire, this one does through the wire as
+//! well.
 
 mod access;
 
@@ -32,17 +33,20 @@ const SCOPES: [&str; 4] = ["read:runs", "write:inputStreams", "write:runs", "tri
 /// The page asks for the next one by itself, so what leaks is soon worth nothing.
 const TOKEN_SECONDS: i64 = 300;
 
-/// Nothing from elsewhere and nothing inline; the core of Tidegate is compiled in the page, which a browser calls `wasm-unsafe-eval`.
+/// Nothing from elsewhere and nothing inline; the core of Tidegate is compiled in the page, which a browser calls
+/// `wasm-unsafe-eval`.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page that shows the runs of this server, at `/console`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Console {
-    /// The folder with the built page. Default `target/console`. When nothing is there, `/console` says how to build it.
+    /// The folder with the built page. Default `target/console`. When nothing is there, `/console` says how to build
+    /// it.
     pub files: PathBuf,
-    /// Names, with a port or for any, by which the page may be opened besides those of this machine (`localhost`, `127.0.0.1`, `[::1]`).
-    /// Whoever reaches the server by one of them sees every run and can trigger, send and cancel, without a credential. Default: none.
+    /// Names, with a port or for any, by which the page may be opened besides those of this machine (`localhost`,
+    /// `127.0.0.1`, `[::1]`). Whoever reaches the server by one of them sees every run and can trigger, send and
+    /// cancel, without a credential. Default: none.
     pub hosts: Vec<String>,
 }
 
@@ -105,8 +109,8 @@ async fn known_tasks(State(app): State<AppState>, headers: HeaderMap) -> Result<
     Ok(respond::json(StatusCode::OK, &tasks::SAMPLES))
 }
 
-/// `GET /console/api/runs/:run/streams`: the streams that a run has so far, with the number of their records, and for inputs whether the
-/// task waits for the next one. The wire tells of outputs only.
+/// `GET /console/api/runs/:run/streams`: the streams that a run has so far, with the number of their records, and for
+/// inputs whether the task waits for the next one. The wire tells of outputs only.
 async fn streams(
     State(app): State<AppState>,
     Named(id): Named<String>,

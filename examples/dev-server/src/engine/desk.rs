@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Claim;
 use super::order::{End, Start, What};
-use super::policy::RetryPolicy;
 use super::queue::{Queue, Turn};
 use super::worker::Worker;
 use crate::store::{Run, Status, Store};
@@ -35,10 +34,18 @@ impl Desk {
         self.hand_out(store);
     }
 
+    fn taking(&self) -> impl Iterator<Item = &Worker> {
+        self.workers.values().filter(|worker| !worker.is_leaving)
+    }
+
+    /// Whether there is a worker that takes new runs of this task.
+    pub(super) fn serves(&self, task: &str) -> bool {
+        self.taking().any(|worker| worker.tasks.contains_key(task))
+    }
+
     /// The tasks of all workers that take new runs.
     pub(super) fn served(&self) -> BTreeSet<&str> {
-        let taking = self.workers.values().filter(|worker| !worker.is_leaving);
-        taking.flat_map(|worker| worker.tasks.keys().map(String::as_str)).collect()
+        self.taking().flat_map(|worker| worker.tasks.keys().map(String::as_str)).collect()
     }
 
     /// Gives work to everyone who asks for some: to whom has most room first.
@@ -61,7 +68,8 @@ impl Desk {
         let Some(worker) = workers.get_mut(id) else { return };
         while worker.has_slot() {
             let Some((run, first)) = worker.ready.pop_front() else { break };
-            // All that has ended for it goes with its one slot, each once: a deadline may have told of the same end again.
+            // All that has ended for it goes with its one slot, each once: a deadline may have told of the same end
+            // again.
             let mut ended = vec![first];
             worker.ready.retain(|(other, waitpoint)| {
                 if *other == run && !ended.contains(waitpoint) {
@@ -80,8 +88,8 @@ impl Desk {
             if known.status == Status::WaitingToResume && !store.may_go_on(&run) {
                 continue;
             }
-            let attempts = worker.tasks.get(&known.task).map_or(1, |offer| offer.retry.max_attempts);
-            let Some(begun) = store.begin(&run, attempts) else { continue };
+            let Some(offer) = worker.tasks.get(&known.task) else { continue };
+            let Some(begun) = store.begin(&run, &offer.retry) else { continue };
             let execution = begun.run.executions;
             let order = worker.order(What::Start(Start::of(begun, store).into()));
             worker.runs.insert(run.clone());
@@ -135,14 +143,6 @@ impl Desk {
         }
     }
 
-    /// What the worker of a run says of retries.
-    pub(super) fn policy(&self, run: &Run) -> RetryPolicy {
-        let holder = self.holds.get(&run.id).and_then(|hold| self.workers.get(&hold.worker));
-        let anyone = || self.workers.values().find_map(|worker| worker.tasks.get(&run.task));
-        let offer = holder.and_then(|worker| worker.tasks.get(&run.task)).or_else(anyone);
-        offer.map(|offer| offer.retry.clone()).unwrap_or_default()
-    }
-
     /// Lets a worker have a run that it says it holds. Whether it does.
     pub(super) fn claim(&mut self, store: &Store, worker: &str, claim: &Claim) -> bool {
         let Claim { run, execution, waits } = claim;
@@ -157,7 +157,8 @@ impl Desk {
         }
         let hold = Hold { worker: worker.to_owned(), execution: *execution, is_suspended, order: 0 };
         self.holds.insert(run.clone(), hold);
-        // Whether an order to go on came or not: it is told of everything that has ended and that one of both sides takes for open.
+        // Whether an order to go on came or not: it is told of everything that has ended and that one of both sides
+        // takes for open.
         let open: BTreeSet<String> = store.open_waits(run).into_iter().chain(waits.iter().cloned()).collect();
         for waitpoint in &open {
             if store.wait_end(waitpoint).is_some() {

@@ -1,9 +1,11 @@
-//! What is said of runs that nobody executes: most often the name of the task is wrong, or its worker has not been started.
+//! What is said of runs that nobody executes: most often the name of the task is wrong, or its worker has not been
+//! started.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::desk::Desk;
 use crate::tasks::SAMPLES;
 
 #[derive(Default)]
@@ -19,28 +21,36 @@ impl Notices {
     }
 
     /// What to say of a run that waits for a worker: nothing where one serves its task, and once for each task.
-    pub(super) fn on(&self, run: &str, task: &str, mut served: BTreeSet<&str>) -> Option<String> {
-        if served.contains(task) || !self.is_open.load(Ordering::Relaxed) {
+    pub(super) fn on(&self, run: &str, task: &str, desk: &Desk) -> Option<String> {
+        if !self.is_open.load(Ordering::Relaxed) || desk.serves(task) || !self.is_first_of(task) {
             return None;
         }
-        let is_new = self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned());
-        served.extend(SAMPLES.iter().map(|sample| sample.id));
+        let samples = SAMPLES.iter().map(|sample| sample.id);
+        let served: BTreeSet<&str> = desk.served().into_iter().chain(samples).collect();
         let served: Vec<String> = served.iter().map(|task| task.escape_debug().to_string()).collect();
         let served = served.join(", ");
-        is_new.then(|| format!("{run} waits for a worker that serves {task:?}; served are: {served}"))
+        Some(format!("{run} waits for a worker that serves {task:?}; served are: {served}"))
+    }
+
+    fn is_first_of(&self, task: &str) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        !said.contains(task) && said.insert(task.to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use super::Notices;
+    use super::super::worker::{TaskOffer, Worker};
+    use super::*;
+    use crate::store::RetryPolicy;
 
     #[test]
     fn a_task_that_nobody_serves_is_told_once_and_in_one_line() {
         let notices = Notices::default();
-        let on = |run, task| notices.on(run, task, BTreeSet::from(["report", "odd\none"]));
+        let offer = |id: &str| TaskOffer { id: id.to_owned(), retry: RetryPolicy::default() };
+        let mut desk = Desk::default();
+        desk.workers.insert("w".to_owned(), Worker::new(String::new(), vec![offer("report"), offer("odd\none")], 1));
+        let on = |run, task| notices.on(run, task, &desk);
         assert_eq!(on("run_0", "reprot"), None, "from before");
         notices.open();
         let line = "run_1 waits for a worker that serves \"reprot\"; \

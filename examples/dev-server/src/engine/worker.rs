@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::order::{Order, What};
-use super::policy::RetryPolicy;
+use crate::store::RetryPolicy;
 
 /// A task that a worker serves.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,15 +1,15 @@
 //! Faults on request: what a client must live through, switched on by rules under `/dev/`.
 //!
-//! `PUT /dev/faults` takes a JSON list of rules and puts it in the place of the one before, `GET` shows them with how often each was
-//! applied, `DELETE` removes them. `GET /dev/requests` tells every request seen, and `?path=` those whose path begins so. All need
-//! the secret key, and are there only with [`Config::faults`](crate::Config::faults).
+//! `PUT /dev/faults` takes a JSON list of rules and puts it in the place of the one before, `GET` shows them with how
+//! often each was applied, `DELETE` removes them. `GET /dev/requests` tells every request seen, and `?path=` those
+//! whose path begins so. All need the secret key, and are there only with [`Config::faults`](crate::Config::faults).
 //!
 //! ```json
 //! [{ "match": { "method": "POST", "path": "/realtime/v1/streams/run_1/input/*" }, "times": 1, "fault": { "kind": "drop", "committed": true } }]
 //! ```
 //!
-//! The first rule that matches and has not been used up decides. A `path` with a `*` must match whole, one without is a prefix; a rule
-//! without a method is for all but preflights; a rule without `times` is never used up.
+//! The first rule that matches and has not been used up decides. A `path` with a `*` must match whole, one without is a
+//! prefix; a rule without a method is for all but preflights; a rule without `times` is never used up.
 //!
 //! | `kind` | What happens | Members (default) |
 //! |---|---|---|
@@ -25,7 +25,8 @@
 //! | `duplicate` | every batch of an event stream comes twice | |
 //! | `must-refetch` | a feed of runs answers 409 with a new handle: its reader must begin anew | |
 //!
-//! Beside the faults there is `PUT /dev/runs/:run`, which says of a run what a worker elsewhere would: see the crate page.
+//! Beside the faults there is `PUT /dev/runs/:run`, which says of a run what a worker elsewhere would: see the crate
+//! page.
 
 mod inject;
 mod requests;

@@ -1,5 +1,5 @@
-//! The metadata of runs: a JSON object that the task and its backends change while the run goes on. What an operation does to it is the
-//! core's to say.
+//! The metadata of runs: a JSON object that the task and its backends change while the run goes on. What an operation
+//! does to it is the core's to say.
 
 pub(crate) use tidegate::proto::document::{Document, Json};
 pub(crate) use tidegate::proto::metadata::DOCUMENT_LIMIT as LIMIT;
@@ -64,13 +64,14 @@ pub(crate) fn append(key: &str, value: impl Into<Value>) -> Operation {
     Operation::Append(Key::Member(key.to_owned()), json(&value.into()))
 }
 
-/// Carries operations out in order and gives the document that comes of it. When none of them can be applied nothing is written.
+/// Carries operations out in order and gives the document that comes of it. When none of them can be applied nothing is
+/// written.
 pub(crate) fn update(store: &Store, run: &str, operations: &[Operation]) -> Result<Document, Unwritten> {
     write(store, run, &Change { own: operations.to_vec(), ..Change::default() }, None)
 }
 
-/// Reads, changes and writes, until what is written is made of what was read last. Gives the run's own document. Done once under a key:
-/// for a repeat nothing is written.
+/// Reads, changes and writes, until what is written is made of what was read last. Gives the run's own document. Done
+/// once under a key: for a repeat nothing is written.
 pub(crate) fn write(store: &Store, id: &str, change: &Change, key: Option<&str>) -> Result<Document, Unwritten> {
     for _ in 0..TRIES {
         let run = store.run(id).ok_or(Unwritten::UnknownRun)?;

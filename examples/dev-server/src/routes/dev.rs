@@ -57,8 +57,9 @@ pub(crate) async fn requests(State(app): State<AppState>, headers: HeaderMap, ur
     Ok(respond::json(StatusCode::OK, &body))
 }
 
-/// `PUT /dev/runs/:run`: what a worker elsewhere would report of a run, as far as it is given: `status` (the database's name; the times
-/// follow from it), `output` and `outputType`, `metadata` and `metadataType` (texts), `error`, `tags`, `streams`, `usageDurationMs`.
+/// `PUT /dev/runs/:run`: what a worker elsewhere would report of a run, as far as it is given: `status` (the database's
+/// name; the times follow from it), `output` and `outputType`, `metadata` and `metadataType` (texts), `error`, `tags`,
+/// `streams`, `usageDurationMs`.
 pub(crate) async fn report(
     State(app): State<AppState>,
     Path(run): Path<String>,

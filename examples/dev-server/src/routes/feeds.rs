@@ -1,7 +1,7 @@
 //! Feeds of runs: one run, the runs with some tags, the runs of a batch.
 //!
-//! A reader asks first for what there is, then again and again, `live`, for what has changed since; such a request is held until
-//! something does. An offset says all that the server must know of a reader, so none is remembered.
+//! A reader asks first for what there is, then again and again, `live`, for what has changed since; such a request is
+//! held until something does. An offset says all that the server must know of a reader, so none is remembered.
 
 use std::time::Duration;
 
@@ -142,7 +142,10 @@ impl<'a> Request<'a> {
         }
         let handle = handle_of(&self.query).unwrap_or(fresh);
         match self.offset() {
-            Some(offset) if self.is_live() => Ok(self.changes(shape, handle, offset, true).await),
+            Some(offset) if self.is_live() => {
+                let changes = self.changes(shape, handle, offset, true).await;
+                Ok(changes.unwrap_or_else(|| self.gone(&format!("{fresh}-{}", id::part()))))
+            }
             Some(_) | None => Ok(self.snapshot(shape, handle)),
         }
     }
@@ -158,7 +161,8 @@ impl<'a> Request<'a> {
         if handle_of(&self.query) != Some(&handle) {
             return Ok(self.gone(&handle));
         }
-        Ok(self.changes(shape, &handle, offset, self.is_live()).await)
+        let changes = self.changes(shape, &handle, offset, self.is_live()).await;
+        Ok(changes.unwrap_or_else(|| self.gone(&self.app.handles.renew(&definition))))
     }
 
     fn is_live(&self) -> bool {
@@ -178,14 +182,15 @@ impl<'a> Request<'a> {
         self.respond(StatusCode::OK, body, handle, Some((offset, true)))
     }
 
-    /// What has changed since the offset; when nothing has, what does while the request is held.
-    async fn changes(&self, shape: &Shape, handle: &str, offset: Offset, hold: bool) -> Response {
+    /// What has changed since the offset; when nothing has, what does while the request is held. `None` for a reader
+    /// who may have rows that were dropped.
+    async fn changes(&self, shape: &Shape, handle: &str, offset: Offset, hold: bool) -> Option<Response> {
         let until = Instant::now() + if hold { self.hold() } else { Duration::ZERO };
         // Watched first and looked second: a change in between is seen by the look or wakes the wait.
         let mut changed = self.app.store.watch_runs(shape);
         let mut seen = offset.seen;
         loop {
-            let reading = self.app.store.changes(shape, seen);
+            let reading = self.app.store.changes(shape, seen)?;
             if seen > reading.sequence {
                 // Said by a server that has been started anew since.
                 seen = 0;
@@ -197,13 +202,13 @@ impl<'a> Request<'a> {
                 let newest_ms = reading.items.iter().map(|change| change.run.updated_at).max().unwrap_or(0);
                 let offset = Offset { newest_ms: newest_ms.max(offset.newest_ms), seen: reading.sequence };
                 let body = self.writer.body(messages, reading.sequence);
-                return self.respond(StatusCode::OK, body, handle, Some((offset, !self.is_live())));
+                return Some(self.respond(StatusCode::OK, body, handle, Some((offset, !self.is_live()))));
             }
             seen = reading.sequence;
             // The store outlives every request, so a change is all that can end this early.
             if timeout_at(until, changed.changed()).await.is_err() {
                 let body = self.writer.body(Vec::new(), reading.sequence);
-                return self.respond(StatusCode::OK, body, handle, Some((offset, !self.is_live())));
+                return Some(self.respond(StatusCode::OK, body, handle, Some((offset, !self.is_live()))));
             }
         }
     }

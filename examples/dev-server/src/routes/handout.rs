@@ -1,4 +1,5 @@
-//! The public access token that an answer brings along, in two headers: ready to use, and as claims for a backend that signs itself.
+//! The public access token that an answer brings along, in two headers: ready to use, and as claims for a backend that
+//! signs itself.
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;

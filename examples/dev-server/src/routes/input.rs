@@ -1,4 +1,5 @@
-//! `POST /realtime/v1/streams/:run/input/:stream`: data for a run that is under way. Any verb that changes things will do.
+//! `POST /realtime/v1/streams/:run/input/:stream`: data for a run that is under way. Any verb that changes things will
+//! do.
 
 use std::str;
 

@@ -37,8 +37,9 @@ pub(crate) async fn read(
     Ok(announced(&app, respond::json(StatusCode::OK, &body)))
 }
 
-/// `PUT` of the same: another document, or operations on the one there is, and on those of the runs above. All of it is done, or nothing; under
-/// a key once, and by an execution of the run only while that counts. Answers with the document that comes of it.
+/// `PUT` of the same: another document, or operations on the one there is, and on those of the runs above. All of it is
+/// done, or nothing; under a key once, and by an execution of the run only while that counts. Answers with the document
+/// that comes of it.
 pub(crate) async fn write(
     State(app): State<AppState>,
     Path(id): Path<String>,
@@ -54,6 +55,7 @@ pub(crate) async fn write(
 
 fn try_write(app: &AppState, id: &str, headers: &HeaderMap, upload: Upload) -> Result<Response, Refusal> {
     Caller::backend(headers, &app.config)?;
+    let execution = engine::execution(headers)?;
     let body = read_body(&upload.within(BODY_LIMIT)?)?;
     let replacement = match body.get("metadata") {
         None => None,
@@ -74,7 +76,7 @@ fn try_write(app: &AppState, id: &str, headers: &HeaderMap, upload: Upload) -> R
         document,
         parent: parent.unwrap_or_default(),
         root: root.unwrap_or_default(),
-        execution: engine::execution(headers),
+        execution,
     };
 
     let error = |status, message: &str| Refusal::Error(status, message.to_owned());

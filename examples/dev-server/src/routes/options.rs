@@ -7,10 +7,11 @@ use super::validate::{kind, mismatch};
 use crate::clock::{from_iso, now_ms};
 use crate::respond::Refusal;
 use crate::span;
+use crate::state::AppState;
 use crate::store::{Packet, Replay};
 
-const REQUEST_REPLAY_SECONDS: i64 = 24 * 3600;
-const KEY_REPLAY_SECONDS: i64 = 30 * 24 * 3600;
+const REQUEST_REPLAY_SECONDS: u64 = 24 * 3600;
+const KEY_REPLAY_SECONDS: u64 = 30 * 24 * 3600;
 
 pub(super) const MOST_TAGS: usize = 10;
 /// In UTF-16 units, as JavaScript counts.
@@ -32,13 +33,21 @@ pub(super) struct Options {
     /// In seconds.
     pub(super) max_duration: Option<u32>,
     pub(super) idempotency_key: Option<String>,
-    idempotency_seconds: Option<i64>,
+    idempotency_seconds: Option<u64>,
 }
 
 impl Options {
-    pub(super) fn read(body: &Value, headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) fn read(app: &AppState, body: &Value, headers: &HeaderMap) -> Result<Self, Refusal> {
+        // The older headers count where the body says nothing.
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let keyed = |options: Self, key: Option<String>, ttl: Option<String>| {
+            let key = key.or_else(|| header("idempotency-key"));
+            let ttl = ttl.or_else(|| header("idempotency-key-ttl")).filter(|_| key.is_some());
+            let idempotency_seconds = ttl.and_then(|ttl| key_seconds(app, &ttl, "for 30 days"));
+            Self { idempotency_key: key, idempotency_seconds, ..options }
+        };
         let options = match body.get("options") {
-            None => return Ok(Self::default().or_headers(headers)),
+            None => return Ok(keyed(Self::default(), None, None)),
             Some(options) if options.is_object() => options,
             Some(other) => return Err(mismatch("object", other, "options")),
         };
@@ -56,23 +65,13 @@ impl Options {
             is_test: options["test"] == true,
             max_attempts: count(options, "maxAttempts")?,
             max_duration: count(options, "maxDuration")?,
-            idempotency_key: text("idempotencyKey")?,
-            idempotency_seconds: text("idempotencyKeyTTL")?.as_deref().and_then(span::seconds),
+            ..Self::default()
         };
-        Ok(read.or_headers(headers))
+        Ok(keyed(read, text("idempotencyKey")?, text("idempotencyKeyTTL")?))
     }
 
-    /// The older headers, where the body says nothing.
-    fn or_headers(mut self, headers: &HeaderMap) -> Self {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        self.idempotency_key = self.idempotency_key.or_else(|| header("idempotency-key").map(str::to_owned));
-        self.idempotency_seconds =
-            self.idempotency_seconds.or_else(|| header("idempotency-key-ttl").and_then(span::seconds));
-        self
-    }
-
-    /// The keys under which this trigger counts as made, each with the time until which it does. `token` is the one-time token
-    /// that makes it, if one does.
+    /// The keys under which this trigger counts as made, each with the time until which it does. `token` is the
+    /// one-time token that makes it, if one does.
     pub(super) fn replays(&self, task: &str, headers: &HeaderMap, token: Option<[u8; 32]>) -> Vec<(Replay, u64)> {
         by_request(task, headers, token).into_iter().chain(self.by_key(task)).collect()
     }
@@ -91,9 +90,23 @@ pub(super) fn by_request(of: &str, headers: &HeaderMap, token: Option<[u8; 32]>)
     Some((Replay::Request { of: of.to_owned(), key, token }, until(REQUEST_REPLAY_SECONDS)))
 }
 
+/// How many seconds an idempotency key counts. One that cannot be read is passed over, as on the original, and that is
+/// said: the key counts `otherwise`.
+pub(super) fn key_seconds(app: &AppState, ttl: &str, otherwise: &str) -> Option<u64> {
+    let seconds = span::key_seconds(ttl);
+    if seconds.is_none() && !ttl.is_empty() {
+        let shown: String = ttl.chars().take(40).collect();
+        app.say_once(&format!(
+            "idempotencyKeyTTL {shown:?} is passed over, as on Trigger.dev, and the key counts {otherwise}: \
+             write a number and s, m, h or d, such as 24h"
+        ));
+    }
+    seconds
+}
+
 /// The time so many seconds from now, in milliseconds since the epoch.
-pub(super) fn until(seconds: i64) -> u64 {
-    now_ms().saturating_add(u64::try_from(seconds).unwrap_or(0).saturating_mul(1000))
+pub(super) fn until(seconds: u64) -> u64 {
+    now_ms().saturating_add(seconds.saturating_mul(1000))
 }
 
 pub(super) fn tags(options: &Value, path: &str) -> Result<Vec<String>, Refusal> {

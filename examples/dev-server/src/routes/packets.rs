@@ -1,7 +1,7 @@
 //! Large payloads and outputs, which stand beside the runs, and the store that they lie in.
 //!
-//! The original gives presigned addresses of an object store. Here the store is this server: an address holds a signature over what may
-//! be done with which object, and needs no other credentials.
+//! The original gives presigned addresses of an object store. Here the store is this server: an address holds a
+//! signature over what may be done with which object, and needs no other credentials.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
@@ -33,8 +33,8 @@ pub(crate) async fn download(
     Ok(respond::json(StatusCode::OK, &json!({ "presignedUrl": url })))
 }
 
-/// `GET /api/v1/runs/:run/packets/:field`: where to get the run's `payload` or `output`, for who may read the run. Clients since 4.8 ask
-/// here, and at the older route when this one says that there is nothing.
+/// `GET /api/v1/runs/:run/packets/:field`: where to get the run's `payload` or `output`, for who may read the run.
+/// Clients since 4.8 ask here, and at the older route when this one says that there is nothing.
 pub(crate) async fn of_run(
     State(app): State<AppState>,
     Path((run, field)): Path<(String, String)>,

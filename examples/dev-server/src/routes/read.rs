@@ -21,7 +21,8 @@ pub(crate) async fn output(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     may_read(&app, &run, &headers)?;
-    // The original forwards what is no number and then fails; taking it as absent is what it does for its older streams.
+    // The original forwards what is no number and then fails; taking it as absent is what it does for its older
+    // streams.
     let idle = match leading_integer(text(&headers, "timeout-seconds")) {
         Some(seconds) => checked(seconds, 0)?,
         None => app.config.idle_after,
@@ -74,7 +75,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// After which record to go on: the number before the first dash. Everything else, the id of an event included, starts over.
+/// After which record to go on: the number before the first dash. Everything else, the id of an event included, starts
+/// over.
 fn start_after(last_event_id: &str) -> u64 {
     let number = last_event_id.split('-').next().unwrap_or_default().trim();
     number.parse::<u64>().map_or(0, |last| last.saturating_add(1))

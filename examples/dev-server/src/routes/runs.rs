@@ -99,8 +99,8 @@ pub(crate) async fn reschedule(
     Ok(respond::json(StatusCode::OK, &View::of(&run, &app, &headers)))
 }
 
-/// `GET /api/v1/runs/:run/result`. The original keeps results for the runs of its older engine only, so that it answers this for every
-/// run that can be triggered today, a finished one included.
+/// `GET /api/v1/runs/:run/result`. The original keeps results for the runs of its older engine only, so that it answers
+/// this for every run that can be triggered today, a finished one included.
 pub(crate) async fn result(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, Refusal> {
     Caller::backend(&headers, &app.config)?;
     Err(Refusal::Error(StatusCode::NOT_FOUND, "Run either doesn't exist or is not finished".to_owned()))

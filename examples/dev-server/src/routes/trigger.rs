@@ -29,7 +29,7 @@ pub(crate) async fn trigger(
 ) -> Result<Response, Refusal> {
     let caller = Caller::of(&headers, &app.config)?;
     let body = read_body(&upload.within(BODY_LIMIT)?)?;
-    let options = Options::read(&body, &headers)?;
+    let options = Options::read(&app, &body, &headers)?;
     // A token that may write a task may trigger it: recorded, though the documents ask for `trigger`.
     caller.must(&[("trigger", "tasks", &task), ("write", "tasks", &task)])?;
     let token = caller.one_time_token();

@@ -2,8 +2,8 @@
 //!
 //! A run that writes says which execution of it that is, and is refused when it does not count any more.
 //!
-//! Where logs lie at S2, `create` hands a writer what it needs to write there itself. Where they lie here it names no log service, and
-//! the official writer then falls back to `ingest`.
+//! Where logs lie at S2, `create` hands a writer what it needs to write there itself. Where they lie here it names no
+//! log service, and the official writer then falls back to `ingest`.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -40,7 +40,8 @@ pub(crate) async fn create(
     Ok(response)
 }
 
-/// `POST …/append`: one part, stored as the text it is. A part id that the stream has already is a repeat, and appends nothing.
+/// `POST …/append`: one part, stored as the text it is. A part id that the stream has already is a repeat, and appends
+/// nothing.
 pub(crate) async fn append(
     State(app): State<AppState>,
     Path((run, target, key)): Target,
@@ -60,8 +61,8 @@ pub(crate) async fn append(
     }
 }
 
-/// `POST /realtime/v1/streams/:run/:target/:key`: lines of JSON, appended as they come in. A writer that was cut off asks for the last
-/// line with `HEAD` and goes on from `X-Resume-From-Chunk`; a line sent twice is kept once.
+/// `POST /realtime/v1/streams/:run/:target/:key`: lines of JSON, appended as they come in. A writer that was cut off
+/// asks for the last line with `HEAD` and goes on from `X-Resume-From-Chunk`; a line sent twice is kept once.
 pub(crate) async fn ingest(
     State(app): State<AppState>,
     Path((run, target, key)): Target,

@@ -94,8 +94,8 @@ impl Batch {
 }
 
 impl Store {
-    /// Keeps a new batch, unless one of the `replays` (each with the time until which it counts, in ms) names an earlier one, or the
-    /// one-time token was used before.
+    /// Keeps a new batch, unless one of the `replays` (each with the time until which it counts, in ms) names an
+    /// earlier one, or the one-time token was used before.
     pub(crate) fn create_batch(
         &self,
         batch: Batch,
@@ -121,7 +121,8 @@ impl Store {
         batch.runs().all(|id| tables.runs.get(id).is_none_or(Run::is_over))
     }
 
-    /// Takes the place of an item, so that nobody else triggers it. Not for longer than this process lives: then nobody does.
+    /// Takes the place of an item, so that nobody else triggers it. Not for longer than this process lives: then nobody
+    /// does.
     pub(crate) fn reserve_item(&self, batch: &str, index: u64) -> Place {
         self.tables().batches.get_mut(batch).map_or(Place::Outside, |batch| batch.reserve(index, now_ms()))
     }

@@ -1,9 +1,12 @@
-//! What workers do with runs. Each execution of a run has a number, and what is said of one counts only while no later one has begun.
+//! What workers do with runs. Each execution of a run has a number, and what is said of one counts only while no later
+//! one has begun.
 
 use serde_json::Value;
 
+use super::retry::RetryPolicy;
 use super::run_waits::WaitEnd;
-use super::runs::{Outcome, Run, Status};
+use super::runs::{Outcome, Run};
+use super::status::Status;
 use super::{Packet, Store};
 
 /// A run that a worker takes up.
@@ -22,8 +25,6 @@ pub(crate) struct Failure {
     pub(crate) status: Status,
     /// Another attempt would not help.
     pub(crate) is_final: bool,
-    /// How long until the next one, in milliseconds.
-    pub(crate) retry_in: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +50,14 @@ pub(crate) enum Suspended {
 }
 
 impl Run {
-    /// Whether this execution is the one there is.
+    /// Whether this execution is the one there is. The first is 1: a run that this server executes itself has none.
     pub(crate) fn is_held_by(&self, execution: u32) -> bool {
         let is_under_way = matches!(self.status, Status::Executing | Status::WaitingToResume);
-        is_under_way && !self.is_over() && self.executions == execution
+        is_under_way && !self.is_over() && execution > 0 && self.executions == execution
     }
 
     /// The next execution. It is another attempt unless the one before waited, or was given back.
-    fn take_up(&mut self, most_attempts: u32, now: u64) -> bool {
+    fn take_up(&mut self, retry: &RetryPolicy, now: u64) -> bool {
         let is_retry = self.status == Status::RetryingAfterFailure;
         if self.is_over() || !(is_retry || matches!(self.status, Status::Pending | Status::WaitingToResume)) {
             return false;
@@ -67,31 +68,35 @@ impl Run {
         self.executions += 1;
         (self.status, self.retry_at) = (Status::Executing, None);
         self.started_at.get_or_insert(now);
-        self.max_attempts.get_or_insert(most_attempts);
+        self.max_attempts.get_or_insert(retry.max_attempts);
+        self.retry = Some(retry.clone());
         true
     }
 
-    fn fail_attempt(&mut self, failure: Failure, most_attempts: u32, now: u64) -> AttemptEnd {
-        if failure.is_final || self.attempts >= self.max_attempts.unwrap_or(most_attempts) {
+    /// By the policy with which it was taken up.
+    fn fail_attempt(&mut self, failure: Failure, now: u64) -> AttemptEnd {
+        let policy = self.retry.clone().unwrap_or_default();
+        if failure.is_final || self.attempts >= self.max_attempts.unwrap_or(policy.max_attempts) {
             self.finish(Outcome::Broken(failure.status, failure.error), now);
             return AttemptEnd::Ended;
         }
-        let at = now.saturating_add(failure.retry_in);
+        let at = now.saturating_add(policy.pause_after(self.attempts, fastrand::f64()));
         (self.status, self.error, self.retry_at) = (Status::RetryingAfterFailure, Some(failure.error), Some(at));
         AttemptEnd::Again { at }
     }
 }
 
 impl Store {
-    /// Begins an execution of a run that nobody holds. `None` when it is not to be executed.
-    pub(crate) fn begin(&self, id: &str, most_attempts: u32) -> Option<Begun> {
+    /// Begins an execution of a run that nobody holds, to be retried like this. `None` when it is not to be executed.
+    pub(crate) fn begin(&self, id: &str, retry: &RetryPolicy) -> Option<Begun> {
         let mut tables = self.tables();
-        tables.change_run(id, |run, now| run.take_up(most_attempts, now)).filter(|is_begun| *is_begun)?;
+        tables.change_run(id, |run, now| run.take_up(retry, now)).filter(|is_begun| *is_begun)?;
         let waits = tables.settle_run_waits(id);
         Some(Begun { run: tables.runs.get(id)?.clone(), waits })
     }
 
-    /// Has a run wait, unless what it waits for has ended. An execution that is not told of is taken for the one there is.
+    /// Has a run wait, unless what it waits for has ended. An execution that is not told of is taken for the one there
+    /// is.
     pub(crate) fn suspend(&self, id: &str, execution: Option<u32>, waitpoint: &str) -> Suspended {
         let mut tables = self.tables();
         let Some(run) = tables.runs.get(id) else { return Suspended::UnknownRun };
@@ -131,15 +136,8 @@ impl Store {
     }
 
     /// Ends an attempt without a result, and the run with it if there shall be no other.
-    pub(crate) fn fail_attempt(
-        &self,
-        id: &str,
-        execution: u32,
-        failure: Failure,
-        most_attempts: u32,
-        usage_ms: u64,
-    ) -> AttemptEnd {
-        self.end_attempt(id, execution, usage_ms, |run, now| run.fail_attempt(failure, most_attempts, now))
+    pub(crate) fn fail_attempt(&self, id: &str, execution: u32, failure: Failure, usage_ms: u64) -> AttemptEnd {
+        self.end_attempt(id, execution, usage_ms, |run, now| run.fail_attempt(failure, now))
     }
 
     /// Puts a run back that was taken up, to be executed from the top without another attempt being counted.

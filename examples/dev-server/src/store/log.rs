@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::append::{Append, Once};
+
 /// The most a record may measure: eight bytes and its body.
 pub(crate) const RECORD_LIMIT: usize = 1_048_576;
 /// What a record measures besides its body.
@@ -13,77 +15,6 @@ const RECORD_OVERHEAD: usize = 8;
 /// The bounds of one slice, which becomes one event on the wire.
 const SLICE_RECORDS: usize = 1000;
 const SLICE_BYTES: usize = 1_048_576;
-
-/// What is appended: a body made of any JSON text and the id of the part.
-pub(crate) struct Append<'a> {
-    json: Option<&'a str>,
-    id: &'a str,
-    once: Once<'a>,
-}
-
-/// What makes a repeated append a repeat.
-enum Once<'a> {
-    Always,
-    /// A key, remembered for the life of the log.
-    Key(&'a str),
-    /// The line number within what one client writes.
-    Line {
-        client: &'a str,
-        index: u64,
-    },
-}
-
-impl<'a> Append<'a> {
-    pub(crate) const fn new(json: &'a str, id: &'a str) -> Self {
-        Self { json: Some(json), id, once: Once::Always }
-    }
-
-    /// A record whose `data` is missing, which readers see as undefined.
-    pub(crate) const fn without_data(id: &'a str) -> Self {
-        Self { json: None, id, once: Once::Always }
-    }
-
-    /// At most one record with this key.
-    pub(crate) fn once(mut self, key: Option<&'a str>) -> Self {
-        if let Some(key) = key {
-            self.once = Once::Key(key);
-        }
-        self
-    }
-
-    /// At most one record for this line of this client.
-    pub(crate) const fn line(mut self, client: &'a str, index: u64) -> Self {
-        self.once = Once::Line { client, index };
-        self
-    }
-
-    /// The id of the part.
-    pub(crate) const fn id(&self) -> &str {
-        self.id
-    }
-
-    /// Whether anything makes a repeat of it a repeat.
-    pub(crate) const fn is_keyed(&self) -> bool {
-        !matches!(self.once, Once::Always)
-    }
-
-    pub(super) fn key(&self) -> Option<String> {
-        if let Once::Key(key) = self.once { Some(key.to_owned()) } else { None }
-    }
-
-    pub(super) fn client_line(&self) -> Option<(String, u64)> {
-        if let Once::Line { client, index } = self.once { Some((client.to_owned(), index)) } else { None }
-    }
-
-    /// What is written down.
-    pub(crate) fn body(&self) -> String {
-        let id = serde_json::Value::from(self.id);
-        match self.json {
-            Some(json) => format!(r#"{{"data":{json},"id":{id}}}"#),
-            None => format!(r#"{{"id":{id}}}"#),
-        }
-    }
-}
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
@@ -192,7 +123,7 @@ impl Log {
 
     /// Notes that an append is on its way to a place; gives it when that is new.
     pub(super) fn doubt(&mut self, seq_num: u64, append: &Append<'_>) -> Option<&Doubt> {
-        let doubt = Doubt { seq_num, part: append.id.to_owned(), once: append.key(), line: append.client_line() };
+        let doubt = Doubt { seq_num, part: append.id().to_owned(), once: append.key(), line: append.client_line() };
         if !append.is_keyed() || self.doubts.contains(&doubt) {
             return None;
         }
@@ -242,6 +173,10 @@ impl Log {
         self.records.push(record);
         self.grown.send_replace(self.tail().seq_num);
         Appended::Now
+    }
+
+    pub(super) fn at(&self, seq_num: u64) -> Option<&Record> {
+        self.records.get(usize::try_from(seq_num).ok()?)
     }
 
     pub(super) fn read(&self, from: u64) -> Slice {

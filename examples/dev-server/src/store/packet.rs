@@ -1,9 +1,12 @@
-//! A value as it is kept.
+//! A value as it is kept, in its row or aside.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+
+use super::Store;
+use super::disk::Entry;
 
 /// A text and how to read it. Without a text it is undefined.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,4 +34,17 @@ impl Packet {
 pub(crate) struct Object {
     pub(crate) bytes: Bytes,
     pub(crate) kind: String,
+}
+
+impl Store {
+    /// Keeps a large packet under its path, in the place of what was there.
+    pub(crate) fn put_object(&self, path: &str, object: Object) {
+        let mut tables = self.tables();
+        tables.changes.note(|| Entry::Object { path: path.to_owned(), object: object.clone() });
+        tables.objects.insert(path.to_owned(), object);
+    }
+
+    pub(crate) fn object(&self, path: &str) -> Option<Object> {
+        self.tables().objects.get(path).cloned()
+    }
 }

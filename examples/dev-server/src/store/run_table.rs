@@ -1,6 +1,7 @@
 //! All runs, in an order that tells what changed, and who waits for a change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 
 use tokio::sync::watch;
 
@@ -16,9 +17,19 @@ pub(super) struct RunTable {
     /// The last change of each run, oldest first: what changed since is found without looking at all runs.
     latest: BTreeMap<u64, String>,
     /// The runs that a run has triggered.
-    children: HashMap<String, Vec<String>>,
+    children: HashMap<String, HashSet<String>>,
     sequence: u64,
+    drops: Drops,
     watched: HashMap<Topic, watch::Sender<u64>>,
+}
+
+/// Runs that are here no more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Drops {
+    /// When the last went, in numbers of changes.
+    pub(super) sequence: u64,
+    /// When the newest of all was created, in milliseconds since the epoch.
+    pub(super) created_at: u64,
 }
 
 impl RunTable {
@@ -33,7 +44,7 @@ impl RunTable {
     fn keep(&mut self, kept: Kept) {
         let Run { id, parent, .. } = &kept.run;
         if let Some(parent) = parent {
-            self.children.entry(parent.clone()).or_default().push(id.clone());
+            self.children.entry(parent.clone()).or_default().insert(id.clone());
         }
         self.runs.insert(id.clone(), kept);
     }
@@ -54,7 +65,8 @@ impl RunTable {
         self.keep(kept);
     }
 
-    /// Changes a run, and tells it if that made a difference, which the second of the result says. `None` when there is no such run.
+    /// Changes a run, and tells it if that made a difference, which the second of the result says. `None` when there is
+    /// no such run.
     pub(super) fn change<T>(&mut self, id: &str, now: u64, change: impl FnOnce(&mut Run) -> T) -> Option<(T, bool)> {
         let kept = self.runs.get_mut(id)?;
         let mut run = kept.run.clone();
@@ -85,8 +97,12 @@ impl RunTable {
         Reading { items, sequence: self.sequence }
     }
 
-    /// What has become of a shape's runs since, in the order of the changes.
-    pub(super) fn changes(&self, shape: &Shape, seen: u64) -> Reading<Change> {
+    /// What has become of a shape's runs since, in the order of the changes. `None` when one that its reader may have
+    /// seen was dropped: `oldest` is when the first of them may have been created.
+    pub(super) fn changes(&self, shape: &Shape, seen: u64, oldest: u64) -> Option<Reading<Change>> {
+        if seen < self.drops.sequence && oldest <= self.drops.created_at {
+            return None;
+        }
         let items = if let Shape::Run(id) = shape {
             let changed = self.runs.get(id).filter(|kept| kept.changed > seen);
             changed.and_then(|kept| kept.since(seen, shape)).into_iter().collect()
@@ -94,7 +110,58 @@ impl RunTable {
             let changed = self.latest.range(seen.saturating_add(1)..).filter_map(|(_, id)| self.runs.get(id));
             changed.filter_map(|kept| kept.since(seen, shape)).collect()
         };
-        Reading { items, sequence: self.sequence }
+        Some(Reading { items, sequence: self.sequence })
+    }
+
+    /// The ids of some runs behind this one that are wanted, and the last of those that were looked at: none when there
+    /// are no others.
+    pub(super) fn some(
+        &self,
+        after: Option<&str>,
+        looks: usize,
+        wanted: impl Fn(&Run) -> bool,
+    ) -> (Vec<String>, Option<String>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut last = None;
+        let mut ids = Vec::new();
+        for (id, kept) in self.runs.range::<str, _>((from, Bound::Unbounded)).take(looks) {
+            last = Some(id.clone());
+            if wanted(&kept.run) {
+                ids.push(id.clone());
+            }
+        }
+        (ids, last)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Run> {
+        self.runs.values().map(|kept| &kept.run)
+    }
+
+    /// Takes runs out, and gives them with what is to be remembered of that.
+    pub(super) fn drop(&mut self, ids: &[String]) -> (Vec<Run>, Drops) {
+        let dropped: Vec<Kept> = ids.iter().filter_map(|id| self.runs.remove(id)).collect();
+        self.sequence += 1;
+        self.drops.sequence = self.sequence;
+        for kept in &dropped {
+            self.drops.created_at = self.drops.created_at.max(kept.run.created_at);
+            self.latest.remove(&kept.changed);
+            if let Some(parent) = &kept.run.parent
+                && let Some(children) = self.children.get_mut(parent)
+            {
+                children.remove(&kept.run.id);
+                if children.is_empty() {
+                    self.children.remove(parent);
+                }
+            }
+            tell(&mut self.watched, kept, self.sequence);
+        }
+        (dropped.into_iter().map(|kept| kept.run).collect(), self.drops)
+    }
+
+    /// Takes back what was written down of runs that were dropped.
+    pub(super) fn restore_drops(&mut self, drops: Drops) {
+        self.sequence = self.sequence.max(drops.sequence);
+        self.drops = drops;
     }
 
     /// Runs that are wanted, newest first.

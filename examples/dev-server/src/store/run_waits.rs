@@ -1,11 +1,13 @@
 //! What runs wait for, and have waited for, in order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::Store;
 use super::disk::Entry;
-use super::log::{Append, Appended, Log, Record};
+use super::packet::Packet;
+use super::stream_key::{StreamKey, of_run};
+use super::tables::Tables;
 use super::waitpoints::{Completion, Waitpoint};
-use super::{Packet, Store, StreamKey, Tables};
 use crate::clock::now_ms;
 
 /// How a wait has ended.
@@ -27,59 +29,95 @@ impl WaitEnd {
     }
 }
 
-/// What waits for the next record of an input stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InputWait {
-    pub(crate) id: String,
-    /// The first record that may end it.
-    pub(crate) from: u64,
-}
-
-#[derive(Debug)]
-struct RunWait {
-    waitpoint: String,
-    /// Until the run has been told of its end.
-    is_open: bool,
-}
-
 /// The waits of runs that have not ended.
 #[derive(Default)]
 pub(super) struct RunWaits {
-    by_run: HashMap<String, BTreeMap<u32, RunWait>>,
-    /// The runs that a wait is open of.
-    waiting: HashMap<String, Vec<String>>,
+    by_run: HashMap<String, Waits>,
+    /// The runs that a wait is open of, in the order in which they came to it.
+    waiting: HashMap<String, BTreeMap<u64, String>>,
+    /// How many have come.
+    count: u64,
+}
+
+/// The waits of one run. One is open until the run has been told of its end.
+#[derive(Default)]
+struct Waits {
+    in_order: BTreeMap<u32, String>,
+    positions: HashMap<String, u32>,
+    /// By position, with the run's place among those that wait for the same.
+    open: BTreeMap<u32, u64>,
 }
 
 impl RunWaits {
     /// Takes back what was written down.
     pub(super) fn restore(&mut self, run: String, position: u32, waitpoint: String, is_open: bool) {
+        let waits = self.by_run.entry(run.clone()).or_default();
+        waits.in_order.insert(position, waitpoint.clone());
+        waits.positions.insert(waitpoint.clone(), position);
         if is_open {
-            self.waiting.entry(waitpoint.clone()).or_default().push(run.clone());
+            self.count += 1;
+            waits.open.insert(position, self.count);
+            self.waiting.entry(waitpoint).or_default().insert(self.count, run);
         }
-        self.by_run.entry(run).or_default().insert(position, RunWait { waitpoint, is_open });
+    }
+
+    /// Adds a wait of a run behind its others, and gives its position. `None` where the run has waited for this before.
+    fn add(&mut self, run: &str, waitpoint: &str, is_open: bool) -> Option<u32> {
+        let waits = self.by_run.get(run);
+        if waits.is_some_and(|waits| waits.positions.contains_key(waitpoint)) {
+            return None;
+        }
+        let last = waits.and_then(|waits| waits.in_order.last_key_value());
+        let position = last.map_or(0, |(last, _)| last + 1);
+        self.restore(run.to_owned(), position, waitpoint.to_owned(), is_open);
+        Some(position)
+    }
+
+    /// Closes a wait, and gives its position if it was open.
+    fn close(&mut self, run: &str, waitpoint: &str) -> Option<u32> {
+        let waits = self.by_run.get_mut(run)?;
+        let position = *waits.positions.get(waitpoint)?;
+        let place = waits.open.remove(&position)?;
+        leave(&mut self.waiting, waitpoint, place);
+        Some(position)
+    }
+
+    /// Forgets a wait of a run, and gives the position that it had.
+    fn remove(&mut self, run: &str, waitpoint: &str) -> Option<u32> {
+        self.close(run, waitpoint);
+        let waits = self.by_run.get_mut(run)?;
+        let position = waits.positions.remove(waitpoint)?;
+        waits.in_order.remove(&position);
+        Some(position)
     }
 
     /// Forgets what a run waited for; whether there was anything.
-    pub(super) fn forget(&mut self, run: &str) -> bool {
+    fn forget(&mut self, run: &str) -> bool {
         let Some(waits) = self.by_run.remove(run) else { return false };
-        for wait in waits.values().filter(|wait| wait.is_open) {
-            self.close(run, &wait.waitpoint);
+        for (position, place) in waits.open {
+            leave(&mut self.waiting, &waits.in_order[&position], place);
         }
         true
     }
 
-    fn close(&mut self, run: &str, waitpoint: &str) {
-        if let Some(runs) = self.waiting.get_mut(waitpoint) {
-            runs.retain(|waiting| waiting != run);
-            if runs.is_empty() {
-                self.waiting.remove(waitpoint);
-            }
-        }
+    /// Everything that runs which have not ended wait for, or have waited for.
+    pub(super) fn all(&self) -> HashSet<&str> {
+        self.by_run.values().flat_map(|waits| waits.positions.keys().map(String::as_str)).collect()
     }
 
-    fn open(&self, run: &str) -> Vec<String> {
-        let waits = self.by_run.get(run).into_iter().flat_map(BTreeMap::values);
-        waits.filter(|wait| wait.is_open).map(|wait| wait.waitpoint.clone()).collect()
+    fn open(&self, run: &str) -> impl Iterator<Item = &String> {
+        let waits = self.by_run.get(run).into_iter();
+        waits.flat_map(|waits| waits.open.keys().filter_map(|position| waits.in_order.get(position)))
+    }
+}
+
+/// Has one run wait no more.
+fn leave(waiting: &mut HashMap<String, BTreeMap<u64, String>>, waitpoint: &str, place: u64) {
+    if let Some(runs) = waiting.get_mut(waitpoint) {
+        runs.remove(&place);
+        if runs.is_empty() {
+            waiting.remove(waitpoint);
+        }
     }
 }
 
@@ -91,49 +129,35 @@ impl Tables {
 
     /// Writes down that the run waits for this, once.
     pub(super) fn add_run_wait(&mut self, run: &str, waitpoint: &str, is_open: bool) {
-        let waits = self.run_waits.by_run.entry(run.to_owned()).or_default();
-        if waits.values().any(|wait| wait.waitpoint == waitpoint) {
-            return;
+        if let Some(position) = self.run_waits.add(run, waitpoint, is_open) {
+            let (run, waitpoint) = (run.to_owned(), waitpoint.to_owned());
+            self.changes.note(|| Entry::RunWait { run, position, waitpoint, is_open });
         }
-        let position = waits.last_key_value().map_or(0, |(last, _)| last + 1);
-        self.run_waits.restore(run.to_owned(), position, waitpoint.to_owned(), is_open);
-        let (run, waitpoint) = (run.to_owned(), waitpoint.to_owned());
-        self.changes.note(|| Entry::RunWait { run, position, waitpoint, is_open });
     }
 
     /// Notes that the run has been told of the end of a wait.
     pub(super) fn close_run_wait(&mut self, run: &str, waitpoint: &str) {
-        self.run_waits.close(run, waitpoint);
-        let waits = self.run_waits.by_run.get_mut(run).into_iter().flatten();
-        for (position, wait) in waits.filter(|(_, wait)| wait.is_open && wait.waitpoint == waitpoint) {
-            wait.is_open = false;
-            let (run, position, waitpoint) = (run.to_owned(), *position, waitpoint.to_owned());
+        if let Some(position) = self.run_waits.close(run, waitpoint) {
+            let (run, waitpoint) = (run.to_owned(), waitpoint.to_owned());
             self.changes.note(|| Entry::RunWait { run, position, waitpoint, is_open: false });
         }
     }
 
-    /// What a run that begins from the top is told at once: the ends of all its waits, in order. Those without an end are waited for anew.
+    /// What a run that begins from the top is told at once: the ends of all its waits, in order. Those without an end
+    /// are waited for anew.
     pub(super) fn settle_run_waits(&mut self, run: &str) -> Vec<WaitEnd> {
-        let waits = self.run_waits.by_run.get(run).into_iter().flatten();
-        let waits: Vec<(u32, String)> = waits.map(|(position, wait)| (*position, wait.waitpoint.clone())).collect();
+        let waits = self.run_waits.by_run.get(run).into_iter();
+        let waits: Vec<String> = waits.flat_map(|waits| waits.in_order.values().cloned()).collect();
         let mut ends = Vec::new();
-        for (position, waitpoint) in waits {
+        for waitpoint in waits {
             if let Some(end) = self.wait_end(&waitpoint) {
                 self.close_run_wait(run, &waitpoint);
                 ends.push(end);
-            } else {
-                self.run_waits.close(run, &waitpoint);
-                self.run_waits.by_run.entry(run.to_owned()).or_default().remove(&position);
+            } else if let Some(position) = self.run_waits.remove(run, &waitpoint) {
                 self.changes.note(|| Entry::NoRunWait { run: run.to_owned(), position });
             }
         }
         ends
-    }
-
-    /// What waits for an input stream, unless that wait is over. What is no wait token is a demo task's, which takes it back itself.
-    pub(super) fn open_wait(&mut self, key: &StreamKey) -> Option<InputWait> {
-        let wait = self.waits.get(key)?.clone();
-        self.wait_end(&wait.id).is_none().then_some(wait)
     }
 
     /// A run that has ended waits for nothing.
@@ -141,67 +165,15 @@ impl Tables {
         if self.run_waits.forget(run) {
             self.changes.note(|| Entry::NoRunWaits { run: run.to_owned() });
         }
-        let from = StreamKey::input(run, "");
-        let keys: Vec<_> =
-            self.waits.range(from..).map(|(key, _)| key).take_while(|key| key.run() == run).cloned().collect();
+        let keys: Vec<StreamKey> = of_run(&self.waits, run).map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.waits.remove(&key);
             self.changes.note(|| Entry::NoWait { key });
         }
     }
-
-    /// Registers what waits for an input stream, in the place of what did before.
-    pub(super) fn register_wait(&mut self, key: &StreamKey, wait: InputWait) {
-        self.changes.note(|| Entry::Wait { key: key.clone(), wait: wait.clone() });
-        self.waits.insert(key.clone(), wait);
-    }
-
-    /// Ends a wait for an input stream with one of its records, and takes its registration away. `false` where that is another by now.
-    fn end_input_wait(&mut self, key: &StreamKey, wait: &InputWait, record: &Record) -> bool {
-        let is_its = self.waits.get(key) == Some(wait) && record.seq_num >= wait.from;
-        if is_its {
-            let output = data_of(&record.body).map_or(Packet::EMPTY, |data| Packet::new(data, Packet::JSON));
-            self.complete_waitpoint(&wait.id, output, Some(record.seq_num));
-            self.waits.remove(key);
-            self.changes.note(|| Entry::NoWait { key: key.clone() });
-        }
-        is_its
-    }
 }
 
 impl Store {
-    /// Makes a wait token that the next record of an input stream completes, the first after `last` that there is or will be. A later wait
-    /// takes the place of an earlier one. `true` where its key names one already.
-    pub(crate) fn wait_for_input(&self, key: &StreamKey, waitpoint: Waitpoint, last: Option<u64>) -> (Waitpoint, bool) {
-        let mut tables = self.tables();
-        let (waitpoint, is_cached) = tables.create_waitpoint(waitpoint);
-        if waitpoint.completion.is_some() {
-            return (waitpoint, is_cached);
-        }
-        let wait = InputWait { id: waitpoint.id.clone(), from: last.map_or(0, |last| last.saturating_add(1)) };
-        tables.register_wait(key, wait.clone());
-        let record = tables.logs.get(key).and_then(|log| log.read(wait.from).records.into_iter().next());
-        if let Some(record) = record {
-            tables.end_input_wait(key, &wait, &record);
-        }
-        (waitpoint, is_cached)
-    }
-
-    /// Appends to an input stream, and ends what waits for that: gives what waited, if anything did.
-    pub(crate) fn send(&self, key: &StreamKey, append: &Append<'_>) -> (Appended, Option<String>) {
-        let mut tables = self.tables();
-        let appended = tables.append(key, append);
-        let record = tables.logs.get(key).and_then(Log::last).filter(|_| appended == Appended::Now).cloned();
-        let waiting = tables.waits.get(key).cloned().zip(record);
-        let ended = waiting.filter(|(wait, record)| tables.end_input_wait(key, wait, record));
-        (appended, ended.map(|(wait, _)| wait.id))
-    }
-
-    /// Ends a wait with a record of a log that lies elsewhere. `false` where something else waits by now, or nothing.
-    pub(crate) fn end_input_wait(&self, key: &StreamKey, wait: &InputWait, record: &Record) -> bool {
-        self.tables().end_input_wait(key, wait, record)
-    }
-
     /// How the wait has ended, if it has.
     pub(crate) fn wait_end(&self, waitpoint: &str) -> Option<WaitEnd> {
         self.tables().wait_end(waitpoint)
@@ -209,23 +181,50 @@ impl Store {
 
     /// The runs that wait for this and have not been told of its end.
     pub(crate) fn waiting_for(&self, waitpoint: &str) -> Vec<String> {
-        self.tables().run_waits.waiting.get(waitpoint).cloned().unwrap_or_default()
+        let tables = self.tables();
+        tables.run_waits.waiting.get(waitpoint).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// What a run waits for whose end it has not been told.
     pub(crate) fn open_waits(&self, run: &str) -> Vec<String> {
-        self.tables().run_waits.open(run)
+        self.tables().run_waits.open(run).cloned().collect()
     }
 
     /// Whether a run waits for something that has ended.
     pub(crate) fn may_go_on(&self, run: &str) -> bool {
         let mut tables = self.tables();
-        tables.run_waits.open(run).iter().any(|waitpoint| tables.wait_end(waitpoint).is_some())
+        let open: Vec<String> = tables.run_waits.open(run).cloned().collect();
+        open.iter().any(|waitpoint| tables.wait_end(waitpoint).is_some())
     }
 }
 
-/// The JSON text that a record carries.
-fn data_of(body: &str) -> Option<String> {
-    let envelope: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    envelope["data"].as_str().map(str::to_owned)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(waits: &RunWaits, waitpoint: &str) -> Vec<String> {
+        waits.waiting.get(waitpoint).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    #[test]
+    fn a_run_waits_for_a_thing_once_and_those_that_wait_for_the_same_keep_their_order() {
+        let mut waits = RunWaits::default();
+        for run in ["run_b", "run_a", "run_c"] {
+            assert_eq!(waits.add(run, "first", true), Some(0));
+            assert_eq!(waits.add(run, "second", true), Some(1));
+            assert_eq!(waits.add(run, "first", true), None);
+        }
+        assert_eq!(waiting(&waits, "first"), ["run_b", "run_a", "run_c"]);
+        assert_eq!(waits.close("run_a", "first"), Some(0));
+        assert_eq!((waits.close("run_a", "first"), waits.close("run_d", "first")), (None, None));
+        assert_eq!(waiting(&waits, "first"), ["run_b", "run_c"]);
+        assert_eq!(waits.open("run_a").collect::<Vec<_>>(), ["second"]);
+        assert_eq!(waits.add("run_a", "first", true), None, "it has waited for that");
+        assert_eq!(waits.remove("run_a", "second"), Some(1));
+        assert_eq!(waits.add("run_a", "second", false), Some(1));
+        assert_eq!(waits.open("run_a").count(), 0);
+        assert!(waits.forget("run_b") && !waits.forget("run_b"));
+        assert_eq!((waiting(&waits, "first"), waiting(&waits, "second")), (vec!["run_c".into()], vec!["run_c".into()]));
+        assert!(waits.forget("run_c") && waits.forget("run_a") && waits.waiting.is_empty());
+    }
 }

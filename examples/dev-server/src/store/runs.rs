@@ -1,103 +1,11 @@
 //! Runs and how they change.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Packet;
-
-/// A run's status, by the database's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Status {
-    Delayed,
-    WaitingForDeploy,
-    PendingVersion,
-    Pending,
-    Dequeued,
-    Executing,
-    RetryingAfterFailure,
-    Paused,
-    WaitingToResume,
-    CompletedSuccessfully,
-    CompletedWithErrors,
-    Interrupted,
-    Canceled,
-    Crashed,
-    SystemFailure,
-    Expired,
-    TimedOut,
-}
-
-impl Status {
-    /// The name in the feeds of runs.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Delayed => "DELAYED",
-            Self::WaitingForDeploy => "WAITING_FOR_DEPLOY",
-            Self::PendingVersion => "PENDING_VERSION",
-            Self::Pending => "PENDING",
-            Self::Dequeued => "DEQUEUED",
-            Self::Executing => "EXECUTING",
-            Self::RetryingAfterFailure => "RETRYING_AFTER_FAILURE",
-            Self::Paused => "PAUSED",
-            Self::WaitingToResume => "WAITING_TO_RESUME",
-            Self::CompletedSuccessfully => "COMPLETED_SUCCESSFULLY",
-            Self::CompletedWithErrors => "COMPLETED_WITH_ERRORS",
-            Self::Interrupted => "INTERRUPTED",
-            Self::Canceled => "CANCELED",
-            Self::Crashed => "CRASHED",
-            Self::SystemFailure => "SYSTEM_FAILURE",
-            Self::Expired => "EXPIRED",
-            Self::TimedOut => "TIMED_OUT",
-        }
-    }
-
-    /// The name in the API.
-    pub(crate) const fn public(self) -> &'static str {
-        match self {
-            Self::WaitingForDeploy | Self::PendingVersion => "PENDING_VERSION",
-            Self::Pending => "QUEUED",
-            Self::Executing | Self::RetryingAfterFailure => "EXECUTING",
-            Self::Paused | Self::WaitingToResume => "WAITING",
-            Self::CompletedSuccessfully => "COMPLETED",
-            Self::CompletedWithErrors | Self::Interrupted => "FAILED",
-            Self::Delayed
-            | Self::Dequeued
-            | Self::Canceled
-            | Self::Crashed
-            | Self::SystemFailure
-            | Self::Expired
-            | Self::TimedOut => self.name(),
-        }
-    }
-
-    const fn is_over(self) -> bool {
-        match self {
-            Self::Delayed
-            | Self::WaitingForDeploy
-            | Self::PendingVersion
-            | Self::Pending
-            | Self::Dequeued
-            | Self::Executing
-            | Self::RetryingAfterFailure
-            | Self::Paused
-            | Self::WaitingToResume => false,
-            Self::CompletedSuccessfully
-            | Self::CompletedWithErrors
-            | Self::Interrupted
-            | Self::Canceled
-            | Self::Crashed
-            | Self::SystemFailure
-            | Self::Expired
-            | Self::TimedOut => true,
-        }
-    }
-
-    const fn has_started(self) -> bool {
-        matches!(self, Self::Dequeued | Self::Executing | Self::RetryingAfterFailure | Self::WaitingToResume)
-            || (self.is_over() && !matches!(self, Self::Canceled | Self::Expired))
-    }
-}
+use super::packet::Packet;
+use super::retry::RetryPolicy;
+use super::status::Status;
 
 /// One run of a task. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,12 +42,15 @@ pub(crate) struct Run {
     pub(crate) parent: Option<String>,
     pub(crate) root: Option<String>,
     pub(crate) depth: u32,
-    /// How often a worker took it up, from the top each time: what one of them says counts only as long as none took it up since.
+    /// How often a worker took it up, from the top each time: what one of them says counts only as long as none took it
+    /// up since.
     pub(crate) executions: u32,
     /// How many attempts it may have. None: its trigger did not say, and no worker has had it yet.
     pub(crate) max_attempts: Option<u32>,
     /// How long an attempt may execute, in seconds, where its trigger says so.
     pub(crate) max_duration: Option<u32>,
+    /// How it is retried, as the worker said that took it up last.
+    pub(crate) retry: Option<RetryPolicy>,
     /// When the next attempt may begin.
     pub(crate) retry_at: Option<u64>,
 }
@@ -204,6 +115,7 @@ impl Run {
             executions: 0,
             max_attempts: None,
             max_duration: None,
+            retry: None,
             retry_at: None,
         }
     }
@@ -308,23 +220,4 @@ impl Run {
         self.streams = report.streams.unwrap_or_else(|| std::mem::take(&mut self.streams));
         self.usage_ms = report.usage_duration_ms.unwrap_or(self.usage_ms);
     }
-}
-
-/// What makes a repeated trigger a repeat.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Replay {
-    /// The caller's own key, within one task: the answer says that the run is cached.
-    Key { task: String, key: String },
-    /// The caller's own key for a batch of these tasks, likewise.
-    BatchKey { tasks: String, key: String },
-    /// A retry of the same call: the answer is the first one again. `of` is the task, or which kind of batch of which tasks. A one-time token
-    /// has its own calls, so that one's answer is not another's.
-    Request { of: String, key: String, token: Option<[u8; 32]> },
-}
-
-#[derive(Debug)]
-pub(crate) enum Created {
-    Now,
-    Before { id: String, by: Replay },
-    TokenUsed,
 }

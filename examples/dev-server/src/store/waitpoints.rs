@@ -1,11 +1,13 @@
 //! Wait tokens: what a task waits for until somebody completes them, or their time is out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::watch;
 
+use super::Store;
 use super::disk::Entry;
-use super::{Packet, Store, Tables};
+use super::packet::Packet;
+use super::tables::Tables;
 use crate::clock::{iso, now_ms};
 
 /// Times are milliseconds since the epoch.
@@ -55,7 +57,7 @@ impl Waitpoint {
     }
 
     /// Ends the wait if its time is out, whether anybody looked at that moment or not.
-    fn settle(&mut self, now: u64) {
+    pub(super) fn settle(&mut self, now: u64) {
         let Some(at) = self.timeout_at.filter(|at| *at <= now && self.completion.is_none()) else { return };
         let message = serde_json::Value::from(Self::timed_out(at));
         let output = format!(r#"{{"code":"TRIGGER_WAITPOINT_TIMEOUT","message":{message}}}"#);
@@ -83,88 +85,71 @@ impl State {
     }
 }
 
-/// Which wait tokens to list, and how many of them.
-#[derive(Debug, Default)]
-pub(crate) struct Query {
-    pub(crate) size: usize,
-    pub(crate) from: Option<Place>,
-    /// None: in any state.
-    pub(crate) states: Vec<State>,
-    pub(crate) key: Option<String>,
-    /// Any of these; none: with or without tags.
-    pub(crate) tags: Vec<String>,
-    /// Milliseconds since the epoch, both included.
-    pub(crate) created_from: Option<u64>,
-    pub(crate) created_to: Option<u64>,
-}
-
-/// Beside which wait token a page lies. Newer ones come before.
-#[derive(Debug)]
-pub(crate) enum Place {
-    After(String),
-    Before(String),
-}
-
-impl Query {
-    fn takes(&self, waitpoint: &Waitpoint) -> bool {
-        (self.states.is_empty() || self.states.contains(&waitpoint.state()))
-            && self.key.as_ref().is_none_or(|key| *key == waitpoint.key.text)
-            && (self.tags.is_empty() || waitpoint.tags.iter().any(|tag| self.tags.contains(tag)))
-            && self.created_from.is_none_or(|from| waitpoint.created_at >= from)
-            && self.created_to.is_none_or(|to| waitpoint.created_at <= to)
-    }
-}
-
-/// Newest first, with the ids from which to go on, where there is more.
-#[derive(Debug, Default)]
-pub(crate) struct Page {
-    pub(crate) waitpoints: Vec<Waitpoint>,
-    pub(crate) next: Option<String>,
-    pub(crate) previous: Option<String>,
-}
-
-/// All of them, oldest first.
+/// All of them, by their positions: oldest first.
 #[derive(Default)]
 pub(super) struct Waitpoints {
-    rows: Vec<Row>,
-    by_id: HashMap<String, usize>,
-    by_key: HashMap<String, usize>,
+    pub(super) rows: BTreeMap<u64, Row>,
+    pub(super) by_id: HashMap<String, u64>,
+    by_key: HashMap<String, u64>,
+    next: u64,
 }
 
-struct Row {
-    waitpoint: Waitpoint,
+pub(super) struct Row {
+    pub(super) waitpoint: Waitpoint,
     done: watch::Sender<()>,
 }
 
 impl Waitpoints {
     /// Takes back what was written down, in the order in which they came.
-    pub(super) fn restore(&mut self, waitpoint: Waitpoint) {
-        self.by_id.insert(waitpoint.id.clone(), self.rows.len());
-        self.by_key.insert(waitpoint.key.text.clone(), self.rows.len());
-        self.rows.push(Row { waitpoint, done: watch::Sender::default() });
+    pub(super) fn restore(&mut self, position: u64, waitpoint: Waitpoint) {
+        self.next = position + 1;
+        self.by_id.insert(waitpoint.id.clone(), position);
+        self.by_key.insert(waitpoint.key.text.clone(), position);
+        self.rows.insert(position, Row { waitpoint, done: watch::Sender::default() });
     }
 
     pub(super) fn add(&mut self, waitpoint: Waitpoint, now: u64) -> (Waitpoint, bool) {
-        if let Some(earlier) = self.by_key.get(&waitpoint.key.text).map(|row| &mut self.rows[*row].waitpoint)
+        let earlier = self.by_key.get(&waitpoint.key.text).and_then(|position| self.rows.get_mut(position));
+        if let Some(Row { waitpoint: earlier, .. }) = earlier
             && earlier.key.expires_at.is_none_or(|at| at > now)
         {
             earlier.settle(now);
             return (earlier.clone(), true);
         }
-        self.restore(waitpoint.clone());
+        self.restore(self.next, waitpoint.clone());
         (waitpoint, false)
     }
 
     /// The wait token as it stands at this time, and the place where it is written down.
-    pub(super) fn find(&mut self, id: &str, now: u64) -> Option<(usize, &Waitpoint)> {
+    pub(super) fn find(&mut self, id: &str, now: u64) -> Option<(u64, &Waitpoint)> {
         let position = *self.by_id.get(id)?;
         self.row(id, now).map(|row| (position, &row.waitpoint))
     }
 
     fn row(&mut self, id: &str, now: u64) -> Option<&mut Row> {
-        let row = &mut self.rows[*self.by_id.get(id)?];
+        let row = self.rows.get_mut(self.by_id.get(id)?)?;
         row.waitpoint.settle(now);
         Some(row)
+    }
+
+    /// Takes those away that are not wanted at this time, and gives them with their positions.
+    pub(super) fn drop_unless(&mut self, now: u64, wanted: impl Fn(&Waitpoint) -> bool) -> Vec<(u64, Waitpoint)> {
+        for row in self.rows.values_mut() {
+            row.waitpoint.settle(now);
+        }
+        let unwanted = self.rows.iter().filter(|(_, row)| !wanted(&row.waitpoint));
+        let unwanted: Vec<u64> = unwanted.map(|(position, _)| *position).collect();
+        let dropped =
+            unwanted.into_iter().filter_map(|position| Some((position, self.rows.remove(&position)?.waitpoint)));
+        let dropped: Vec<_> = dropped.collect();
+        for (position, waitpoint) in &dropped {
+            self.by_id.remove(&waitpoint.id);
+            // A later one may have the key by now.
+            if self.by_key.get(&waitpoint.key.text) == Some(position) {
+                self.by_key.remove(&waitpoint.key.text);
+            }
+        }
+        dropped
     }
 
     /// Gives the wait token when this is what completed it.
@@ -174,7 +159,7 @@ impl Waitpoints {
         output: Packet,
         seq_num: Option<u64>,
         now: u64,
-    ) -> Option<(usize, &Waitpoint)> {
+    ) -> Option<(u64, &Waitpoint)> {
         let position = *self.by_id.get(id)?;
         let row = self.row(id, now)?;
         if row.waitpoint.completion.is_some() {
@@ -184,44 +169,11 @@ impl Waitpoints {
         row.done.send_replace(());
         Some((position, &row.waitpoint))
     }
-
-    fn list(&mut self, query: &Query, now: u64) -> Page {
-        for row in &mut self.rows {
-            row.waitpoint.settle(now);
-        }
-        let row_of = |id: &str| self.by_id.get(id).or_else(|| self.by_id.get(&format!("waitpoint_{id}"))).copied();
-        let (from, to) = match &query.from {
-            Some(Place::After(id)) => (0, row_of(id).unwrap_or(0)),
-            Some(Place::Before(id)) => (row_of(id).map_or(self.rows.len(), |row| row + 1), self.rows.len()),
-            None => (0, self.rows.len()),
-        };
-        let matching = self.rows[from..to].iter().map(|row| &row.waitpoint).filter(|waitpoint| query.takes(waitpoint));
-        // One more than asked for tells whether there is more.
-        let mut found: Vec<&Waitpoint> = match query.from {
-            Some(Place::Before(_)) => matching.take(query.size + 1).collect(),
-            Some(Place::After(_)) | None => matching.rev().take(query.size + 1).collect(),
-        };
-        let has_more = found.len() > query.size;
-        found.truncate(query.size);
-        let (is_after, is_before) =
-            (matches!(query.from, Some(Place::After(_))), matches!(query.from, Some(Place::Before(_))));
-        if is_before {
-            found.reverse();
-        }
-        let cursor = |waitpoint: Option<&&Waitpoint>| {
-            waitpoint.map(|waitpoint| waitpoint.id.trim_start_matches("waitpoint_").to_owned())
-        };
-        Page {
-            next: cursor(found.last()).filter(|_| if is_before { true } else { has_more }),
-            previous: cursor(found.first()).filter(|_| if is_before { has_more } else { is_after }),
-            waitpoints: found.into_iter().cloned().collect(),
-        }
-    }
 }
 
 impl Tables {
     pub(super) fn create_waitpoint(&mut self, waitpoint: Waitpoint) -> (Waitpoint, bool) {
-        let position = self.waitpoints.rows.len();
+        let position = self.waitpoints.next;
         let (waitpoint, is_cached) = self.waitpoints.add(waitpoint, now_ms());
         if !is_cached {
             self.changes.note(|| Entry::Waitpoint { position, waitpoint: waitpoint.clone().into() });
@@ -258,17 +210,13 @@ impl Store {
     pub(crate) fn watch_waitpoint(&self, id: &str) -> Option<watch::Receiver<()>> {
         self.tables().waitpoints.row(id, now_ms()).map(|row| row.done.subscribe())
     }
-
-    pub(crate) fn list_waitpoints(&self, query: &Query) -> Page {
-        self.tables().waitpoints.list(query, now_ms())
-    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn waitpoint(id: &str, key: &str, now: u64) -> Waitpoint {
+    pub(in crate::store) fn waitpoint(id: &str, key: &str, now: u64) -> Waitpoint {
         Waitpoint {
             id: format!("waitpoint_{id}"),
             created_at: now,
@@ -311,25 +259,5 @@ mod tests {
         assert_eq!(table.add(waitpoint("b", "k", 9), 9).0.id, "waitpoint_a");
         assert_eq!(table.add(waitpoint("b", "k", 10), 10).0.id, "waitpoint_b");
         assert_eq!(table.add(waitpoint("c", "k", 11), 11).0.id, "waitpoint_b");
-    }
-
-    #[test]
-    fn pages_go_there_and_back() {
-        let mut table = Waitpoints::default();
-        for id in ["1", "2", "3", "4", "5"] {
-            table.add(waitpoint(id, id, 0), 0);
-        }
-        let mut page = |from: Option<Place>| {
-            let page = table.list(&Query { size: 2, from, ..Query::default() }, 0);
-            let ids: Vec<String> = page.waitpoints.iter().map(|waitpoint| waitpoint.id[10..].to_owned()).collect();
-            (ids.concat(), page.previous.unwrap_or_default(), page.next.unwrap_or_default())
-        };
-        let row = |ids: &str, previous: &str, next: &str| (ids.to_owned(), previous.to_owned(), next.to_owned());
-        assert_eq!(page(None), row("54", "", "4"));
-        assert_eq!(page(Some(Place::After("4".into()))), row("32", "3", "2"));
-        assert_eq!(page(Some(Place::After("2".into()))), row("1", "1", ""));
-        assert_eq!(page(Some(Place::Before("1".into()))), row("32", "3", "2"));
-        assert_eq!(page(Some(Place::Before("3".into()))), row("54", "", "4"));
-        assert_eq!(page(Some(Place::After("unknown".into()))), row("", "", ""));
     }
 }

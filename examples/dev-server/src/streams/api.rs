@@ -13,7 +13,7 @@ use hyper_util::client::legacy::{Client, Error, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::config::S2Config;
 use super::name::encoded;
@@ -21,11 +21,15 @@ use crate::store::Record;
 
 /// How long S2 may take for an answer; for one that goes on, for its beginning.
 const ANSWER: Duration = Duration::from_secs(10);
+/// Before the next look where a read was not held.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long S2 holds a read that finds nothing.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// More than the records that one answer may hold, as JSON in JSON.
 const LONGEST: usize = 16 * 1024 * 1024;
 
 /// Why a call came to nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Problem {
     /// The log does not end where the append was to go, but here.
     Elsewhere(u64),
@@ -59,6 +63,21 @@ pub(super) enum Place {
 pub(super) enum Start {
     Number(u64),
     End,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    #[serde(flatten)]
+    record: Record,
+    /// The one of a command has an empty name.
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+}
+
+impl Found {
+    fn is_command(&self) -> bool {
+        self.headers.first().is_some_and(|(name, _)| name.is_empty())
+    }
 }
 
 pub(super) struct Api {
@@ -158,11 +177,11 @@ impl Api {
     }
 
     pub(super) async fn place(&self, name: &str, at: u64) -> Result<Place, Problem> {
-        let records = match self.slice(name, at, "&count=1").await {
+        let found = match self.slice(name, at, "&count=1", Duration::ZERO).await {
             Err(Problem::NoStream) => return Ok(Place::Free),
-            records => records?,
+            found => found?,
         };
-        let Some(record) = records.into_iter().next() else { return Ok(Place::Free) };
+        let Some(Found { record, .. }) = found.into_iter().next() else { return Ok(Place::Free) };
         // What begins later has been trimmed up to there.
         let body = (record.seq_num == at).then(|| serde_json::from_str::<Value>(&record.body).ok()).flatten();
         Ok(Place::Taken(body.and_then(|body| body["id"].as_str().map(str::to_owned))))
@@ -170,35 +189,47 @@ impl Api {
 
     /// The records from a sequence number on, as many as S2 gives at once.
     pub(super) async fn read(&self, name: &str, from: u64) -> Result<Vec<Record>, Problem> {
-        self.slice(name, from, "&clamp=true").await
+        let found = self.slice(name, from, "&clamp=true", Duration::ZERO).await?;
+        Ok(found.into_iter().filter(|found| !found.is_command()).map(|found| found.record).collect())
     }
 
-    async fn slice(&self, name: &str, from: u64, more: &str) -> Result<Vec<Record>, Problem> {
+    /// The first record from a sequence number on, as soon as there is one. `None` when there is none at that time.
+    pub(super) async fn next(&self, name: &str, from: u64, until: Instant) -> Result<Option<Record>, Problem> {
+        let mut start = from;
+        loop {
+            let wait = until.saturating_duration_since(Instant::now()).min(LONGEST_WAIT);
+            let found = self.slice(name, start, &format!("&clamp=true&wait={}", whole_seconds(wait)), wait).await?;
+            let Some(last) = found.last() else {
+                let now = Instant::now();
+                if now >= until {
+                    return Ok(None);
+                }
+                // One that does not hold the read is not asked all the time.
+                sleep_until(until.min(now + PAUSE)).await;
+                continue;
+            };
+            start = last.record.seq_num + 1;
+            // What is beyond the end begins at the end.
+            let is_wanted = |found: &Found| found.record.seq_num >= from && !found.is_command();
+            if let Some(found) = found.into_iter().find(is_wanted) {
+                return Ok(Some(found.record));
+            }
+        }
+    }
+
+    /// `wait`: how long S2 was asked to hold the answer.
+    async fn slice(&self, name: &str, from: u64, more: &str, wait: Duration) -> Result<Vec<Found>, Problem> {
         #[derive(Deserialize)]
         struct Batch {
             records: Vec<Found>,
         }
-        #[derive(Deserialize)]
-        struct Found {
-            #[serde(flatten)]
-            record: Record,
-            /// The one of a command has an empty name.
-            #[serde(default)]
-            headers: Vec<(String, String)>,
-        }
         let request = self.ask(Method::GET, format!("{}?seq_num={from}{more}", self.records(name)), None);
-        let response = self.send(request).await?;
+        let response = self.send(request, ANSWER + wait).await?;
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(Vec::new());
         }
         let batch: Batch = serde_json::from_slice(&succeeded(response).await?).map_err(|error| unreadable(&error))?;
-        let is_command = |found: &Found| found.headers.first().is_some_and(|(name, _)| name.is_empty());
-        Ok(batch
-            .records
-            .into_iter()
-            .filter(|found| more.contains("count") || !is_command(found))
-            .map(|found| found.record)
-            .collect())
+        Ok(batch.records)
     }
 
     /// The log as S2 sends it: what is there, what comes, and an end after so much quiet.
@@ -207,11 +238,10 @@ impl Api {
             Start::Number(number) => format!("seq_num={number}"),
             Start::End => "tail_offset=0".to_owned(),
         };
-        let seconds = idle.as_secs() + u64::from(idle.subsec_nanos() > 0);
-        let address = format!("{}?{start}&clamp=true&wait={seconds}", self.records(name));
+        let address = format!("{}?{start}&clamp=true&wait={}", self.records(name), whole_seconds(idle));
         let mut request = self.ask(Method::GET, address, None)?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let response = self.send(Ok(request)).await?;
+        let response = self.send(Ok(request), ANSWER).await?;
         if response.status() == StatusCode::OK { Ok(response.into_body()) } else { Err(problem(response).await) }
     }
 
@@ -232,13 +262,17 @@ impl Api {
     }
 
     async fn json(&self, method: Method, address: String, body: Option<&Value>) -> Result<Value, Problem> {
-        let response = self.send(self.ask(method, address, body)).await?;
+        let response = self.send(self.ask(method, address, body), ANSWER).await?;
         let bytes = succeeded(response).await?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))
     }
 
-    async fn send(&self, request: Result<Request<Full<Bytes>>, Problem>) -> Result<Response<Body>, Problem> {
-        let response = timeout(ANSWER, self.http.request(request?)?).await.map_err(|_| late())?;
+    async fn send(
+        &self,
+        request: Result<Request<Full<Bytes>>, Problem>,
+        within: Duration,
+    ) -> Result<Response<Body>, Problem> {
+        let response = timeout(within, self.http.request(request?)?).await.map_err(|_| late())?;
         response.map(|response| response.map(Body::new)).map_err(|error| unreached(&error))
     }
 }
@@ -246,7 +280,22 @@ impl Api {
 fn unreached(error: &Error) -> Problem {
     let is_undone = error.is_connect();
     let what = if is_undone { "cannot be reached" } else { "broke the connection off" };
-    Problem::Trouble { reason: format!("S2 {what}"), is_undone }
+    Problem::Trouble { reason: format!("S2 {what}: {}", cause(error)), is_undone }
+}
+
+/// The innermost reason, such as a name that is not known or a port that nobody listens at. It tells nothing of the
+/// request.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// What S2 counts in: no less than this.
+fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 fn late() -> Problem {

@@ -21,8 +21,9 @@ pub struct S2Config {
 }
 
 impl S2Config {
-    /// `endpoint` is where accounts and basins are both served, such as `http://127.0.0.1:8080`, with or without the `/v1` behind it;
-    /// none is S2's own cloud. The basin is made if it is missing. Without a token nothing is authorized, which is enough for s2-lite.
+    /// `endpoint` is where accounts and basins are both served, such as `http://127.0.0.1:8080`, with or without the
+    /// `/v1` behind it; none is S2's own cloud. The basin is made if it is missing. Without a token nothing is
+    /// authorized, which is enough for s2-lite.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the endpoint, the basin or the token.

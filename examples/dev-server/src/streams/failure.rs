@@ -13,7 +13,8 @@ pub(crate) enum Failure {
     NoName(String),
     /// S2 does not want it, and would not want it again. A sentence.
     Refused(String),
-    /// S2 does not answer, or not usefully. What is asked again may succeed; `is_repeatable` tells whether that is harmless.
+    /// S2 does not answer, or not usefully. What is asked again may succeed; `is_repeatable` tells whether that is
+    /// harmless.
     Unavailable { reason: String, is_repeatable: bool },
     /// The database of this server cannot be written.
     Database(Arc<str>),

@@ -1,7 +1,7 @@
 //! The logs of runs, wherever they lie: in the store of this server, or at S2.
 //!
-//! Sends, appends and ingests write here, readers and tasks read here. With S2 a record may also come from a writer that was handed
-//! credentials and writes past this server ([`Streams::hand_out`]).
+//! Sends, appends and ingests write here, readers and tasks read here. With S2 a record may also come from a writer
+//! that was handed credentials and writes past this server ([`Streams::hand_out`]).
 
 mod api;
 mod config;
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue};
+use tokio::time::Instant;
 
 use crate::sse::Feed;
 use crate::store::{Append, Appended, Record, Store, StreamKey};
@@ -98,6 +99,15 @@ impl Streams {
         }
     }
 
+    /// The first record from a sequence number on, as soon as S2 has one. `None` when it has none at that time, or a
+    /// little before.
+    pub(crate) async fn next(&self, key: &StreamKey, from: u64, until: Instant) -> Result<Option<Record>, Failure> {
+        match self {
+            Self::Own(store) => Ok(store.read(key, from).records.into_iter().next()),
+            Self::S2(s2) => s2.next(key, from, until).await,
+        }
+    }
+
     /// How many records the log has.
     pub(crate) async fn length(&self, key: &StreamKey) -> Result<u64, Failure> {
         match self {
@@ -119,6 +129,13 @@ impl Streams {
         match self {
             Self::Own(_) => Ok(Vec::new()),
             Self::S2(s2) => s2.hand_out(key).await,
+        }
+    }
+
+    /// What is known of the logs of runs that are gone. What lies at S2 stays there, as long as its basin says.
+    pub(crate) fn forget(&self, runs: &[String]) {
+        if let Self::S2(s2) = self {
+            s2.forget(runs);
         }
     }
 

@@ -4,8 +4,8 @@ use crate::store::StreamKey;
 
 const INPUT: &str = "$trigger.input:";
 
-/// Behind the prefix of the environment. An output whose key is the name of an input there has none: whoever wrote to it would speak
-/// for the person on the other side.
+/// Behind the prefix of the environment. An output whose key is the name of an input there has none: whoever wrote to
+/// it would speak for the person on the other side.
 pub(super) fn relative(key: &StreamKey) -> Option<String> {
     match key {
         StreamKey::Input { run, stream } => Some(format!("/runs/{run}/{INPUT}{stream}")),

@@ -1,9 +1,10 @@
 //! Logs at S2.
 //!
-//! An append says at which place its record is to stand, and S2 puts it there or nowhere. So when an answer is lost, the record is at that
-//! place or in no log: a look at the place tells, before this server ends or after. What makes a repeat a repeat is kept in the store of
-//! this server, in two steps: before the append, that the key may stand at the place (in doubt); after it, that it does. A crash or an
-//! outage between them leaves a doubt, which the next append to the log, or the next question for the key, settles by a look.
+//! An append says at which place its record is to stand, and S2 puts it there or nowhere. So when an answer is lost,
+//! the record is at that place or in no log: a look at the place tells, before this server ends or after. What makes a
+//! repeat a repeat is kept in the store of this server, in two steps: before the append, that the key may stand at the
+//! place (in doubt); after it, that it does. A crash or an outage between them leaves a doubt, which the next append to
+//! the log, or the next question for the key, settles by a look.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue};
 use tokio::sync::Mutex as Turn;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::api::{Api, Place, Problem, Start};
 use super::config::S2Config;
@@ -22,11 +23,13 @@ use crate::store::{Append, Appended, RECORD_LIMIT, Record, Store, StreamKey};
 
 /// The pauses before a call is made once more.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(250)];
+/// Between looks for a stream that is not there.
+const NO_STREAM: Duration = Duration::from_secs(1);
 /// How often others may write to the place that an append was to have.
 const MOST_RACES: usize = 100;
 
 pub(crate) struct S2 {
-    api: Api,
+    api: Arc<Api>,
     config: S2Config,
     /// Before the name of every stream of this environment.
     prefix: String,
@@ -45,7 +48,7 @@ struct Lane {
 impl S2 {
     pub(super) fn new(config: S2Config, environment: &str, store: Arc<Store>) -> Self {
         Self {
-            api: Api::new(&config),
+            api: Arc::new(Api::new(&config)),
             config,
             prefix: format!("env/dev/{environment}"),
             store,
@@ -189,6 +192,19 @@ impl S2 {
         }
     }
 
+    /// The first record from a sequence number on, as soon as there is one. `None` when there is none at that time.
+    pub(super) async fn next(&self, key: &StreamKey, from: u64, until: Instant) -> Result<Option<Record>, Failure> {
+        let name = self.name(key)?;
+        match self.api.next(&name, from, until).await {
+            // Whoever writes makes it, and not whoever looks.
+            Err(Problem::NoStream) => {
+                sleep_until(until.min(Instant::now() + NO_STREAM)).await;
+                Ok(None)
+            }
+            record => record.map_err(|problem| failure(problem, true)),
+        }
+    }
+
     pub(super) async fn length(&self, key: &StreamKey) -> Result<u64, Failure> {
         match self.name(key) {
             Ok(name) => self.tail(&name).await,
@@ -236,6 +252,11 @@ impl S2 {
         let reserved =
             || Failure::NoName("A stream of this name is an input stream, and has an address of its own".to_owned());
         name::relative(key).ok_or_else(reserved)
+    }
+
+    pub(super) fn forget(&self, runs: &[String]) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|key, _| !runs.iter().any(|run| run == key.run()));
     }
 
     fn lane(&self, key: &StreamKey) -> Arc<Turn<Lane>> {

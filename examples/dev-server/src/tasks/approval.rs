@@ -1,8 +1,8 @@
 //! `approval`: writes a draft, waits for a person's word, answers.
 //!
-//! Payload `{"topic": string}`. Stream `draft`: the text, token by token. Stream `result`: `{"state": "waiting"}` when the draft is
-//! whole and the task waits for input `approval` (`{"approved": boolean, "note"?: string}`), then the verdict, which is the run's
-//! output as well: `{"state": "published" | "rejected", "text": string}`.
+//! Payload `{"topic": string}`. Stream `draft`: the text, token by token. Stream `result`: `{"state": "waiting"}` when
+//! the draft is whole and the task waits for input `approval` (`{"approved": boolean, "note"?: string}`), then the
+//! verdict, which is the run's output as well: `{"state": "published" | "rejected", "text": string}`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

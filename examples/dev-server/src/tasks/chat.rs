@@ -1,6 +1,7 @@
 //! `chat`: says back what it is told, until the run is cancelled.
 //!
-//! Input `messages`: a text, `{"text": string}`, or any other JSON. Stream `replies`: each message token by token, then a `"\n"`.
+//! Input `messages`: a text, `{"text": string}`, or any other JSON. Stream `replies`: each message token by token, then
+//! a `"\n"`.
 
 use serde_json::Value;
 

@@ -16,8 +16,8 @@ use crate::store::{Append, Appended, InputWait, StreamKey};
 
 /// One run, seen from inside its task.
 ///
-/// A task that is started again makes the same steps again. Its nth part on a stream is the same part, so those that are there are not
-/// appended a second time.
+/// A task that is started again makes the same steps again. Its nth part on a stream is the same part, so those that
+/// are there are not appended a second time.
 #[derive(Clone)]
 pub(super) struct TaskContext {
     app: AppState,
@@ -165,7 +165,8 @@ impl Drop for Wait {
     }
 }
 
-/// Cuts a text into pieces of the size that a model writes: words with the space before them, long ones in two. Joined they are the text.
+/// Cuts a text into pieces of the size that a model writes: words with the space before them, long ones in two. Joined
+/// they are the text.
 pub(super) fn tokens(text: &str) -> Vec<&str> {
     const LONGEST: usize = 8;
     let mut tokens = Vec::new();

@@ -1,8 +1,8 @@
 //! `gate`: waits for a wait token, which a person completes on a page or a machine through the callback address.
 //!
-//! Payload `{"question"?: string, "timeout"?: string}`, the time-out as a duration such as `10m` or an ISO date; default: none.
-//! Stream `gate`: `{"id": string, "publicAccessToken": string, "url": string, "question"?: string}`. Output: what the token was
-//! completed with.
+//! Payload `{"question"?: string, "timeout"?: string}`, the time-out as a duration such as `10m` or an ISO date;
+//! default: none. Stream `gate`: `{"id": string, "publicAccessToken": string, "url": string, "question"?: string}`.
+//! Output: what the token was completed with.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

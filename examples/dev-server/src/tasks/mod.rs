@@ -25,8 +25,8 @@ pub(crate) use samples::SAMPLES;
 /// What a task ends with: its output, or a sentence that says why it failed.
 type TaskResult = Result<Value, String>;
 
-/// Starts the task of a run, at once or when its delay is over. A run of a task that is not known here stays queued until a worker has it,
-/// and expires when it has a time to live.
+/// Starts the task of a run, at once or when its delay is over. A run of a task that is not known here stays queued
+/// until a worker has it, and expires when it has a time to live.
 pub(crate) fn start(app: &AppState, run: &Run) {
     if run.status != Status::Delayed {
         return start_now(app, run);
@@ -39,8 +39,8 @@ pub(crate) fn start(app: &AppState, run: &Run) {
     });
 }
 
-/// Goes on with the runs that had not ended when the server before this one did. A task that was under way begins again from the top;
-/// what it has written is still there, and is not written again.
+/// Goes on with the runs that had not ended when the server before this one did. A task that was under way begins again
+/// from the top; what it has written is still there, and is not written again.
 pub(crate) fn resume(app: &AppState) {
     for run in app.store.take_unfinished() {
         if let Some(run) = app.store.run(&run.id).filter(|run| !run.is_over()) {

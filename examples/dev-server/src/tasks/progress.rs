@@ -1,10 +1,10 @@
-//! `progress`: works through a number of steps and says in its metadata how far it is, until it is done or until input `cancel` gets a
-//! record.
+//! `progress`: works through a number of steps and says in its metadata how far it is, until it is done or until input
+//! `cancel` gets a record.
 //!
-//! Payload `{"name"?: string, "steps"?: number, "fail"?: boolean}`: 1 to 1000 steps, 20 unless said otherwise; with `fail` it fails half
-//! way. Metadata `{"progress": {"done": number, "total": number}, "label": string, "logs": string[]}`.
-//! Output `{"done": number, "total": number}`, with `done` below `total` when it was told to stop. An attempt after the first goes on behind
-//! the step that the metadata names.
+//! Payload `{"name"?: string, "steps"?: number, "fail"?: boolean}`: 1 to 1000 steps, 20 unless said otherwise; with
+//! `fail` it fails half way. Metadata `{"progress": {"done": number, "total": number}, "label": string, "logs":
+//! string[]}`. Output `{"done": number, "total": number}`, with `done` below `total` when it was told to stop. An
+//! attempt after the first goes on behind the step that the metadata names.
 
 use std::pin::pin;
 

@@ -20,8 +20,8 @@ pub(super) struct Token {
 }
 
 impl TaskContext {
-    /// Makes a wait token that times out then, in milliseconds since the epoch, or never. Within a run a name names one: an attempt
-    /// after the first gets the wait token of that one.
+    /// Makes a wait token that times out then, in milliseconds since the epoch, or never. Within a run a name names
+    /// one: an attempt after the first gets the wait token of that one.
     pub(super) fn create_token(&self, name: &str, timeout_at: Option<u64>) -> Token {
         let app = self.app();
         let mut waitpoint = new_waitpoint(timeout_at);

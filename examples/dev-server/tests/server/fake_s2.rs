@@ -45,6 +45,8 @@ struct Inner {
     requests: Vec<Asked>,
     /// The bodies of the records that were not appended.
     dropped: Vec<String>,
+    /// Reads that wait for a record.
+    held: usize,
 }
 
 #[derive(Default)]
@@ -117,6 +119,13 @@ impl FakeS2 {
 
     pub(crate) fn count(&self, what: &str) -> usize {
         self.inner().requests.iter().filter(|asked| asked.what == what).count()
+    }
+
+    /// Waits until so many reads wait for a record.
+    pub(crate) async fn holds(&self, count: usize) {
+        while self.inner().held != count {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
     }
 
     /// The bodies of the log whose name ends like this.
@@ -262,23 +271,55 @@ async fn read(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let mut inner = fake.inner();
-    if !inner.creates_on_append && !inner.streams.contains_key(&name) {
-        return error(404, "stream_not_found");
-    }
-    let log = inner.streams.entry(name.clone()).or_default();
     let query = query.unwrap_or_default();
     let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
     let number = |name: &str| query.get(name).map(|text| text.parse::<usize>().unwrap());
-    let from = number("seq_num").unwrap_or(log.records.len()).min(log.records.len());
+    let (from, found) = {
+        let mut inner = fake.inner();
+        if !inner.creates_on_append && !inner.streams.contains_key(&name) {
+            return error(404, "stream_not_found");
+        }
+        let records = &inner.streams.entry(name.clone()).or_default().records;
+        let from = number("seq_num").unwrap_or(records.len()).min(records.len());
+        (from, records[from..].to_vec())
+    };
     if headers.get("accept").is_some_and(|accept| accept == "text/event-stream") {
-        drop(inner);
         return events(&fake, name, from, query["wait"] != "0");
     }
-    let records: Vec<Value> = log.records[from..].iter().take(number("count").unwrap_or(1000)).cloned().collect();
-    if records.is_empty() {
-        return (StatusCode::RANGE_NOT_SATISFIABLE, Json(json!({ "tail": end(Some(log)) }))).into_response();
+    let seconds = number("wait").unwrap_or_default();
+    if !found.is_empty() {
+        let records: Vec<Value> = found.into_iter().take(number("count").unwrap_or(1000)).collect();
+        return Json(json!({ "records": records })).into_response();
     }
+    if seconds > 0 {
+        return once_there_is_one(&fake, name, from, seconds).await;
+    }
+    let tail = end(fake.inner().streams.get(&name));
+    (StatusCode::RANGE_NOT_SATISFIABLE, Json(json!({ "tail": tail }))).into_response()
+}
+
+/// What is there as soon as there is something, or nothing after so many seconds.
+async fn once_there_is_one(fake: &FakeS2, name: String, from: usize, seconds: usize) -> Response {
+    /// Also when nobody waits any more.
+    struct Held<'a>(&'a FakeS2);
+    impl Drop for Held<'_> {
+        fn drop(&mut self) {
+            self.0.inner().held -= 1;
+        }
+    }
+    let mut grown = {
+        let mut inner = fake.inner();
+        inner.held += 1;
+        inner.streams[&name].grown.subscribe()
+    };
+    let _held = Held(fake);
+    let is_there = async {
+        while fake.inner().streams[&name].records.len() <= from {
+            grown.changed().await.unwrap();
+        }
+    };
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(seconds as u64), is_there).await;
+    let records = fake.inner().streams[&name].records[from..].to_vec();
     Json(json!({ "records": records })).into_response()
 }
 

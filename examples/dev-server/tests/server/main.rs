@@ -13,6 +13,7 @@ mod limits;
 mod metadata;
 mod packets;
 mod read;
+mod retention;
 mod runs;
 mod send;
 mod streams;

@@ -137,6 +137,46 @@ async fn a_crash_between_the_record_and_the_end_of_the_wait_loses_neither() {
 }
 
 #[tokio::test]
+async fn an_input_that_was_awaited_before_a_restart_is_followed_by_one_read_that_ends_with_the_wait() {
+    let fake = FakeS2::start().await;
+    let folder = Folder::new();
+    let server = behind_on(&fake, &folder);
+    server.prepare().await.unwrap();
+    let worker = Hand::new(&server, "a", 2).await;
+    let (run, other) = (worker.begin().await, worker.begin().await);
+    let waits = [server.wait(&run, 1, json!({})).await, server.wait(&other, 1, json!({})).await];
+    let killed = folder.killed();
+    let looked = fake.count("read");
+    let server = behind_on(&fake, &killed);
+    server.listen().await;
+    let claims = json!([
+        { "id": run, "execution": 1, "waits": [waits[0]] },
+        { "id": other, "execution": 1, "waits": [waits[1]] },
+    ]);
+    let (worker, _) = Hand::with(&server, "a", offer(2), claims).await;
+    fake.holds(2).await;
+    // What was on its way when the server before this one ended comes now.
+    fake.write(&format!("{run}/$trigger.input:words"), r#"{"data":"1","id":"1234567"}"#);
+    goes_on(&worker, &run, 0, "1").await;
+    fake.holds(1).await;
+    server.cancel(&other).await;
+    fake.holds(0).await;
+    assert_eq!(fake.count("read") - looked, 4, "a look and a read for each");
+
+    // Who waits from now on is told of what was on its way, too.
+    server.wait(&run, 1, json!({ "lastSeqNum": 0 })).await;
+    fake.holds(1).await;
+    fake.write(&format!("{run}/$trigger.input:words"), r#"{"data":"2","id":"1234568"}"#);
+    let order = loop {
+        let orders = worker.take().await;
+        if let Some(order) = orders.iter().find(|order| order["kind"] == "resume") {
+            break order.clone();
+        }
+    };
+    assert_eq!((&order["wait"]["seqNum"], &order["wait"]["output"]), (&json!(1), &json!("2")));
+}
+
+#[tokio::test]
 async fn the_console_counts_what_is_at_s2() {
     let fake = FakeS2::start().await;
     let server = behind(&fake).await;

@@ -174,8 +174,8 @@ impl Event {
     }
 }
 
-/// Streams are kept at S2 where the environment says so, as `make s2` does. What is on a network has a time of its own, so the clock of the
-/// test goes as others do.
+/// Streams are kept at S2 where the environment says so, as `make s2` does. What is on a network has a time of its own,
+/// so the clock of the test goes as others do.
 fn at_s2(config: Config) -> Config {
     let named = |name| std::env::var(name).ok();
     if named("TIDEGATE_STREAMS").as_deref() != Some("s2") || !matches!(config.streams, StreamEngine::Own) {

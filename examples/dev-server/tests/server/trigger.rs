@@ -1,4 +1,7 @@
+use std::sync::Mutex;
+
 use serde_json::json;
+use tidegate_dev_server::Config;
 
 use crate::support::{KEY, Server};
 
@@ -28,9 +31,12 @@ async fn repeats_give_the_same_run() {
     let first = server.trigger("t", body.clone()).await.json();
     let again = server.trigger("t", body.clone()).await;
     again.is(200, json!({ "id": first["id"], "isCached": true }));
-    let for_ever = json!({ "options": { "idempotencyKey": "e", "idempotencyKeyTTL": "999999999999999999999y" } });
+    let for_ever = json!({ "options": { "idempotencyKey": "e", "idempotencyKeyTTL": "999999999999999999999d" } });
     assert_eq!(server.trigger("t", for_ever).await.status, 200);
     assert_ne!(server.trigger("other", body).await.json()["id"], first["id"], "keys count within a task");
+    let no_time = json!({ "options": { "idempotencyKey": "n", "idempotencyKeyTTL": "0s" } });
+    let first_of_none = server.trigger("t", no_time.clone()).await.json();
+    assert_ne!(server.trigger("t", no_time).await.json()["id"], first_of_none["id"]);
 
     let by_request = || {
         let ask = server.ask("POST", "/api/v1/tasks/t/trigger").body(r#"{"payload":1}"#);
@@ -38,6 +44,31 @@ async fn repeats_give_the_same_run() {
     };
     let first = by_request().await.json();
     by_request().await.is(200, json!({ "id": first["id"], "isCached": false }));
+}
+
+static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+#[tokio::test]
+async fn a_time_to_live_of_a_key_that_cannot_be_read_is_passed_over_and_said_once() {
+    let server = Server::with(Config { say: |line| SAID.lock().unwrap().push(line.to_owned()), ..Config::default() });
+    let key = json!({ "idempotencyKey": "k", "idempotencyKeyTTL": "2 seconds ago" });
+    let body = json!({ "options": key });
+    let first = server.trigger("t", body.clone()).await.json();
+    server.trigger("t", body).await.is(200, json!({ "id": first["id"], "isCached": true }));
+    let said = "idempotencyKeyTTL \"2 seconds ago\" is passed over, as on Trigger.dev, and the key counts";
+    let how = "write a number and s, m, h or d, such as 24h";
+    let lines = || SAID.lock().unwrap().iter().filter(|line| line.starts_with("idem")).cloned().collect::<Vec<_>>();
+    assert_eq!(lines(), [format!("{said} for 30 days: {how}")]);
+    let ask = async || server.ask("POST", "/api/v1/waitpoints/tokens").body(key.to_string()).answer().await.json();
+    assert_eq!(ask().await["id"], ask().await["id"]);
+    assert_eq!(lines()[1..], [format!("{said} without end: {how}")]);
+    // The body says something, so that the header does not count, and it says nothing that could be read.
+    let by_header = async |ttl: &str| {
+        let body = json!({ "options": { "idempotencyKey": "h", "idempotencyKeyTTL": ttl } }).to_string();
+        let ask = server.ask("POST", "/api/v1/tasks/t/trigger").header("idempotency-key-ttl", "0s");
+        ask.body(body).answer().await.json()["id"].take()
+    };
+    assert_eq!(by_header("1w").await, by_header("1w").await);
 }
 
 #[tokio::test]

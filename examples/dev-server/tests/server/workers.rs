@@ -44,6 +44,54 @@ async fn who_has_no_secret_key_is_no_worker() {
     assert!(answer.body.contains("of one version"), "{}", answer.body);
 }
 
+#[tokio::test]
+async fn an_execution_is_a_number_from_one_on() {
+    let server = Server::new();
+    let worker = Hand::new(&server, "a", 1).await;
+    let run = worker.begin().await;
+    let made = server.make_wait(&run, 1, json!({})).await.json();
+    let paths = [
+        ("POST", format!("/api/v1/runs/{run}/input-streams/wait"), r#"{"streamId":"words"}"#),
+        ("POST", format!("/engine/v1/runs/{run}/waitpoints/tokens/{}/wait", made["waitpointId"].as_str().unwrap()), ""),
+        ("PUT", format!("/api/v1/runs/{run}/metadata"), r#"{"metadata":{"n":1}}"#),
+    ];
+    for (method, path, body) in paths {
+        for unreadable in ["", "0", "-1", "1.0", "one", "1, 1", "99999999999"] {
+            let ask = server.ask(method, path.as_str()).header("x-tidegate-execution", unreadable);
+            let answer = ask.body(body).answer().await;
+            let error = answer.json()["error"].as_str().unwrap().to_owned();
+            assert_eq!(
+                (answer.status.as_u16(), error.contains("a whole one from 1 on")),
+                (400, true),
+                "{path} {error}"
+            );
+        }
+        let stale = server.ask(method, path.as_str()).header("x-tidegate-execution", "2").body(body).answer().await;
+        assert!([409, 410].contains(&stale.status.as_u16()), "{path} {}", stale.status);
+    }
+    for what in ["complete", "fail"] {
+        let body = json!({ "execution": 0, "error": { "type": "STRING_ERROR", "raw": "no" } });
+        let answer = server.report(&run, what, body).await;
+        assert_eq!(answer.status, 400, "{what} {}", answer.body);
+    }
+    assert_eq!(server.view(&run).await["status"], "EXECUTING");
+}
+
+#[tokio::test]
+async fn a_run_that_this_server_executes_is_no_workers() {
+    let server = Server::new();
+    let run = server.run_of("approval", json!({ "topic": "x" })).await;
+    let mut result = server.stream(&run, "result").events().await;
+    while result.next().await.unwrap().parts() != [json!({ "state": "waiting" })] {}
+    let claims = json!([{ "id": run, "execution": 0, "waits": [] }]);
+    let (_, kept) = Hand::with(&server, "a", offer(1), claims).await;
+    assert_eq!(kept, json!([]));
+    let token = server.ask("POST", "/api/v1/waitpoints/tokens").body("{}").answer().await.json();
+    let path = format!("/engine/v1/runs/{run}/waitpoints/tokens/{}/wait", token["id"].as_str().unwrap());
+    assert_eq!(server.ask("POST", path).body("").answer().await.status, 410);
+    assert_eq!(server.view(&run).await["status"], "EXECUTING");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_order_is_told_until_it_is_said_to_have_come() {
     let server = Server::new();

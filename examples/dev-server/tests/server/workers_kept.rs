@@ -98,6 +98,31 @@ async fn a_run_that_executed_and_that_nobody_claims_gets_another_attempt() {
 }
 
 #[tokio::test]
+async fn a_run_whose_worker_is_lost_while_there_is_no_other_pauses_as_its_task_says() {
+    const HOUR_MS: u64 = 3_600_000;
+    let folder = Folder::new();
+    let server = open(&folder);
+    let retry = json!({ "maxAttempts": 2, "minTimeoutInMs": HOUR_MS, "maxTimeoutInMs": HOUR_MS, "randomize": false });
+    let offer = json!({ "protocol": 1, "concurrency": 1, "tasks": [{ "id": "mine", "retry": retry }] });
+    let run = Hand::with(&server, "a", offer, json!([])).await.0.begin().await;
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let killed = folder.killed();
+    drop(server);
+    let server = open(&killed);
+    server.listen().await;
+    // No worker comes, and the run is taken for lost.
+    let file = rusqlite::Connection::open(killed.file()).unwrap();
+    let retry_at = loop {
+        let query = "SELECT retry_at FROM runs WHERE id = ?";
+        if let Some(at) = file.query_row(query, [&run], |row| row.get::<_, Option<u64>>(0)).unwrap() {
+            break at;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert!((HOUR_MS..2 * HOUR_MS).contains(&(retry_at - started)), "{}", retry_at - started);
+}
+
+#[tokio::test]
 async fn what_is_done_while_its_server_is_away_counts_with_the_next() {
     let folder = Folder::new();
     let server = open(&folder);

@@ -1,7 +1,8 @@
 //! `POST /api/v3/batches/:batch/items`: the items of a batch, one JSON document a line.
 //!
-//! An upload is taken whole or not at all, and may be repeated: an item whose index has come before is not triggered again. The
-//! original has no CORS headers here, so there pages on another origin cannot do what it hands them a token for.
+//! An upload is taken whole or not at all, and may be repeated: an item whose index has come before is not triggered
+//! again. The original has no CORS headers here, so there pages on another origin cannot do what it hands them a token
+//! for.
 
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;

@@ -30,7 +30,7 @@ const MOST_ITEMS: usize = 500;
 const CREATE_LIMIT: usize = 131_072;
 const MOST_RUNS: u64 = 1000;
 const LONGEST_KEY: usize = 2048;
-const KEY_SECONDS: i64 = 24 * 3600;
+const KEY_SECONDS: u64 = 24 * 3600;
 const TOKEN_SECONDS: i64 = 3600;
 
 /// `POST /api/v2/tasks/batch`
@@ -145,13 +145,13 @@ impl Item {
         }
     }
 
-    /// Triggers it as the item of this index, unless there is one already: then `false`. One that cannot be triggered is noted in
-    /// the batch.
+    /// Triggers it as the item of this index, unless there is one already: then `false`. One that cannot be triggered
+    /// is noted in the batch.
     fn trigger(self, app: &AppState, batch: &str, index: u64) -> bool {
         if app.store.reserve_item(batch, index) != BatchPlace::Free {
             return false;
         }
-        let options = Options::read(&self.body, &HeaderMap::new());
+        let options = Options::read(app, &self.body, &HeaderMap::new());
         let started = options.and_then(|options| {
             let key = options.by_key(&self.task);
             let run = prepare(app, &self.task, &self.body, options, Some(batch))?;
@@ -168,7 +168,8 @@ impl Item {
     }
 }
 
-/// Whether the caller may trigger runs of a task in batches; of every task, when none is named. Who may write may trigger.
+/// Whether the caller may trigger runs of a task in batches; of every task, when none is named. Who may write may
+/// trigger.
 fn may_trigger(caller: &Caller, task: Option<&str>) -> bool {
     caller.may("batchTrigger", "tasks", task) || caller.may("write", "tasks", task)
 }

@@ -1,5 +1,7 @@
 //! What an execution of a run came to.
 
+use std::num::NonZeroU32;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -21,14 +23,15 @@ const LARGEST_OUTPUT: usize = 10 * 1024 * 1024;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Completion {
-    execution: u32,
+    execution: NonZeroU32,
     output: Option<String>,
     output_type: Option<String>,
     #[serde(default)]
     usage_ms: u64,
 }
 
-/// `POST /engine/v1/runs/:run/complete` `{"execution", "output"?, "outputType"?, "usageMs"?}`. 410 when the execution does not count.
+/// `POST /engine/v1/runs/:run/complete` `{"execution", "output"?, "outputType"?, "usageMs"?}`. 410 when the execution
+/// does not count.
 pub(crate) async fn complete(
     State(app): State<AppState>,
     Path(run): Path<String>,
@@ -40,19 +43,19 @@ pub(crate) async fn complete(
     if output.as_ref().is_some_and(|output| output.len() > LARGEST_OUTPUT) {
         return Err(Refusal::BodyTooLarge);
     }
-    if !app.store.run(&run).ok_or(Refusal::NoResource)?.is_held_by(execution) {
+    if !app.store.run(&run).ok_or(Refusal::NoResource)?.is_held_by(execution.get()) {
         return Err(stale());
     }
     let kind = output_type.unwrap_or_else(|| Packet::JSON.to_owned());
     let packet = output.map_or(Packet::EMPTY, |output| Packet::new(output, kind));
     let output = packet::shelve(packet, &run, "output", &app.store);
-    answer(engine::complete(&app, &run, execution, output, usage_ms))
+    answer(engine::complete(&app, &run, execution.get(), output, usage_ms))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Failing {
-    execution: u32,
+    execution: NonZeroU32,
     error: Value,
     #[serde(default)]
     is_final: bool,
@@ -60,8 +63,8 @@ struct Failing {
     usage_ms: u64,
 }
 
-/// `POST /engine/v1/runs/:run/fail` `{"execution", "error", "isFinal"?, "usageMs"?}`, the error as on the wire. Tells when the next attempt
-/// begins, if there is one. 410 when the execution does not count.
+/// `POST /engine/v1/runs/:run/fail` `{"execution", "error", "isFinal"?, "usageMs"?}`, the error as on the wire. Tells
+/// when the next attempt begins, if there is one. 410 when the execution does not count.
 pub(crate) async fn fail(
     State(app): State<AppState>,
     Path(run): Path<String>,
@@ -73,7 +76,7 @@ pub(crate) async fn fail(
     if app.store.run(&run).is_none() {
         return Err(Refusal::NoResource);
     }
-    answer(engine::fail(&app, &run, execution, error, is_final, usage_ms))
+    answer(engine::fail(&app, &run, execution.get(), error, is_final, usage_ms))
 }
 
 fn answer(end: AttemptEnd) -> Result<Response, Refusal> {

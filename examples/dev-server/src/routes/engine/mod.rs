@@ -4,6 +4,8 @@ mod attempts;
 mod waits;
 mod workers;
 
+use std::num::NonZeroU32;
+
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -14,18 +16,27 @@ pub(crate) use workers::{connect, leave, poll};
 use crate::respond::Refusal;
 use crate::state::AppState;
 
-/// Tells which execution of the run it is that asks: one that is not the newest any more is refused. The original knows no such header.
+/// Tells which execution of the run it is that asks: one that is not the newest any more is refused. The original knows
+/// no such header.
 const EXECUTION: &str = "x-tidegate-execution";
 /// The run of that execution, where it is not the one that the request is about.
 const ASKING: &str = "x-tidegate-run";
 
-pub(super) fn execution(headers: &HeaderMap) -> Option<u32> {
-    headers.get(EXECUTION)?.to_str().ok()?.parse().ok()
+pub(super) fn execution(headers: &HeaderMap) -> Result<Option<u32>, Refusal> {
+    let Some(value) = headers.get(EXECUTION) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse::<NonZeroU32>().ok());
+    number.map(|number| Some(number.get())).ok_or_else(|| {
+        let message = format!(
+            "The header {EXECUTION} tells which execution of the run asks: \
+             give the number in the order to start it, a whole one from 1 on, or leave the header out"
+        );
+        Refusal::Error(StatusCode::BAD_REQUEST, message)
+    })
 }
 
 /// Refuses what an execution says that does not count any more. Whoever names none is a backend, and no execution.
 pub(super) fn check_counts(app: &AppState, run: &str, headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(execution) = execution(headers) else { return Ok(()) };
+    let Some(execution) = execution(headers)? else { return Ok(()) };
     let asking = headers.get(ASKING).and_then(|id| id.to_str().ok()).unwrap_or(run);
     let counts = app.store.run(asking).is_some_and(|run| run.is_held_by(execution));
     counts.then_some(()).ok_or_else(stale)

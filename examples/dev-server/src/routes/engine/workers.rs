@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::read;
 use crate::auth::Caller;
+use crate::clock::ms;
 use crate::engine::{self, Claim, Poll, TaskOffer};
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
@@ -26,8 +27,9 @@ struct Connect {
     runs: Vec<Claim>,
 }
 
-/// `POST /engine/v1/worker/connect` `{"worker", "protocol": 1, "tasks": [{"id", "retry"?}], "concurrency", "runs": [{"id", "execution",
-/// "waits"}]}`: a worker says what it serves and what it holds. The answer says which of that it still holds, and how often to poll.
+/// `POST /engine/v1/worker/connect` `{"worker", "protocol": 1, "tasks": [{"id", "retry"?}], "concurrency", "runs":
+/// [{"id", "execution", "waits"}]}`: a worker says what it serves and what it holds. The answer says which of that it
+/// still holds, and how often to poll.
 pub(crate) async fn connect(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -47,8 +49,8 @@ pub(crate) async fn connect(
     let answer = json!({
         "session": connected.session,
         "runs": connected.runs,
-        "silenceMs": u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
-        "holdMs": u64::try_from((silence / 3).as_millis()).unwrap_or(u64::MAX),
+        "silenceMs": ms(silence),
+        "holdMs": ms(silence / 3),
     });
     Ok(respond::json(StatusCode::OK, &answer))
 }
@@ -64,8 +66,8 @@ struct Ask {
     is_leaving: bool,
 }
 
-/// `POST /engine/v1/worker/poll` `{"worker", "session", "seen", "isLeaving"?}`: held until there are orders with a number above `seen`, for
-/// `holdMs` at most. 410 when the worker has to connect again.
+/// `POST /engine/v1/worker/poll` `{"worker", "session", "seen", "isLeaving"?}`: held until there are orders with a
+/// number above `seen`, for `holdMs` at most. 410 when the worker has to connect again.
 pub(crate) async fn poll(
     State(app): State<AppState>,
     headers: HeaderMap,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::handout::{self, Told};
-use super::options::{MOST_TAGS, tags, too_many_tags, until};
+use super::options::{MOST_TAGS, key_seconds, tags, too_many_tags, until};
 use super::validate::{mismatch, read_body};
 use crate::auth::Caller;
 use crate::clock::{now_ms, now_seconds};
@@ -45,7 +45,7 @@ pub(crate) async fn create(
     }
     Caller::backend(&headers, &app.config)?;
     let body = read_body(&upload.within(CREATE_LIMIT)?)?;
-    let (waitpoint, is_cached) = app.store.create_waitpoint(wanted(&body)?);
+    let (waitpoint, is_cached) = app.store.create_waitpoint(wanted(&app, &body)?);
     let url = callback::url(&app, &waitpoint.id, Some(&headers));
     let response = respond::json(StatusCode::OK, &Body { id: &waitpoint.id, is_cached, url });
     Ok(handout::with_token(response, &app, &completing(&app, &waitpoint.id), Told::Nothing))
@@ -70,7 +70,7 @@ pub(crate) fn new_waitpoint(timeout_at: Option<u64>) -> Waitpoint {
     }
 }
 
-pub(super) fn wanted(body: &Value) -> Result<Waitpoint, Refusal> {
+pub(super) fn wanted(app: &AppState, body: &Value) -> Result<Waitpoint, Refusal> {
     let text = |name: &str| match body.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
@@ -89,7 +89,7 @@ pub(super) fn wanted(body: &Value) -> Result<Waitpoint, Refusal> {
     let mut waitpoint = new_waitpoint(timeout.and_then(|text| span::end(text, now_ms())));
     waitpoint.tags = tags;
     if let Some(key) = key.filter(|key| !key.is_empty()) {
-        let expires_at = ttl.and_then(span::seconds).map(until);
+        let expires_at = ttl.and_then(|ttl| key_seconds(app, ttl, "without end")).map(until);
         waitpoint.key = Key { text: key.to_owned(), is_chosen: true, expires_at };
     }
     Ok(waitpoint)

@@ -15,8 +15,8 @@ use crate::respond::{self, Refusal};
 use crate::state::AppState;
 use crate::store::{Packet, Waitpoint};
 
-/// `GET /api/v1/waitpoints/tokens/:waitpoint`. The original answers 500 for an id that it does not know, which clients take for
-/// something that may pass.
+/// `GET /api/v1/waitpoints/tokens/:waitpoint`. The original answers 500 for an id that it does not know, which clients
+/// take for something that may pass.
 pub(crate) async fn retrieve(
     State(app): State<AppState>,
     Path(waitpoint): Path<String>,

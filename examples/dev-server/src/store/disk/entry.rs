@@ -2,7 +2,8 @@
 
 use crate::store::batches::{Batch, Item};
 use crate::store::log::{Doubt, Record};
-use crate::store::runs::Replay;
+use crate::store::replays::Replay;
+use crate::store::run_table::Drops;
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::Waitpoint;
 use crate::store::{InputWait, Object, StreamKey};
@@ -58,7 +59,7 @@ pub(in crate::store) enum Entry {
     },
     UsedToken([u8; 32]),
     Waitpoint {
-        position: usize,
+        position: u64,
         waitpoint: Box<Waitpoint>,
     },
     /// Without its items.
@@ -72,6 +73,23 @@ pub(in crate::store) enum Entry {
         path: String,
         object: Object,
     },
+    /// The run, and all that is kept under its id.
+    NoRun {
+        run: String,
+    },
+    Drops(Drops),
+    NoReplay(Replay),
+    NoWaitpoint {
+        position: u64,
+    },
+    NoBatch {
+        batch: String,
+    },
+    NoObject {
+        path: String,
+    },
+    /// What was dropped may be cleared away.
+    Clear,
 }
 
 /// The changes of one transaction, in order; none are gathered where nobody writes them down.

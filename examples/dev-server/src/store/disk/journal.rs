@@ -3,12 +3,13 @@
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::clear::Clearing;
 use super::{Entry, save};
 
 /// How many transactions on the tables become one on the file at most.
@@ -31,11 +32,11 @@ struct Progress {
 
 impl Journal {
     /// `lock` is held as long as the file is written to.
-    pub(super) fn start(connection: Connection, lock: Connection) -> Self {
+    pub(super) fn start(connection: Connection, lock: Connection, has_strays: bool) -> Self {
         let (queue, transactions) = channel();
         let (tell, progress) = watch::channel(Progress::default());
         let work = move || {
-            write(connection, &transactions, &tell);
+            write(connection, &transactions, &tell, has_strays.then_some(Clearing::START));
             drop(lock);
         };
         // Without a thread nothing is written, and whoever waits is told that.
@@ -88,8 +89,27 @@ impl Drop for Journal {
     }
 }
 
-fn write(mut connection: Connection, transactions: &Receiver<Vec<Entry>>, tell: &watch::Sender<Progress>) {
-    while let Ok(first) = transactions.recv() {
+/// Writes groups of transactions, and between them clears away what was dropped.
+fn write(
+    mut connection: Connection,
+    transactions: &Receiver<Vec<Entry>>,
+    tell: &watch::Sender<Progress>,
+    mut clearing: Option<Clearing>,
+) {
+    loop {
+        let first = match clearing {
+            None => transactions.recv().map_err(|_| TryRecvError::Disconnected),
+            Some(_) => transactions.try_recv(),
+        };
+        let first = match first {
+            Ok(first) => first,
+            Err(TryRecvError::Empty) => {
+                // When the file is locked by others, it waits for the next time.
+                clearing = clearing.and_then(|clearing| clearing.step(&connection).ok().flatten());
+                continue;
+            }
+            Err(TryRecvError::Disconnected) => return,
+        };
         let mut group = vec![first];
         while group.len() < LARGEST_GROUP
             && let Ok(next) = transactions.try_recv()
@@ -97,7 +117,12 @@ fn write(mut connection: Connection, transactions: &Receiver<Vec<Entry>>, tell: 
             group.push(next);
         }
         match save::save(&mut connection, &group) {
-            Ok(()) => tell.send_modify(|progress| progress.written += group.len() as u64),
+            Ok(()) => {
+                tell.send_modify(|progress| progress.written += group.len() as u64);
+                if group.iter().flatten().any(|entry| matches!(entry, Entry::Clear)) {
+                    clearing = Some(Clearing::START);
+                }
+            }
             Err(error) => {
                 return tell.send_modify(|progress| progress.failure = Some(error.to_string().into()));
             }

@@ -12,18 +12,27 @@ use crate::clock::now_ms;
 use crate::store::batches::{Batch, Failure, Item};
 use crate::store::columns::COUNT;
 use crate::store::log::{Doubt, Log, Record};
-use crate::store::runs::{Replay, Run};
+use crate::store::logs::Logs;
+use crate::store::replays::Replay;
+use crate::store::run_table::Drops;
+use crate::store::runs::Run;
 use crate::store::shapes::Kept;
+use crate::store::tables::Tables;
 use crate::store::waitpoints::{Completion, Key, Waitpoint};
-use crate::store::{InputWait, Object, Packet, StreamKey, Tables};
+use crate::store::{InputWait, Object, Packet, StreamKey};
 
-pub(super) fn load(file: &Connection) -> Result<Tables> {
+/// With whether there are records of streams that are gone.
+pub(super) fn load(file: &Connection) -> Result<(Tables, bool)> {
     let mut tables = Tables::default();
     each(file, "SELECT * FROM runs", |row| {
         tables.runs.restore(run(row)?);
         Ok(())
     })?;
-    logs(file, &mut tables)?;
+    each(file, "SELECT last_change, created_at FROM drops", |row| {
+        tables.runs.restore_drops(Drops { sequence: row.get(0)?, created_at: row.get(1)? });
+        Ok(())
+    })?;
+    let has_strays = logs(file, &mut tables)?;
     each(file, "SELECT run, stream, wait, first FROM waits", |row| {
         let wait = InputWait { id: row.get(2)?, from: row.get(3)? };
         tables.waits.insert(StreamKey::Input { run: row.get(0)?, stream: row.get(1)? }, wait);
@@ -35,7 +44,7 @@ pub(super) fn load(file: &Connection) -> Result<Tables> {
     })?;
     file.execute("DELETE FROM replays WHERE until <= ?", [now_ms()])?;
     each(file, "SELECT kind, scope, key, token, id, until FROM replays", |row| {
-        tables.replays.insert(replay(row)?, (row.get(4)?, row.get(5)?));
+        tables.replays.insert(replay(row)?, row.get(4)?, row.get(5)?);
         Ok(())
     })?;
     each(file, "SELECT fingerprint FROM used_tokens", |row| {
@@ -43,7 +52,7 @@ pub(super) fn load(file: &Connection) -> Result<Tables> {
         Ok(())
     })?;
     each(file, "SELECT * FROM waitpoints ORDER BY position", |row| {
-        tables.waitpoints.restore(waitpoint(row)?);
+        tables.waitpoints.restore(row.get("position")?, waitpoint(row)?);
         Ok(())
     })?;
     each(file, "SELECT * FROM batches", |row| {
@@ -62,7 +71,7 @@ pub(super) fn load(file: &Connection) -> Result<Tables> {
         tables.objects.insert(row.get(0)?, object);
         Ok(())
     })?;
-    Ok(tables)
+    Ok((tables, has_strays))
 }
 
 fn each(file: &Connection, query: &str, mut take: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
@@ -74,7 +83,7 @@ fn each(file: &Connection, query: &str, mut take: impl FnMut(&Row<'_>) -> Result
     Ok(())
 }
 
-fn logs(file: &Connection, tables: &mut Tables) -> Result<()> {
+fn logs(file: &Connection, tables: &mut Tables) -> Result<bool> {
     let mut logs: HashMap<u64, (StreamKey, Log)> = HashMap::new();
     each(file, "SELECT id, run, direction, name FROM streams", |row| {
         let (run, stream) = (row.get(1)?, row.get(3)?);
@@ -84,10 +93,16 @@ fn logs(file: &Connection, tables: &mut Tables) -> Result<()> {
         logs.insert(number, (key, Log::numbered(number)));
         Ok(())
     })?;
-    tables.last_stream = logs.keys().copied().max().unwrap_or(0);
+    // The number of a stream that is gone is not given again as long as something lies under it.
+    let mut last = logs.keys().copied().max().unwrap_or(0);
+    let mut has_strays = false;
     let query = "SELECT stream, seq_num, timestamp, body, once_key, client, line FROM records ORDER BY position";
     each(file, query, |row| {
-        let Some((_, log)) = logs.get_mut(&row.get(0)?) else { return Ok(()) };
+        let number = row.get(0)?;
+        let Some((_, log)) = logs.get_mut(&number) else {
+            (last, has_strays) = (last.max(number), true);
+            return Ok(());
+        };
         let body: Arc<str> = row.get_ref(3)?.as_str()?.into();
         let record = Record { seq_num: row.get(1)?, timestamp: row.get(2)?, body };
         let line = row.get::<_, Option<String>>(5)?.zip(row.get(6)?);
@@ -101,13 +116,13 @@ fn logs(file: &Connection, tables: &mut Tables) -> Result<()> {
         log.restore_doubt(doubt, row.get(6)?);
         Ok(())
     })?;
-    tables.logs = logs.into_values().collect();
-    Ok(())
+    tables.logs = Logs::restore(logs.into_values(), last);
+    Ok(has_strays)
 }
 
 fn run(row: &Row<'_>) -> Result<Kept> {
     let packet = |data, kind| Ok::<_, Error>(Packet { data: row.get(data)?, kind: row.get::<_, String>(kind)?.into() });
-    let error: Option<String> = row.get("error")?;
+    let (error, retry): (Option<String>, Option<String>) = (row.get("error")?, row.get("retry")?);
     let run = Run {
         id: row.get("id")?,
         task: row.get("task")?,
@@ -138,6 +153,7 @@ fn run(row: &Row<'_>) -> Result<Kept> {
         executions: row.get("executions")?,
         max_attempts: row.get("max_attempts")?,
         max_duration: row.get("max_duration")?,
+        retry: retry.map(|retry| parse(row, "retry", &retry)).transpose()?,
         retry_at: row.get("retry_at")?,
     };
     let changed = row.get("last_change")?;

@@ -1,9 +1,11 @@
 //! The file in which a store lives on.
 //!
-//! Reads are answered from the tables in memory, which are filled from the file at the start. Every transaction on them hands its
-//! [`Entry`]s to a thread that writes those of many transactions in one. Whoever tells anyone what he has seen in the tables waits
-//! until it is written ([`Journal::written`]), so nothing that was ever told is lost, and what a crash loses nobody has heard of.
+//! Reads are answered from the tables in memory, which are filled from the file at the start. Every transaction on them
+//! hands its [`Entry`]s to a thread that writes those of many transactions in one. Whoever tells anyone what he has
+//! seen in the tables waits until it is written ([`Journal::written`]), so nothing that was ever told is lost, and what
+//! a crash loses nobody has heard of.
 
+mod clear;
 mod entry;
 mod journal;
 mod load;
@@ -19,7 +21,7 @@ use rusqlite::Connection;
 pub(super) use entry::{Entries, Entry};
 pub(super) use journal::Journal;
 
-use super::Tables;
+use super::tables::Tables;
 
 /// How long another program may keep the file locked, as a shell that writes to it does.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -79,12 +81,15 @@ fn try_open(path: &Path) -> Result<(Tables, Journal), Problem> {
     let lock = lock(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
+    clear::prepare(&connection)?;
     schema::migrate(&mut connection)?;
+    // For now it may be in the way of somebody who looks into the file, and it can be done the next time.
+    let _ = clear::renew(&connection);
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A commit is in the hands of the operating system then: it outlives the process, though not a power failure.
     connection.pragma_update(None, "synchronous", "normal")?;
-    let tables = load::load(&connection)?;
-    Ok((tables, Journal::start(connection, lock)))
+    let (tables, has_strays) = load::load(&connection)?;
+    Ok((tables, Journal::start(connection, lock, has_strays)))
 }
 
 /// A folder for this user alone, which version control passes over.
@@ -97,8 +102,8 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::write(folder.join(".gitignore"), "*\n")
 }
 
-/// Keeps others of this program from the file, without keeping anyone from looking into it: the lock is on a file beside it, and the
-/// system gives it up when the process ends, however it ends.
+/// Keeps others of this program from the file, without keeping anyone from looking into it: the lock is on a file
+/// beside it, and the system gives it up when the process ends, however it ends.
 fn lock(path: &Path) -> Result<Connection, Problem> {
     let mut beside = path.as_os_str().to_owned();
     beside.push("-lock");

@@ -7,7 +7,8 @@ use super::Entry;
 use crate::store::StreamKey;
 use crate::store::batches::{Batch, Item};
 use crate::store::log::Doubt;
-use crate::store::runs::Replay;
+use crate::store::replays::Replay;
+use crate::store::run_table::Drops;
 use crate::store::shapes::Kept;
 use crate::store::waitpoints::Waitpoint;
 
@@ -73,17 +74,17 @@ fn write(file: &Transaction<'_>, change: &Entry) -> Result<()> {
         }
         Entry::NoRunWaits { run } => put("DELETE FROM run_waits WHERE run = ?", params![run]),
         Entry::Replay { replay, id, until } => {
-            const NO_TOKEN: [u8; 0] = [];
-            let (kind, scope, key, token) = match replay {
-                Replay::Key { task, key } => ("key", task, key, &NO_TOKEN[..]),
-                Replay::BatchKey { tasks, key } => ("batch-key", tasks, key, &NO_TOKEN[..]),
-                Replay::Request { of, key, token } => {
-                    ("request", of, key, token.as_ref().map_or(&NO_TOKEN[..], |token| &token[..]))
-                }
-            };
+            let (kind, scope, key, token) = columns(replay);
             put(
                 "INSERT OR REPLACE INTO replays (kind, scope, key, token, id, until) VALUES (?, ?, ?, ?, ?, ?)",
                 params![kind, scope, key, token, id, until],
+            )
+        }
+        Entry::NoReplay(replay) => {
+            let (kind, scope, key, token) = columns(replay);
+            put(
+                "DELETE FROM replays WHERE kind = ? AND scope = ? AND key = ? AND token = ?",
+                params![kind, scope, key, token],
             )
         }
         Entry::UsedToken(fingerprint) => {
@@ -113,6 +114,34 @@ fn write(file: &Transaction<'_>, change: &Entry) -> Result<()> {
             "INSERT OR REPLACE INTO objects (path, type, bytes) VALUES (?, ?, ?)",
             params![path, object.kind, &object.bytes[..]],
         ),
+        Entry::NoRun { run } => {
+            put("DELETE FROM appends WHERE stream IN (SELECT id FROM streams WHERE run = ?)", params![run])?;
+            // Their records have no index to be found by: see `clear`.
+            for table in ["streams", "waits", "run_waits"] {
+                put(&format!("DELETE FROM {table} WHERE run = ?"), params![run])?;
+            }
+            put("DELETE FROM runs WHERE id = ?", params![run])
+        }
+        Entry::Drops(Drops { sequence, created_at }) => put(
+            "INSERT OR REPLACE INTO drops (id, last_change, created_at) VALUES (1, ?, ?)",
+            params![sequence, created_at],
+        ),
+        Entry::NoWaitpoint { position } => put("DELETE FROM waitpoints WHERE position = ?", params![position]),
+        Entry::NoBatch { batch } => {
+            put("DELETE FROM batch_items WHERE batch = ?", params![batch])?;
+            put("DELETE FROM batches WHERE id = ?", params![batch])
+        }
+        Entry::NoObject { path } => put("DELETE FROM objects WHERE path = ?", params![path]),
+        Entry::Clear => Ok(()),
+    }
+}
+
+/// The row of a key.
+fn columns(replay: &Replay) -> (&'static str, &str, &str, &[u8]) {
+    match replay {
+        Replay::Key { task, key } => ("key", task, key, &[]),
+        Replay::BatchKey { tasks, key } => ("batch-key", tasks, key, &[]),
+        Replay::Request { of, key, token } => ("request", of, key, token.as_ref().map_or(&[], |token| &token[..])),
     }
 }
 
@@ -171,20 +200,21 @@ fn write_run(file: &Transaction<'_>, kept: &Kept) -> Result<()> {
         run.executions,
         run.max_attempts,
         run.max_duration,
-        run.retry_at
+        run.retry_at,
+        run.retry.as_ref().map(json)
     ];
     self::run(
         file,
         "INSERT OR REPLACE INTO runs (id, task, status, attempts, created_at, updated_at, delay_until, queued_at, started_at, \
          expired_at, finished_at, usage_ms, tags, ttl, is_test, idempotency_key, payload, payload_type, output, output_type, \
          metadata, metadata_type, metadata_version, error, streams, batch, parent, root, depth, created_change, last_change, \
-         column_changes, tag_changes, executions, max_attempts, max_duration, retry_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-         ?, ?, ?, ?, ?)",
+         column_changes, tag_changes, executions, max_attempts, max_duration, retry_at, retry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, \
+         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         values,
     )
 }
 
-fn write_waitpoint(file: &Transaction<'_>, position: usize, waitpoint: &Waitpoint) -> Result<()> {
+fn write_waitpoint(file: &Transaction<'_>, position: u64, waitpoint: &Waitpoint) -> Result<()> {
     let end = waitpoint.completion.as_ref();
     let values = params![
         position,

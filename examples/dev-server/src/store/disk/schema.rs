@@ -8,7 +8,8 @@ use super::Problem;
 const APPLICATION: i64 = 0x5469_6465;
 
 /// The first makes the first schema; each other one makes the schema before it into its own.
-const MIGRATIONS: [&str; 3] = [include_str!("1.sql"), include_str!("2.sql"), include_str!("3.sql")];
+const MIGRATIONS: [&str; 4] =
+    [include_str!("1.sql"), include_str!("2.sql"), include_str!("3.sql"), include_str!("4.sql")];
 
 /// Brings a file to the newest schema, from nothing or from any before it, all the way or not at all.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Problem> {

@@ -1,9 +1,9 @@
 //! How often a task is tried, and when the next time.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a worker says of retries. Times are in milliseconds.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct RetryPolicy {
     pub(crate) max_attempts: u32,
