@@ -19,9 +19,9 @@ demo: ## server and example pages until Ctrl-C; CHECK=1 drives the pages in head
 	@node js/scripts/build.mjs
 	@node .ci/demo.mjs $(if $(CHECK),--check)
 
-test: ## every test: Rust, wasm in a browser, hooks, beside the official packages, contract, faults, crashes, bundlers, the example end to end; BROWSERS=chrome,firefox,webkit
+test: ## every test: Rust, wasm in a browser, hooks, beside the official packages, contract, faults, crashes, bundlers, the example end to end; BROWSERS=chrome,firefox,webkit; ENGINE=js runs the core as JavaScript
 	@BROWSERS=$(BROWSERS) .ci/setup build browser test compat packaging
-	@BROWSERS=$(BROWSERS) node .ci/parts.mjs test
+	@BROWSERS=$(BROWSERS) ENGINE=$(ENGINE) node .ci/parts.mjs test
 
 check: ## formats, lints, types, exports, licences, advisories, size
 	@.ci/setup build lint

@@ -48,6 +48,19 @@ function browserPart(browser) {
 
 const pkg = { name: "package", command: ["node", "js/scripts/build.mjs"] };
 
+const e2e = (name, env, ...chosen) => ({
+  name,
+  counts: true,
+  command: ["npm", "run", "--silent", "test", "--workspace=tests/e2e", ...(chosen.length ? ["--", ...chosen] : [])],
+  env: { TIDEGATE_DEV: apiProgram, ...env },
+});
+
+// Of the suites that run on WebAssembly, once more as JavaScript: what a page is most likely to do. All of them: ENGINE=js.
+const asJavaScript = [
+  { name: "faults-js", counts: true, command: ["node", "tests/faults/run.mjs"], env: { ENGINE: "js" } },
+  e2e("e2e-js", { ENGINE: "js" }, "approval", "panel", "progress", "reconnect"),
+];
+
 const test = [
   { name: "rust", counts: true, command: ["cargo", "test", "--workspace", "--no-fail-fast"] },
   ...browsers.map(browserPart),
@@ -64,12 +77,8 @@ const test = [
   { name: "packaging", counts: true, command: ["node", "tests/packaging/run.mjs"] },
   { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] },
   { name: "crash", counts: true, command: ["node", "tests/crash/run.mjs"] },
-  {
-    name: "e2e",
-    counts: true,
-    command: ["npm", "run", "--silent", "test", "--workspace=tests/e2e"],
-    env: { TIDEGATE_DEV: apiProgram },
-  },
+  e2e("e2e"),
+  ...asJavaScript,
 ];
 
 const check = [

@@ -3,8 +3,13 @@ import { defineConfig } from "vitest/config";
 
 const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));
 
+/** `ENGINE=js` runs every suite on the core as JavaScript. */
+const onTwin = process.env.ENGINE === "js";
+const twin = { setupFiles: ["./src/testing/as-javascript.ts"], env: { TIDEGATE_ENGINE: "js" } };
+
 const hooks = {
   environment: "jsdom",
+  ...(onTwin && { setupFiles: twin.setupFiles }),
   include: ["src/**/*.test.tsx"],
   server: { deps: { inline: ["@testing-library/react"] } },
 };
@@ -19,20 +24,24 @@ export default defineConfig({
         test: {
           name: "client",
           environment: "node",
+          ...(onTwin && twin),
           include: ["src/**/*.test.ts"],
           typecheck: { enabled: true, include: ["src/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
         },
       },
-      {
-        // Everything that has a real core under it, once more.
-        test: {
-          name: "client on JavaScript",
-          environment: "node",
-          include: ["src/integration*.test.ts"],
-          setupFiles: ["./src/testing/as-javascript.ts"],
-          env: { TIDEGATE_ENGINE: "js" },
-        },
-      },
+      // Everything that has a real core under it, once more.
+      ...(onTwin
+        ? []
+        : [
+            {
+              test: {
+                ...twin,
+                name: "client on JavaScript",
+                environment: "node",
+                include: ["src/integration*.test.ts"],
+              },
+            },
+          ]),
       { test: { ...hooks, name: "react 19", env: { REACT_MAJOR: "19" } } },
       {
         test: { ...hooks, name: "react 18", env: { REACT_MAJOR: "18" } },

@@ -12,6 +12,15 @@ const version = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"),
 const entries = ["index", "react", "slim"];
 
 /**
+ * Where those hosts find them that compile no module that they are given: React Native, whose engine knows none, and the runtimes of
+ * Cloudflare and Vercel, which forbid it. A module beside them it would only carry, and Next refuses to build what might compile one.
+ *
+ * No entry imports `core.wasm` there, though Cloudflare's own bundler would compile it: conditions are set by every bundler for such a
+ * host, and Vite, Rollup and esbuild stop at such an import unless they are told what it means. Who wants it says so, by `tidegate/slim`.
+ */
+const plain = "as-javascript";
+
+/**
  * What only some pages load, and late, with copies of the little that it needs of the rest: where it shared files with what loads at
  * once, bundlers would split that in pieces for every page.
  */
@@ -29,21 +38,27 @@ const cores = {
   "core-js": "wasm/core-js.ts",
   "core-slim": "wasm/core-slim.ts",
 };
-const leaveLate = {
+const leaveIn = (folder) => ({
   name: "late",
   setup: ({ onResolve }) =>
     onResolve({ filter: /\.js$/ }, ({ kind, path }) => {
       const name = basename(path, ".js");
       return kind === "dynamic-import" && (name in late || name in cores)
-        ? { path: `./${name}.js`, external: true }
+        ? { path: `${folder}/${name}.js`, external: true }
         : undefined;
     }),
-};
+});
+const leaveLate = leaveIn(".");
 
 const external = ["react", "react/*", "superjson", "tidegate"];
 
 async function bundle() {
-  await bundleFiles({ entryPoints: entries.map((name) => join(source, `${name}.ts`)), plugins: [leaveLate] });
+  const entryPoints = entries.map((name) => join(source, `${name}.ts`));
+  await bundleFiles({ entryPoints, plugins: [leaveLate] });
+  await bundleFiles(
+    { entryPoints, plugins: [leaveIn("..")], outdir: join(dist, plain) },
+    { TIDEGATE_COMPILES: "false" },
+  );
   // With copies of what it shares: no browser loads it, and none should load more files on its account.
   await bundleFiles({ entryPoints: [join(source, "server.ts")] });
   await bundleFiles({ entryPoints: [join(source, "devtools.ts")], plugins: [leaveLate] });
@@ -55,8 +70,10 @@ async function bundle() {
   });
   for (const [out, file] of Object.entries(cores))
     await bundleFiles({ entryPoints: [{ in: join(source, file), out }], minify: out === "core-js" });
-  for (const name of readdirSync(dist).filter((name) => name.endsWith(".js"))) dropBareImports(join(dist, name));
-  for (const name of ["react.js", "devtools.js"]) {
+  for (const folder of [dist, join(dist, plain)]) {
+    for (const name of readdirSync(folder).filter((name) => name.endsWith(".js"))) dropBareImports(join(folder, name));
+  }
+  for (const name of ["react.js", "devtools.js", `${plain}/react.js`]) {
     mergeImports(join(dist, name));
     if (!/^\s*"use client"/.test(readFileSync(join(dist, name), "utf8"))) {
       throw new Error(`dist/${name} must begin with "use client", or server components cannot import it`);
@@ -64,7 +81,7 @@ async function bundle() {
   }
 }
 
-async function bundleFiles(what) {
+async function bundleFiles(what, define) {
   const { warnings } = await build({
     outdir: dist,
     bundle: true,
@@ -81,6 +98,8 @@ async function bundleFiles(what) {
       FinalizationRegistry: "undefined",
       "Symbol.dispose": "undefined",
       TIDEGATE_VERSION: JSON.stringify(version),
+      TIDEGATE_COMPILES: "true",
+      ...define,
     },
     external,
     minifySyntax: true, // constants where their names are, which an application's bundler would not put there any more
@@ -155,5 +174,5 @@ mkdirSync(dist, { recursive: true });
 for (const name of readdirSync(dist)) rmSync(join(dist, name), { recursive: true });
 await bundle();
 run("node_modules/.bin/tsc", ["--project", "js/scripts/tsconfig.types.json"]);
-await addCommonJs(dist);
+await addCommonJs(dist, [".", plain]);
 layTemplate();

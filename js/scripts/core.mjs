@@ -7,7 +7,7 @@ import { deflateRawSync } from "node:zlib";
 import zopfli from "@gfx/zopfli";
 import { optimise } from "./optimise.mjs";
 import { cargoTarget, generated, run, source, withWasm } from "./paths.mjs";
-import { toJavaScript, withoutFeatures } from "./twin.mjs";
+import { bare, toJavaScript, withoutFeatures } from "./twin.mjs";
 
 const sources = ["core.mjs", "optimise.mjs", "order.mjs", "twin.mjs"].map((name) => join(import.meta.dirname, name));
 
@@ -55,7 +55,12 @@ async function buildVariant({ name, features, frees, plain, twin }, fast) {
 
   const folder = folderOf(name);
   const stamp = join(folder, ".stamp");
-  const inputs = [readFileSync(raw), tool, String(fast), ...sources.map((file) => readFileSync(file))];
+  const inputs = [
+    readFileSync(raw),
+    tool,
+    String(fast),
+    ...[...sources, ...(twin ? [bare] : [])].map((file) => readFileSync(file)),
+  ];
   const key = inputs.reduce((hash, input) => hash.update(input), createHash("sha256")).digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
 
@@ -100,7 +105,7 @@ function exposeStart(folder) {
     exports.push(`export { Engine, Host } from ${host};`);
     declarations.push(
       'export const Engine: { prototype: import("../../interface.js").Engine };',
-      'export class Host { constructor(sink: Sink); start(core: Core): import("../../interface.js").Engine; }',
+      'export class Host { constructor(sink: Sink); fetch(url: string, init: object): Promise<unknown>; start(core: Core): import("../../interface.js").Engine; }',
     );
   }
   appendFileSync(join(folder, "tidegate.js"), `${exports.join("\n")}\n`);

@@ -34,6 +34,7 @@ const rowNames = {
   insight: "insight adds",
   stored: "stored packets add",
   superjson: "super+json adds",
+  phone: "a phone adds",
 };
 /** What loads late, by the file it begins with: the core, and what is not part of the whole, since only pages that ask for it load it. */
 const beginnings = {
@@ -49,6 +50,7 @@ const beginnings = {
   insight: /\/insight\./,
   stored: /\/stored-packets-/,
   superjson: /\/super-json-/,
+  phone: /\/xhr-fetch-/,
 };
 
 /** Others, with the hook that people import first, from the packages of the benchmark. */

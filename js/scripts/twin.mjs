@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { transform } from "esbuild";
 import { tool, unneeded } from "./optimise.mjs";
 import { number } from "./order.mjs";
+import { source } from "./paths.mjs";
 
 /** What the compiler uses of WebAssembly beyond its first version, with the standard library it links. */
 const features = ["bulk-memory", "bulk-memory-opt", "sign-ext", "nontrapping-float-to-int", "mutable-globals"];
@@ -28,6 +29,9 @@ export function withoutFeatures(module) {
   return Buffer.concat(kept);
 }
 
+/** What the glue asks of its host goes through this one. */
+export const bare = join(source, "wasm/bare.ts");
+
 /** Puts `twin.js` in the module's place, and makes its glue link that. */
 export async function toJavaScript(folder) {
   const wasmFile = join(folder, "tidegate_bg.wasm");
@@ -49,12 +53,14 @@ export async function toJavaScript(folder) {
   );
   rmSync(made);
   rmSync(wasmFile);
+  const { code: host } = await transform(readFileSync(bare, "utf8"), { loader: "ts", target: "es2022" });
+  writeFileSync(join(folder, "bare.js"), host);
   linkTwin(join(folder, "tidegate.js"));
 }
 
 /**
- * A fresh instance is a call; memory that grew is seen by its buffer, since the old one is not emptied, as WebAssembly's is; and without a
- * table to fill there is nothing to start.
+ * A fresh instance is a call; memory that grew is seen by its buffer, since the old one is not emptied, as WebAssembly's is; without a
+ * table to fill there is nothing to start; and an engine without WebAssembly may lack more.
  */
 function linkTwin(glueFile) {
   let glue = unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), readFileSync(glueFile, "utf8"));
@@ -62,9 +68,12 @@ function linkTwin(glueFile) {
     ["new WebAssembly.Instance(wasmModule, __wbg_get_imports())", "wasmModule(__wbg_get_imports())"],
     ["cachedUint8ArrayMemory0.byteLength === 0", "cachedUint8ArrayMemory0.buffer !== wasm.memory.buffer"],
     ["wasm.__wbindgen_start();", ""],
+    ["new TextDecoder('utf-8', { ignoreBOM: true })", "newTextDecoder()"],
+    ["new TextEncoder()", "newTextEncoder()"],
+    ["crypto.getRandomValues(", "fillRandom("],
   ]) {
     if (!glue.includes(old)) throw new Error(`The glue does not say ${old} any more`);
     glue = glue.replaceAll(old, twin);
   }
-  writeFileSync(glueFile, glue);
+  writeFileSync(glueFile, `import { fillRandom, newTextDecoder, newTextEncoder } from "./bare.js";\n${glue}`);
 }

@@ -21,6 +21,7 @@ const hooks = (side: "original" | "tidegate") => ({
   test: {
     name: side,
     include: ["hooks/*.test.tsx"],
+    setupFiles: side === "tidegate" && process.env.ENGINE === "js" ? ["support/as-javascript.ts"] : [],
     environment: "jsdom",
     globalSetup,
     provide: { side },

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Page } from "@playwright/test";
 import { startDesk } from "./api.ts";
 import { splitPage } from "./bundle-page.ts";
+import { onTwin } from "./engine.ts";
 import { test as base, expect } from "./fixtures.ts";
 import type { Desk } from "./pages/engine.tsx";
 
@@ -66,27 +67,38 @@ test.beforeEach(({ engineSite }) => {
 const sendAndRead = (page: Page, run: Desk) => page.evaluate((desk) => window.sendAndRead(desk), run);
 const follow = (page: Page, run: Desk) => page.evaluate((desk) => window.follow(desk), run);
 
-test("a page that sends and reads loads the small core, and the other when it follows a run", async ({
-  page,
-  engineSite,
-  run,
-}) => {
-  await page.goto(engineSite.url);
-  expect(await sendAndRead(page, run)).toBe('"hello" as wasm');
-  expect(engineSite.cores).toEqual(["core"]);
-  expect(await follow(page, run)).toMatch(/^[A-Z]+ as wasm$/);
-  expect(await sendAndRead(page, run)).toBe('"hello" as wasm');
-  expect(engineSite.cores).toEqual(["core", "core-runs"]);
-});
+test.describe("with WebAssembly", () => {
+  test.skip(onTwin, "the browser has none");
 
-test("a page that follows a run first loads that core alone", async ({ page, engineSite, run }) => {
-  await page.goto(engineSite.url);
-  expect(await follow(page, run)).toMatch(/^[A-Z]+ as wasm$/);
-  expect(await sendAndRead(page, run)).toBe('"hello" as wasm');
-  expect(engineSite.cores).toEqual(["core-runs"]);
+  test("a page that sends and reads loads the small core, and the other when it follows a run", async ({
+    page,
+    engineSite,
+    run,
+  }) => {
+    await page.goto(engineSite.url);
+    expect(await sendAndRead(page, run)).toBe('"hello" as wasm');
+    expect(engineSite.cores).toEqual(["core"]);
+    expect(await follow(page, run)).toMatch(/^[A-Z]+ as wasm$/);
+    expect(await sendAndRead(page, run)).toBe('"hello" as wasm');
+    expect(engineSite.cores).toEqual(["core", "core-runs"]);
+  });
+
+  test("a page that follows a run first loads that core alone", async ({ page, engineSite, run }) => {
+    await page.goto(engineSite.url);
+    expect(await follow(page, run)).toMatch(/^[A-Z]+ as wasm$/);
+    expect(await sendAndRead(page, run)).toBe('"hello" as wasm');
+    expect(engineSite.cores).toEqual(["core-runs"]);
+  });
+
+  test("under a policy with wasm-unsafe-eval nothing is reported", async ({ page, engineSite, run }) => {
+    await page.goto(`${engineSite.url}/allowing`);
+    expect(await sendAndRead(page, run)).toBe('"hello" as wasm');
+    expect(engineSite.reports).toEqual([]);
+  });
 });
 
 test.describe("under a policy without wasm-unsafe-eval", () => {
+  test.skip(onTwin, "where there is none, nothing is refused");
   test.use({ tolerated: [/Content Security Policy/] });
 
   test("everything works as JavaScript, after one report and without the module", async ({ page, engineSite, run }) => {
@@ -107,16 +119,19 @@ test("a page that says so makes no try at WebAssembly, and nothing is reported",
   expect(engineSite.reports).toEqual([]);
 });
 
-test("under a policy with wasm-unsafe-eval nothing is reported", async ({ page, engineSite, run }) => {
-  await page.goto(`${engineSite.url}/allowing`);
-  expect(await sendAndRead(page, run)).toBe('"hello" as wasm');
-  expect(engineSite.reports).toEqual([]);
-});
-
-test("a browser without WebAssembly runs JavaScript", async ({ page, engineSite, run }) => {
-  await page.addInitScript(() => Reflect.deleteProperty(globalThis, "WebAssembly"));
+test("a browser that compiles nothing, as in Lockdown Mode, runs JavaScript", async ({
+  playwright,
+  launchOptions,
+  engineSite,
+  run,
+}) => {
+  const args = [...(launchOptions.args ?? []), "--js-flags=--jitless"];
+  const browser = await playwright.chromium.launch({ ...launchOptions, args });
+  const page = await browser.newPage();
   await page.goto(engineSite.url);
+  expect(await page.evaluate(() => typeof WebAssembly)).toBe("undefined");
   expect(await sendAndRead(page, run)).toBe('"hello" as js');
   expect(await follow(page, run)).toMatch(/^[A-Z]+ as js$/);
   expect(engineSite.cores).toEqual(["core-js"]);
+  await browser.close();
 });

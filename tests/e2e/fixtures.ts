@@ -1,5 +1,6 @@
-import { test as base, expect, type Page, type Request } from "@playwright/test";
+import { expect, type Page, type Request } from "@playwright/test";
 import { Cable } from "./cable.ts";
+import { test as base } from "./engine.ts";
 import { type Started, startApi, startPage } from "./processes.ts";
 
 export { expect };

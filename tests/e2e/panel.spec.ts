@@ -1,5 +1,6 @@
-import { expect, test } from "@playwright/test";
+import { expect } from "@playwright/test";
 import { bundlePage } from "./bundle-page.ts";
+import { engine, test } from "./engine.ts";
 
 const policy =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src https://api.test; style-src 'none'";
@@ -44,7 +45,7 @@ test("the panel has its style where a policy refuses every style, and is used wi
   await page.keyboard.press("Enter");
   await expect(panel.getByRole("status")).toHaveText("Copied.");
   const copied = await page.evaluate(() => navigator.clipboard.readText());
-  expect(JSON.parse(copied)).toMatchObject({ engine: { kind: "wasm", state: "running" }, readers: [{ cursor: "1" }] });
+  expect(JSON.parse(copied)).toMatchObject({ engine: { kind: engine, state: "running" }, readers: [{ cursor: "1" }] });
   expect(copied).not.toContain("secret");
   await page.keyboard.press("Escape");
   await expect(panel.getByRole("table")).toHaveCount(0);

@@ -1,5 +1,6 @@
-import { test as base, type CDPSession, expect, type Page } from "@playwright/test";
+import { type CDPSession, expect, type Page } from "@playwright/test";
 import { Cable } from "./cable.ts";
+import { test as base } from "./engine.ts";
 import { flood, StreamServer } from "./stream-server.ts";
 
 const test = base.extend<{ cdp: CDPSession }, { server: StreamServer }>({

@@ -7,8 +7,11 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import "../../.ci/processes.mjs"; // finds Chromium
 
+/** What the core runs as: `ENGINE=js` lets it have no WebAssembly. */
+export const engine = process.env.ENGINE === "js" ? "js" : "wasm";
+
 export function startNode() {
-  const worker = new Worker(new URL("worker.mjs", import.meta.url));
+  const worker = new Worker(new URL("worker.mjs", import.meta.url), { workerData: { engine } });
   const uncaught = [];
   const calls = [];
   worker.on("error", (error) => uncaught.push(`the thread ended: ${error}`));
@@ -29,6 +32,7 @@ export function startNode() {
     attempt: (id, job) => ask("attempt", id, job),
     control: (id, name) => ask("control", id, name),
     attemptMany: (job) => ask("attemptMany", job),
+    ranAs: () => ask("ranAs"),
     stop: () => worker.terminate(),
   };
 }
@@ -51,6 +55,7 @@ export async function startChromium() {
       attempt: (id, job) => page.evaluate(([id, job]) => window.tidegateFaults.attempt(id, job), [id, job]),
       control: (id, name) => page.evaluate(([id, name]) => window.tidegateFaults.control(id, name), [id, name]),
       attemptMany: (job) => page.evaluate((job) => window.tidegateFaults.attemptMany(job), job),
+      ranAs: () => page.evaluate(() => window.tidegateFaults.ranAs()),
     };
   };
   return {
@@ -83,6 +88,7 @@ async function serveSite() {
   ]);
   const server = createServer(({ url }, response) => {
     const [type, body] = pages.get(url) ?? ["text/plain", ""];
+    if (engine === "js") response.setHeader("content-security-policy", "script-src 'self'");
     response.writeHead(body ? 200 : 404, { "content-type": type }).end(body);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");

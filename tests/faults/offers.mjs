@@ -1,4 +1,5 @@
 // What a host offers to the test.
+import { createClient } from "tidegate";
 import { attempt, attemptMany } from "./attempt.mjs";
 
 export function offersOf({ hook = attempt } = {}) {
@@ -10,5 +11,6 @@ export function offersOf({ hook = attempt } = {}) {
     },
     control: (id, name) => controls.get(id)[name](),
     attemptMany,
+    ranAs: () => createClient().engine,
   };
 }

@@ -1,8 +1,8 @@
 // The outcome table of sends, over real sockets: every fault of rows.mjs in Node and in Chromium.
-//   node tests/faults/run.mjs [WORDS]     only the rows whose name holds these words
+//   node tests/faults/run.mjs [WORDS]     only the rows whose name holds these words; ENGINE=js without WebAssembly
 import { Backend, closingPreflights } from "./backend.mjs";
 import { cellsOf, judge, prepare } from "./cells.mjs";
-import { startChromium, startNode } from "./hosts.mjs";
+import { engine, startChromium, startNode } from "./hosts.mjs";
 import { judgeMany, prepareMany } from "./many.mjs";
 import { rows } from "./rows.mjs";
 import { printTable } from "./table.mjs";
@@ -25,8 +25,11 @@ await Promise.all([
   ...many.map(runMany),
 ]).catch(breakDown);
 const checks = [...cells, ...many];
-for (const { name, uncaught } of hosts)
+for (const { name, uncaught, ranAs } of hosts) {
   checks.push({ about: `${name}: nothing uncaught`, problem: uncaught.join("; ") });
+  const kind = await ranAs();
+  checks.push({ about: `${name}: the core ran as ${engine}`, problem: kind === engine ? "" : `it ran as ${kind}` });
+}
 
 printTable(cells);
 for (const { host, drops, problem } of many) {

@@ -10,6 +10,7 @@ import { build } from "esbuild";
 import { root, run, serve, serveApi, start } from "../../.ci/processes.mjs";
 import { apps, builders, collect, nextEnvironment, nextFolder, nextProgram } from "./builders.mjs";
 import { runtimes } from "./runtimes.mjs";
+import { bundle, runBundle } from "./react-native.mjs";
 import { openSite } from "./site.mjs";
 import { closeBrowser, visit, visitFirstPage } from "./visit.mjs";
 
@@ -63,18 +64,28 @@ const backend = async () => {
   return createBackend({ baseURL: api.address, secretKey: secret });
 };
 
-/** The modules of the package are long texts: each may be in one file of what a bundler writes, and has to be in one. */
+/** The modules of the package are long texts, with the file that each is in. */
+function modulesInPackage() {
+  const sources = files(join(here, "node_modules/tidegate/dist")).filter((file) => !file.includes("/cjs/"));
+  return sources.flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/[A-Za-z0-9+/]{20000,}={0,2}/g)].map(([text]) => [text, file]),
+  );
+}
+
+/** Each may be in one file of what a bundler writes, and has to be in one. */
 function checkCopies(out) {
-  const modules = new Map();
-  for (const file of files(join(here, "node_modules/tidegate/dist"))) {
-    if (file.includes("/cjs/")) continue;
-    for (const [text] of readFileSync(file, "utf8").matchAll(/[A-Za-z0-9+/]{20000,}={0,2}/g)) modules.set(text, file);
-  }
   const built = files(out).map((file) => readFileSync(file, "utf8"));
-  return [...modules].flatMap(([text, file]) => {
+  return modulesInPackage().flatMap(([text, file]) => {
     const copies = built.filter((content) => content.includes(text)).length;
     return copies > 1 ? [`${copies} copies of ${file}`] : [];
   });
+}
+
+/** The modules, in what is for hosts that compile none. */
+function checkForModules(file) {
+  const built = readFileSync(file, "utf8");
+  const carried = modulesInPackage().filter(([text]) => built.includes(text));
+  return carried.map(([, source]) => `${file} carries the module of ${source}`);
 }
 
 const files = (folder) =>
@@ -178,7 +189,26 @@ async function tryWorkerd(script, engine) {
   const response = await fetch(`http://127.0.0.1:${JSON.parse(told).port}`, { method: "POST", body });
   const answer = await response.text();
   workerd.kill();
-  return answer === JSON.stringify({ status: "COMPLETED", written: true, engine }) ? [] : [answer];
+  const problems = checkForModules(join(out, "worker.bundle.js"));
+  return answer === JSON.stringify({ status: "COMPLETED", written: true, engine }) ? problems : [...problems, answer];
+}
+
+// Applications on a phone
+
+let bundled;
+
+/** With React Native's own `fetch`, or with one that streams. */
+async function tryReactNative(likeExpo) {
+  bundled ??= bundle(join(target, "react-native"));
+  const { file, warnings } = await bundled;
+  const runs = await Promise.all(["screen", "client"].map(startRun));
+  const [screen, page] = runs.map((run) => ({ api: api.address, ...run }));
+  const { told, printed } = await runBundle(file, screen, page, likeExpo);
+  const problems = [...warnings.map((warning) => `warning: ${warning}`), ...printed.map((line) => `printed: ${line}`)];
+  const { status, written, engine } = told;
+  problems.push(...checkForModules(file));
+  if (status !== "COMPLETED" || !written || engine !== "js") problems.push(told.error ?? JSON.stringify(told));
+  return problems;
 }
 
 const surroundings = () => ({ TIDEGATE_URL: api.address, TIDEGATE_SECRET_KEY: secret });
@@ -194,6 +224,8 @@ const applications = {
   "vitest-jsdom": tryVitest,
   workerd: () => tryWorkerd("plain", "js"),
   "workerd-slim": () => tryWorkerd("slim", "wasm"),
+  "react-native": () => tryReactNative(false),
+  "react-native-expo": () => tryReactNative(true),
 };
 
 const chosen = [...process.argv.slice(2), ...(process.env.APP ? [process.env.APP] : [])];
@@ -205,7 +237,7 @@ for (const name of names) {
   const began = performance.now();
   const problems = await applications[name]().catch((error) => [error.stack]);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  console.log(`${problems.length ? "FAILED" : "ok    "}  ${name.padEnd(16)} ${seconds.padStart(5)} s`);
+  console.log(`${problems.length ? "FAILED" : "ok    "}  ${name.padEnd(17)} ${seconds.padStart(5)} s`);
   for (const problem of problems) console.log(`        ${problem}`);
   failed += Math.sign(problems.length);
 }

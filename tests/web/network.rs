@@ -31,9 +31,10 @@ impl Network {
             move |input: JsValue, init: JsValue| {
                 // As the page's own `fetch` begins: what makes no request fails here.
                 let request: Request = Reflect::construct(&made, &Array::of2(&input, &init))?.unchecked_into();
-                requests.push(request.clone().expect("its body is not used yet"));
-                answer(&request)
-                    .map_or_else(|| fetch.call1(&JsValue::UNDEFINED, &request), |promise| Ok(promise.into()))
+                // The copy goes on: in WebKit it no longer hears that it is given up once nobody holds the one it was made of.
+                let copy = request.clone().expect("its body is not used yet");
+                requests.push(request);
+                answer(&copy).map_or_else(|| fetch.call1(&JsValue::UNDEFINED, &copy), |promise| Ok(promise.into()))
             }
         };
         let watched = Closure::<dyn Fn(JsValue, JsValue) -> Result<JsValue, JsValue>>::new(watched);

@@ -1,6 +1,7 @@
 //! Streams: every part once, in order, over any number of connections.
 
 use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::RequestCache;
 
 use crate::listener::Listener;
 use crate::network::{self, Network};
@@ -67,6 +68,7 @@ async fn a_window_that_ends_is_followed_by_another_without_a_word() {
     let request = network.next("the first window").await;
     assert_eq!(request.headers().get("timeout-seconds").expect("a name").as_deref(), Some("1"));
     assert_eq!(request.headers().get("accept").expect("a name").as_deref(), Some("text/event-stream"));
+    assert_eq!(request.cache(), RequestCache::NoStore, "another reader need not wait for it");
     network.next("the second window").await;
 
     page.engine.send(principal, &run.id, "messages", QUESTION);

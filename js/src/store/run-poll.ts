@@ -65,7 +65,7 @@ export class RunPoll extends ExternalStore<RunPollSnapshot> {
     };
     principal.beforeToken.add(hear);
     signal.addEventListener("abort", () => principal.beforeToken.delete(hear));
-    if (typeof window === "undefined") return;
+    if (typeof document === "undefined") return; // on a server, or a phone
     const onFocus = () => {
       if (document.visibilityState !== "hidden" && this.#wants("revalidateOnFocus")) this.#askUnless(FOCUS_MS);
     };
@@ -130,6 +130,6 @@ export class RunPoll extends ExternalStore<RunPollSnapshot> {
     const retryMs = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** (this.#failures - 1)) * (0.75 + Math.random() / 2);
     if (error?.retryable) intervals.push(retryMs);
     if (intervals.length === 0) return;
-    this.#timer = setTimeout(() => (document.hidden ? this.#plan() : this.#ask()), Math.min(...intervals));
+    this.#timer = setTimeout(() => (globalThis.document?.hidden ? this.#plan() : this.#ask()), Math.min(...intervals));
   }
 }

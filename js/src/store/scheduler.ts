@@ -7,7 +7,7 @@ const FRAME_MS = 16;
  * there are no frames (hidden tab, Node). Returns a function that cancels it.
  */
 export function schedule(task: () => void, delayMs: number): () => void {
-  const visible = typeof requestAnimationFrame === "function" && !document.hidden;
+  const visible = typeof requestAnimationFrame === "function" && !globalThis.document?.hidden;
   let frame: number | undefined;
   const run = () => {
     cancel();

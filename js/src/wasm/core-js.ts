@@ -10,7 +10,21 @@ import {
 import { instantiate } from "./generated/core-js/twin.js";
 import type { Core } from "./interface.js";
 
+interface Reading {
+  headers: Record<string, string>;
+  signal: AbortSignal;
+}
+
+class PhoneHost extends Host {
+  /** React Native's own `fetch`, which says what it is, resolves with the whole answer: that of a stream ends when the stream does. */
+  override async fetch(url: string, init: Reading) {
+    if (!init.headers.accept || !(globalThis.fetch as { polyfill?: boolean }).polyfill) return super.fetch(url, init);
+    const { xhrFetch } = await import("./xhr-fetch.js");
+    return xhrFetch(url, init);
+  }
+}
+
 export async function startCore(): Promise<Core> {
   finishStart(instantiate(importsOfModule()), instantiate);
-  return assemble({ Core: CoreOfModule, Host, reset }, { engine: "js", runs: true });
+  return assemble({ Core: CoreOfModule, Host: PhoneHost, reset }, { engine: "js", runs: true });
 }

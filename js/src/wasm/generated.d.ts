@@ -4,6 +4,7 @@ declare module "*/tidegate.js" {
   export const Engine: { prototype: import("./interface.js").Engine };
   export class Host {
     constructor(sink: import("./interface.js").Sink);
+    fetch(url: string, init: object): Promise<unknown>;
     start(core: Core): import("./interface.js").Engine;
   }
   export class Core {

@@ -7,6 +7,9 @@ const PROBE = [
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ];
 
+/** Whether this host may compile: those that never do have a build of their own, without a module. */
+declare const TIDEGATE_COMPILES: boolean | undefined;
+
 interface Loading {
   /** Whether it follows runs and calls, once that has been decided. */
   runs?: boolean;
@@ -59,15 +62,19 @@ async function start(own: Loading): Promise<Core> {
   // What a page needs first it often asks for in one turn.
   await undefined;
   own.runs = wantsRuns || !!provided;
-  // What is provided may be compiled already.
-  if (engine !== "js" && ((provided && globalThis.WebAssembly) || canCompile())) {
-    const startCore = provided ?? (await fetchCore());
+  if (engine !== "js") {
+    // What is provided may be compiled already.
+    const given = globalThis.WebAssembly && provided;
+    const startCore =
+      given ?? ((typeof TIDEGATE_COMPILES === "undefined" || TIDEGATE_COMPILES) && canCompile() && (await fetchCore()));
     try {
-      const core = await startCore();
-      engine = "wasm";
-      return core;
+      const core = startCore && (await startCore());
+      if (core) {
+        engine = "wasm";
+        return core;
+      }
     } catch (cause) {
-      if (engine === "wasm" || (provided && !(cause instanceof WebAssembly.CompileError))) throw cause;
+      if (engine === "wasm" || (given && !(cause instanceof WebAssembly.CompileError))) throw cause;
     }
   }
   // For good: a further attempt at what is refused would only file another report.

@@ -100,7 +100,7 @@ export async function fetchPacket(url: string): Promise<{ data: string; type: st
   let response: Response;
   let data: string;
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(url, { signal: AbortSignal.timeout?.(TIMEOUT_MS) });
     data = await response.text();
   } catch (cause) {
     throw failure("could not be downloaded", { code: "blocked", retryable: true, cause });

@@ -1,0 +1,3 @@
+import { avoidWebAssembly } from "../../../pkg/dist/index.js";
+
+avoidWebAssembly();
