@@ -16,6 +16,7 @@ mod read;
 mod runs;
 mod send;
 mod streams;
+mod streams_batches;
 mod streams_waits;
 mod support;
 mod tasks;
