@@ -6,8 +6,7 @@ import { attempt, headersOf, isHit, type Miss, Patience } from "./wire.js";
  * of them have arrived.
  */
 export class IngestSink implements Sink {
-  readonly lingerMs = 0;
-  readonly isLent = false;
+  readonly intervalMs = 0;
   readonly #stream: WrittenStream;
   readonly #version: string;
   readonly #client = crypto.randomUUID().slice(0, 8);

@@ -3,7 +3,7 @@ import { part } from "../server/ask.js";
 import type { Line, Sink, WrittenStream } from "./output-log.js";
 import { attempt, headersOf, isHit, type Miss, Patience } from "./wire.js";
 
-const DEFAULT_LINGER_MS = 100;
+const DEFAULT_INTERVAL_MS = 100;
 const DEFAULT_RETRIES = 10;
 /** Others that write to the same log may come first so many times in a row. */
 const RACES = 100;
@@ -21,18 +21,19 @@ interface Log {
  * it is: each record has an id of its own. Appending is all that the token allows, so the log is looked at through the API.
  */
 export class S2Sink implements Sink {
-  readonly lingerMs: number;
-  readonly isLent = true;
+  readonly intervalMs: number;
   readonly #stream: WrittenStream;
   readonly #log: Log;
   readonly #retries: number;
   /** Where the log is thought to end. */
   #tail = 0;
+  /** What is being written may stand there. */
+  #doubtful = false;
 
-  constructor(stream: WrittenStream, log: Log, lingerMs: number, retries: number) {
+  constructor(stream: WrittenStream, log: Log, intervalMs: number, retries: number) {
     this.#stream = stream;
     this.#log = log;
-    this.lingerMs = lingerMs;
+    this.intervalMs = intervalMs;
     this.#retries = retries;
   }
 
@@ -43,8 +44,8 @@ export class S2Sink implements Sink {
     const endpoint = headers.get("x-s2-endpoint") || `https://${basin}.b.s2.dev/v1`;
     const name = headers.get("x-s2-stream-name") || `/runs/${stream.runId}/${stream.key}`;
     const url = `${endpoint.replace(/\/+$/, "")}/streams/${part(name)}/records`;
-    const linger = numberIn(headers, "x-s2-flush-interval-ms", DEFAULT_LINGER_MS);
-    return new S2Sink(stream, { url, token, basin }, linger, numberIn(headers, "x-s2-max-retries", DEFAULT_RETRIES));
+    const interval = numberIn(headers, "x-s2-flush-interval-ms", DEFAULT_INTERVAL_MS);
+    return new S2Sink(stream, { url, token, basin }, interval, numberIn(headers, "x-s2-max-retries", DEFAULT_RETRIES));
   }
 
   async write(lines: readonly Line[], signal: AbortSignal): Promise<number> {
@@ -56,33 +57,42 @@ export class S2Sink implements Sink {
       "s2-basin": this.#log.basin,
     };
     const patience = new Patience(this.#stream.identity, signal, this.#retries + 1);
-    let [doubtful, races] = [false, 0];
+    let races = 0;
     for (;;) {
       const body = JSON.stringify({ records, match_seq_num: this.#tail });
       const answer = await attempt({ url: this.#log.url, method: "POST", headers, body, signal });
       if (isHit(answer)) {
         const end = endIn(answer.text);
         if (end === undefined) throw noSense(answer.text.length);
-        this.#tail = end;
+        this.#settle(end);
         return end - 1;
       }
       const tail = answer.status === 412 ? tailIn(answer.text) : undefined;
       if (tail === undefined) {
-        doubtful ||= answer.doubtful;
-        await patience.next(this.#withoutToken(answer), doubtful);
+        this.#doubtful ||= answer.doubtful;
+        await patience.next(this.#withoutToken(answer), this.#doubtful);
         continue;
       }
-      const found = doubtful ? await this.#find(lines, tail, patience, signal) : undefined;
-      if (found !== undefined) {
-        this.#tail = Math.max(tail, found + 1);
-        return found;
-      }
+      const found = this.#doubtful ? await this.#find(lines, tail, patience, signal) : undefined;
+      this.#settle(tail);
+      if (found !== undefined) return found;
       // None of ours is there, and what was on its way cannot be taken any more: the log has grown past its place.
-      this.#tail = tail;
-      doubtful = false;
       races += 1;
       if (races > RACES) await patience.next({ ...answer, again: true }, false);
     }
+  }
+
+  follow(other: Sink): boolean {
+    if (!(other instanceof S2Sink) || other.#log.url !== this.#log.url || other.#log.basin !== this.#log.basin)
+      return false;
+    this.#tail = other.#tail;
+    this.#doubtful = other.#doubtful;
+    return true;
+  }
+
+  #settle(tail: number): void {
+    this.#tail = tail;
+    this.#doubtful = false;
   }
 
   #withoutToken(miss: Miss): Miss {
