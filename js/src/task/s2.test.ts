@@ -10,6 +10,7 @@ vi.mock(import("./timer.js"), async (original) => ({
   pause: () => new Promise((resolve) => setImmediate(resolve)),
 }));
 
+const fetchOf = fetch;
 const steps = streams.define<number>({ id: "steps" });
 const upTo = (to: number) => Array.from({ length: to }, (_, n) => n);
 const mishaps: Mishap[] = ["lose the answer", "lose the request", "delay the request", "come second", 503, 429];
@@ -114,5 +115,41 @@ describe("appends at S2", () => {
     await inside(() => steps.append(2));
     expect(ours()).toEqual(upTo(3));
     expect(server.requests.filter(({ method }) => method === "PUT")).toHaveLength(2);
+  });
+
+  it.each([400, 403, 503])("that S2 does not take (%i) are told in words about S2", async (status) => {
+    await inside(() => steps.append(0));
+    server.mishaps.push(...upTo(20).map(() => status));
+    const failed = inside(() => steps.append(1));
+    await expect(failed).rejects.toMatchObject({ status, outcome: status === 503 ? "unknown" : "rejected" });
+    const { message } = await failed.catch((error) => error);
+    expect(message).toContain(`S2 at ${server.baseURL} does not take`);
+    expect(message).not.toMatch(/TRIGGER_|s2-token/);
+  });
+
+  it("go to an endpoint that is written in whichever way", async () => {
+    const asked = vi.spyOn(globalThis, "fetch");
+    const ways: [string, string][] = [
+      ["http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"],
+      ["http://127.0.0.1:9", "http://127.0.0.1:9/v1"],
+      ["http://127.0.0.1:9/", "http://127.0.0.1:9/v1"],
+      ["http://127.0.0.1:9/{basin}/", "http://127.0.0.1:9/basin"],
+      ["{basin}.invalid", "https://basin.invalid/v1"],
+    ];
+    for (const [endpoint, address] of ways) {
+      const elsewhere = await startLogServer({ s2: true, endpoint: () => endpoint });
+      asked.mockClear();
+      asked.mockImplementation(async (url, init) => {
+        if (String(url).startsWith(elsewhere.baseURL)) return fetchOf(url, init);
+        throw new TypeError("fetch failed");
+      });
+      const backend = new FakeRun({ baseURL: elsewhere.baseURL, secretKey: "tr_dev_test" });
+      await expect(inRun(backend, () => steps.append(1))).rejects.toThrow(
+        `S2 does not answer at ${new URL(address).origin}`,
+      );
+      expect(asked.mock.calls[1]?.[0]).toBe(`${address}/streams/%2Fruns%2Frun_1%2Fsteps/records`);
+      await elsewhere.stop();
+    }
+    asked.mockRestore();
   });
 });

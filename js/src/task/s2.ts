@@ -1,4 +1,4 @@
-import { TidegateError } from "../client/errors.js";
+import { type SendOutcome, TidegateError } from "../client/errors.js";
 import { part } from "../server/ask.js";
 import type { Line, Sink, WrittenStream } from "./output-log.js";
 import { attempt, headersOf, isHit, type Miss, Patience } from "./wire.js";
@@ -41,9 +41,9 @@ export class S2Sink implements Sink {
   static from(stream: WrittenStream, headers: Headers): S2Sink | undefined {
     const [token, basin] = [headers.get("x-s2-access-token"), headers.get("x-s2-basin")];
     if (!token || !basin) return undefined;
-    const endpoint = headers.get("x-s2-endpoint") || `https://${basin}.b.s2.dev/v1`;
+    const endpoint = addressOf(headers.get("x-s2-endpoint") || "{basin}.b.s2.dev", basin);
     const name = headers.get("x-s2-stream-name") || `/runs/${stream.runId}/${stream.key}`;
-    const url = `${endpoint.replace(/\/+$/, "")}/streams/${part(name)}/records`;
+    const url = `${endpoint}/streams/${part(name)}/records`;
     const interval = numberIn(headers, "x-s2-flush-interval-ms", DEFAULT_INTERVAL_MS);
     return new S2Sink(stream, { url, token, basin }, interval, numberIn(headers, "x-s2-max-retries", DEFAULT_RETRIES));
   }
@@ -70,7 +70,7 @@ export class S2Sink implements Sink {
       const tail = answer.status === 412 ? tailIn(answer.text) : undefined;
       if (tail === undefined) {
         this.#doubtful ||= answer.doubtful;
-        await patience.next(this.#withoutToken(answer), this.#doubtful);
+        await patience.next(this.#told(answer), this.#doubtful);
         continue;
       }
       const found = this.#doubtful ? await this.#find(lines, tail, patience, signal) : undefined;
@@ -95,13 +95,21 @@ export class S2Sink implements Sink {
     this.#doubtful = false;
   }
 
-  #withoutToken(miss: Miss): Miss {
-    const { serverMessage } = miss.problem;
-    if (!serverMessage) return miss;
-    return {
-      ...miss,
-      problem: { ...miss.problem, serverMessage: serverMessage.replaceAll(this.#log.token, "(a token)") },
+  /** In words about S2: what is known of the API is of no help here. */
+  #told(miss: Miss): Miss {
+    const toError = (outcome: SendOutcome) => {
+      const { origin } = new URL(this.#log.url);
+      const said = saidIn(miss.text).replaceAll(this.#log.token, "(a token)");
+      const words = [
+        miss.status
+          ? `S2 at ${origin} does not take what is written to this stream: ${[miss.status, said].filter(Boolean).join(" ")}.`
+          : `S2 does not answer at ${origin}, where the server has this stream written. Check that it can be reached from here.`,
+        outcome === "unknown" && "It may or may not have been written, so check before you write it again.",
+      ];
+      const problem = { ...miss.problem, serverMessage: said || undefined };
+      return new TidegateError(words.filter(Boolean).join(" "), { ...problem, outcome, cause: miss.cause });
     };
+    return { ...miss, toError };
   }
 
   /** The place of the last of these lines, if they are in the log between where it was thought to end and where it ends. */
@@ -132,6 +140,23 @@ export class S2Sink implements Sink {
       }
     }
     return undefined;
+  }
+}
+
+/** Of an endpoint as S2's own clients take it: the scheme, the version and the name of the basin may be left to them. */
+function addressOf(endpoint: string, basin: string): string {
+  const named = endpoint.trim().replaceAll("{basin}", basin).replace(/\/+$/, "");
+  const address = /^[a-z][a-z\d+.-]*:\/\//i.test(named) ? named : `https://${named}`;
+  return /:\/\/[^/]+\//.test(address) ? address : `${address}/v1`;
+}
+
+/** What an answer of S2 says of itself. */
+function saidIn(text: string): string {
+  try {
+    const { code, message } = Object(JSON.parse(text));
+    return [code, message].filter((word) => typeof word === "string").join(": ");
+  } catch {
+    return "";
   }
 }
 

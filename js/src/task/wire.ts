@@ -13,6 +13,8 @@ export interface Miss extends Failure {
   readonly status: number | undefined;
   /** What was answered, where something was. */
   readonly text: string;
+  /** What to throw, where it is not the API that was asked. */
+  readonly toError?: ((outcome: SendOutcome) => TidegateError) | undefined;
 }
 
 /** What was answered to a request that succeeded. */
@@ -87,7 +89,8 @@ export class Patience {
     if (this.signal?.aborted) throw this.fail(miss, doubtful ? "unknown" : "rejected");
   }
 
-  fail(miss: Failure, outcome: SendOutcome): TidegateError {
+  fail(miss: Failure | Miss, outcome: SendOutcome): TidegateError {
+    if ("toError" in miss && miss.toError) return miss.toError(outcome);
     return toError(miss, outcome, { baseURL: this.identity.endpoint.baseURL, key: this.identity.token });
   }
 }

@@ -15,7 +15,7 @@ interface Stored {
  * A server that keeps output streams: by itself, or, where `s2` says so, in an S2 that stands beside it. `mishaps` are for the next
  * writes, one each.
  */
-export async function startLogServer({ s2 = false } = {}) {
+export async function startLogServer({ s2 = false, endpoint = (address: string) => `${address}/s2/v1` } = {}) {
   const logs = new Map<string, Stored[]>();
   const lines = new Map<string, number>();
   const mishaps: (Mishap | undefined)[] = [];
@@ -103,7 +103,7 @@ export async function startLogServer({ s2 = false } = {}) {
           "x-s2-access-token": valid,
           "x-s2-basin": "basin",
           "x-s2-stream-name": name,
-          "x-s2-endpoint": `${server.baseURL}/s2/v1`,
+          "x-s2-endpoint": endpoint(server.baseURL),
           "x-s2-flush-interval-ms": "5",
           "x-s2-max-retries": "10",
         };

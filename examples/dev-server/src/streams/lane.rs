@@ -30,7 +30,7 @@ struct Job {
     rest: VecDeque<Waiting>,
     /// What it comes to when the rest has been appended.
     outcome: Appended,
-    tell: oneshot::Sender<Result<Appended, Failure>>,
+    tell: oneshot::Sender<Answer>,
 }
 
 struct Waiting {
@@ -38,12 +38,13 @@ struct Waiting {
     body: String,
 }
 
-pub(super) type Told = oneshot::Receiver<Result<Appended, Failure>>;
+type Answer = Result<Appended, Failure>;
+pub(super) type Told = oneshot::Receiver<Answer>;
 
 /// What is to be told to whom.
 #[must_use]
 #[derive(Default)]
-pub(super) struct Answers(Vec<(oneshot::Sender<Result<Appended, Failure>>, Result<Appended, Failure>)>);
+pub(super) struct Answers(Vec<(oneshot::Sender<Answer>, Answer)>);
 
 impl Answers {
     /// Who has gone away does not hear it.
