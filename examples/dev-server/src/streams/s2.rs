@@ -88,7 +88,7 @@ impl S2 {
             });
         }
         let ended = |_| {
-            let reason = "This server is ending".to_owned();
+            let reason = "This server broke off before it knew what came of it".to_owned();
             Err(Failure::Unavailable { reason, is_repeatable: is_keyed })
         };
         told.await.unwrap_or_else(ended)
@@ -96,6 +96,7 @@ impl S2 {
 
     /// Appends what is in line until nobody is; gives the last answers.
     async fn serve(&self, key: &StreamKey, lane: &Lane) -> Answers {
+        let _serving = lane.serving();
         loop {
             let mut batch = lane.take();
             let failed = self.append_batch(key, lane, &mut batch).await.err();
