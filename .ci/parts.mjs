@@ -133,7 +133,7 @@ const fuzz = [{ name: "fuzz", counts: true, command: ["node", ".ci/fuzz.mjs"] }]
 // The same suites over streams at S2. Left out is what asks for a quiet of minutes, for pings on the second, for a clock that jumps, or for a
 // server without S2.
 const s2Lite =
-  process.env.S2_LITE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate/bin/s2-lite");
+  process.env.S2_LITE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tidegate/bin/s2-lite");
 const s2Port = Number(process.env.TIDEGATE_S2_PORT ?? 43118);
 const s2Env = {
   TIDEGATE_STREAMS: "s2",

@@ -65,8 +65,11 @@
 //! prefix for a day (half of it at least), or, where no tokens are issued, `s2-skip-access-tokens`. The token of the
 //! server goes to S2 alone.
 //!
-//! - An append of this server says at which place its record is to stand, and S2 puts it there or nowhere. When the
-//!   answer is lost, it asks again, three times in all, and a look at the place tells whether it stands there.
+//! - An append of this server says at which place its first record is to stand, and S2 puts all of it there or nothing
+//!   anywhere. When the answer is lost, it asks again, three times in all, and a look at the place tells whether it
+//!   stands there.
+//! - One append is on its way to a stream at a time. What comes meanwhile, and lines that come together, make the next
+//!   one, up to a thousand records or 1 MiB, which is what S2 takes at once.
 //! - The keys that make a repeat a repeat stay in this server's database: before the append, that the key may stand at
 //!   a place, and after it, that it does. After a crash or an outage between the two, the next append to the stream or
 //!   the next repeat looks. So a send or an append with a key is one record, whatever is lost and however the process

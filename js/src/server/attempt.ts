@@ -1,3 +1,4 @@
+import type { SendOutcome, TidegateError } from "../client/errors.js";
 import type { Identity } from "./configuration.js";
 import { type Failure, failureOf } from "./failure.js";
 
@@ -24,7 +25,10 @@ export interface Answer {
 }
 
 /** A request that did not bring what was asked for. What was answered is there where something was. */
-export interface Miss extends Failure, Partial<Answer> {}
+export interface Miss extends Failure, Partial<Answer> {
+  /** What to throw, where it is not the API that was asked. */
+  readonly toError?: ((outcome: SendOutcome) => TidegateError) | undefined;
+}
 
 export const isMiss = (told: Answer | Miss): told is Miss => "problem" in told;
 

@@ -1,5 +1,5 @@
 import { cancelled, type SendOutcome, type TidegateError } from "../client/errors.js";
-import { aborted } from "./attempt.js";
+import { aborted, type Miss } from "./attempt.js";
 import type { Identity } from "./configuration.js";
 import { type Failure, toError } from "./failure.js";
 import { backoffMs, pause } from "./pause.js";
@@ -27,7 +27,7 @@ export class Patience {
   }
 
   /** Resolves when it may be tried again. Rejects with a {@link TidegateError} of this outcome where that is no use. */
-  async next(failure: Failure, outcome: SendOutcome): Promise<void> {
+  async next(failure: Failure | Miss, outcome: SendOutcome): Promise<void> {
     const { attempts, longestMs, signal } = this.#endurance;
     this.#failures += 1;
     const pauseMs = Math.max(failure.afterMs, backoffMs(this.#failures, Math.min(longestMs, LONGEST_PAUSE_MS)));
@@ -37,7 +37,8 @@ export class Patience {
       throw outcome === "unknown" ? this.#fail(aborted(failure.problem.subject), outcome) : cancelled("call");
   }
 
-  #fail(failure: Failure, outcome: SendOutcome): TidegateError {
+  #fail(failure: Failure | Miss, outcome: SendOutcome): TidegateError {
+    if ("toError" in failure && failure.toError) return failure.toError(outcome);
     return toError(failure, outcome, { baseURL: this.#identity.endpoint.baseURL, key: this.#identity.token });
   }
 }

@@ -7,8 +7,7 @@ import { ENDURANCE, type Line, type Sink, type WrittenStream } from "./sink.js";
  * of them have arrived.
  */
 export class IngestSink implements Sink {
-  readonly lingerMs = 0;
-  readonly isLent = false;
+  readonly intervalMs = 0;
   readonly #stream: WrittenStream;
   readonly #version: string;
   readonly #client = crypto.randomUUID().slice(0, 8);

@@ -33,6 +33,10 @@ export class OutputLog {
   #sink: Sink | undefined;
   #writing: Promise<void> | undefined;
   #waiting: (() => void)[] = [];
+  /** When the last write began. */
+  #began = -Infinity;
+  /** Ends the gathering. */
+  #leave: (() => void) | undefined;
 
   /** `writer`: which execution of which run writes, so that one that does not count any more can be refused. */
   constructor(identity: Identity, runId: string, key: string, writer?: Pick<RunContext, "runId" | "number">) {
@@ -55,6 +59,7 @@ export class OutputLog {
     return new Promise((done, fail) => {
       this.#queue.push({ json, id, size, done, fail });
       this.#size += size;
+      if (this.#isFull) this.#leave?.();
       this.#writing ??= this.#write().finally(() => {
         this.#writing = undefined;
       });
@@ -69,6 +74,7 @@ export class OutputLog {
   /** Gives up what is waiting. */
   abort(): void {
     this.#controller.abort();
+    this.#leave?.();
   }
 
   async #write(): Promise<void> {
@@ -78,7 +84,7 @@ export class OutputLog {
       let batch: Entry[] = [];
       try {
         this.#sink ??= await this.#create();
-        if (this.#sink.lingerMs > 0) await pause(this.#sink.lingerMs, this.#controller.signal);
+        await this.#gather(this.#sink.intervalMs);
         batch = this.#takeBatch();
         const last = await this.#writeBatch(this.#sink, batch);
         batch.forEach((entry, index) => {
@@ -98,6 +104,23 @@ export class OutputLog {
     }
   }
 
+  /** A quiet log is written to at once, a busy one in intervals. */
+  async #gather(intervalMs: number): Promise<void> {
+    const leftMs = this.#began + intervalMs - performance.now();
+    if (leftMs > 0 && !this.#isFull && !this.#controller.signal.aborted) {
+      const controller = new AbortController();
+      this.#leave = () => controller.abort();
+      await pause(leftMs, controller.signal);
+      this.#leave = undefined;
+    }
+    this.#began = performance.now();
+  }
+
+  /** Whether what waits is as much as may be written at once. */
+  get #isFull(): boolean {
+    return this.#queue.length >= BATCH_RECORDS || this.#size >= BATCH_BYTES;
+  }
+
   /** What a log was lent to write with does not last as long as a run may. */
   async #writeBatch(sink: Sink, batch: readonly Line[]): Promise<number | undefined> {
     const { signal } = this.#controller;
@@ -105,9 +128,14 @@ export class OutputLog {
       return await sink.write(batch, signal);
     } catch (error) {
       const { outcome, status } = error as Partial<TidegateError>;
-      if (!sink.isLent || outcome !== "rejected" || (status !== 401 && status !== 403)) throw error;
-      this.#sink = await this.#create();
-      return this.#sink.write(batch, signal);
+      if (!sink.follow || (status !== 401 && status !== 403)) throw error;
+      const isCertain = outcome === "rejected";
+      const renewed = await this.#create().catch((cause) => {
+        throw isCertain ? cause : error;
+      });
+      if (!renewed.follow?.(sink) && !isCertain) throw error;
+      this.#sink = renewed;
+      return renewed.write(batch, signal);
     }
   }
 

@@ -1,10 +1,10 @@
-import { TidegateError } from "../client/errors.js";
+import { type SendOutcome, TidegateError } from "../client/errors.js";
 import { part } from "../server/ask.js";
 import { attempt, headersOf, isMiss, type Miss } from "../server/attempt.js";
 import { Patience } from "../server/patience.js";
 import { ENDURANCE, type Line, type Sink, type WrittenStream } from "./sink.js";
 
-const DEFAULT_LINGER_MS = 100;
+const DEFAULT_INTERVAL_MS = 100;
 const DEFAULT_RETRIES = 10;
 /** Others that write to the same log may come first so many times in a row. */
 const RACES = 100;
@@ -22,18 +22,19 @@ interface Log {
  * it is: each record has an id of its own. Appending is all that the token allows, so the log is looked at through the API.
  */
 export class S2Sink implements Sink {
-  readonly lingerMs: number;
-  readonly isLent = true;
+  readonly intervalMs: number;
   readonly #stream: WrittenStream;
   readonly #log: Log;
   readonly #retries: number;
   /** Where the log is thought to end. */
   #tail = 0;
+  /** What is being written may stand there. */
+  #doubtful = false;
 
-  constructor(stream: WrittenStream, log: Log, lingerMs: number, retries: number) {
+  constructor(stream: WrittenStream, log: Log, intervalMs: number, retries: number) {
     this.#stream = stream;
     this.#log = log;
-    this.lingerMs = lingerMs;
+    this.intervalMs = intervalMs;
     this.#retries = retries;
   }
 
@@ -41,11 +42,11 @@ export class S2Sink implements Sink {
   static from(stream: WrittenStream, headers: Headers): S2Sink | undefined {
     const [token, basin] = [headers.get("x-s2-access-token"), headers.get("x-s2-basin")];
     if (!token || !basin) return undefined;
-    const endpoint = headers.get("x-s2-endpoint") || `https://${basin}.b.s2.dev/v1`;
+    const endpoint = addressOf(headers.get("x-s2-endpoint") || "{basin}.b.s2.dev", basin);
     const name = headers.get("x-s2-stream-name") || `/runs/${stream.runId}/${stream.key}`;
-    const url = `${endpoint.replace(/\/+$/, "")}/streams/${part(name)}/records`;
-    const linger = numberIn(headers, "x-s2-flush-interval-ms", DEFAULT_LINGER_MS);
-    return new S2Sink(stream, { url, token, basin }, linger, numberIn(headers, "x-s2-max-retries", DEFAULT_RETRIES));
+    const url = `${endpoint}/streams/${part(name)}/records`;
+    const interval = numberIn(headers, "x-s2-flush-interval-ms", DEFAULT_INTERVAL_MS);
+    return new S2Sink(stream, { url, token, basin }, interval, numberIn(headers, "x-s2-max-retries", DEFAULT_RETRIES));
   }
 
   async write(lines: readonly Line[], signal: AbortSignal): Promise<number> {
@@ -57,42 +58,59 @@ export class S2Sink implements Sink {
       "s2-basin": this.#log.basin,
     };
     const patience = new Patience(this.#stream.identity, { ...ENDURANCE, attempts: this.#retries + 1, signal });
-    let [doubtful, races] = [false, 0];
+    let races = 0;
     for (;;) {
       const body = JSON.stringify({ records, match_seq_num: this.#tail });
       const answer = await attempt({ url: this.#log.url, method: "POST", headers, body, signal });
       if (!isMiss(answer)) {
         const end = endIn(answer.text);
         if (end === undefined) throw noSense(answer.text.length);
-        this.#tail = end;
+        this.#settle(end);
         return end - 1;
       }
       const tail = answer.status === 412 ? tailIn(answer.text ?? "") : undefined;
       if (tail === undefined) {
-        doubtful ||= answer.doubtful;
-        await patience.next(this.#withoutToken(answer), doubtful ? "unknown" : "rejected");
+        this.#doubtful ||= answer.doubtful;
+        await patience.next(this.#told(answer), this.#doubtful ? "unknown" : "rejected");
         continue;
       }
-      const found = doubtful ? await this.#find(lines, tail, patience, signal) : undefined;
-      if (found !== undefined) {
-        this.#tail = Math.max(tail, found + 1);
-        return found;
-      }
+      const found = this.#doubtful ? await this.#find(lines, tail, patience, signal) : undefined;
+      this.#settle(tail);
+      if (found !== undefined) return found;
       // None of ours is there, and what was on its way cannot be taken any more: the log has grown past its place.
-      this.#tail = tail;
-      doubtful = false;
       races += 1;
       if (races > RACES) await patience.next({ ...answer, again: true }, "rejected");
     }
   }
 
-  #withoutToken(miss: Miss): Miss {
-    const { serverMessage } = miss.problem;
-    if (!serverMessage) return miss;
-    return {
-      ...miss,
-      problem: { ...miss.problem, serverMessage: serverMessage.replaceAll(this.#log.token, "(a token)") },
+  follow(other: Sink): boolean {
+    if (!(other instanceof S2Sink) || other.#log.url !== this.#log.url || other.#log.basin !== this.#log.basin)
+      return false;
+    this.#tail = other.#tail;
+    this.#doubtful = other.#doubtful;
+    return true;
+  }
+
+  #settle(tail: number): void {
+    this.#tail = tail;
+    this.#doubtful = false;
+  }
+
+  /** In words about S2: what is known of the API is of no help here. */
+  #told(miss: Miss): Miss {
+    const toError = (outcome: SendOutcome) => {
+      const { origin } = new URL(this.#log.url);
+      const said = saidIn(miss.text ?? "").replaceAll(this.#log.token, "(a token)");
+      const words = [
+        miss.status
+          ? `S2 at ${origin} does not take what is written to this stream: ${[miss.status, said].filter(Boolean).join(" ")}.`
+          : `S2 does not answer at ${origin}, where the server has this stream written. Check that it can be reached from here.`,
+        outcome === "unknown" && "It may or may not have been written, so check before you write it again.",
+      ];
+      const problem = { ...miss.problem, serverMessage: said || undefined };
+      return new TidegateError(words.filter(Boolean).join(" "), { ...problem, outcome, cause: miss.cause });
     };
+    return { ...miss, toError };
   }
 
   /** The place of the last of these lines, if they are in the log between where it was thought to end and where it ends. */
@@ -123,6 +141,23 @@ export class S2Sink implements Sink {
       }
     }
     return undefined;
+  }
+}
+
+/** Of an endpoint as S2's own clients take it: the scheme, the version and the name of the basin may be left to them. */
+function addressOf(endpoint: string, basin: string): string {
+  const named = endpoint.trim().replaceAll("{basin}", basin).replace(/\/+$/, "");
+  const address = /^[a-z][a-z\d+.-]*:\/\//i.test(named) ? named : `https://${named}`;
+  return /:\/\/[^/]+\//.test(address) ? address : `${address}/v1`;
+}
+
+/** What an answer of S2 says of itself. */
+function saidIn(text: string): string {
+  try {
+    const { code, message } = Object(JSON.parse(text));
+    return [code, message].filter((word) => typeof word === "string").join(": ");
+  } catch {
+    return "";
   }
 }
 

@@ -15,10 +15,10 @@ export interface Line {
 
 /** Where lines go. Writes come one behind the other; what has been written is not written twice. */
 export interface Sink {
-  /** How long to gather lines before they leave. */
-  readonly lingerMs: number;
-  /** It writes with credentials that run out. */
-  readonly isLent: boolean;
+  /** How long after a write the next one begins, at the earliest, unless it is as large as one may be: lines gather meanwhile. */
+  readonly intervalMs: number;
+  /** Of what writes with credentials that run out: goes on where one with others has stopped, unless that wrote somewhere else. */
+  follow?(other: Sink): boolean;
   /** Resolves with the place of the last of them, where that is told. Rejects with a {@link TidegateError}. */
   write(lines: readonly Line[], signal: AbortSignal): Promise<number | undefined>;
 }

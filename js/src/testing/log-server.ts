@@ -1,7 +1,10 @@
 import { answerJson, type Request, startServer } from "./tiny-server.js";
 
-/** What happens to a write instead of what should: its answer is lost, it does not arrive, or it is refused. */
-export type Mishap = "lose the answer" | "lose the request" | number;
+/**
+ * What happens to a write instead of what should: its answer is lost, it does not arrive, or not before the next one, others write
+ * first, or it is refused. The third and the fourth are for S2.
+ */
+export type Mishap = "lose the answer" | "lose the request" | "delay the request" | "come second" | number;
 
 interface Stored {
   readonly data: unknown;
@@ -12,10 +15,13 @@ interface Stored {
  * A server that keeps output streams: by itself, or, where `s2` says so, in an S2 that stands beside it. `mishaps` are for the next
  * writes, one each.
  */
-export async function startLogServer({ s2 = false } = {}) {
+export async function startLogServer({ s2 = false, endpoint = (address: string) => `${address}/s2/v1` } = {}) {
   const logs = new Map<string, Stored[]>();
   const lines = new Map<string, number>();
   const mishaps: (Mishap | undefined)[] = [];
+  /** For the next reads: whether the answer is lost. */
+  const lostReads: boolean[] = [];
+  const delayed: (() => unknown)[] = [];
   /** Called before each write to S2. */
   const hooks: { beforeWrite?: (() => void) | undefined; beforeAnswer?: (() => Promise<void>) | undefined } = {};
   /** How many answers to HEAD come without what was asked for, as behind a proxy that drops headers that it does not know. */
@@ -41,13 +47,15 @@ export async function startLogServer({ s2 = false } = {}) {
 
   const server = await startServer(async (request, response) => {
     const { method, path, headers, body } = request;
-    const write = (store: () => boolean) => {
+    const write = (store: (isHeard?: boolean) => boolean) => {
+      for (const arrive of delayed.splice(0)) arrive();
       const mishap = mishaps.shift();
       if (typeof mishap === "number") {
         response.writeHead(mishap, { "content-type": "application/json" }).end('{"error":"No"}');
         return false;
       }
-      if (mishap === "lose the request") {
+      if (mishap === "lose the request" || mishap === "delay the request") {
+        if (mishap === "delay the request") delayed.push(() => store(false));
         response.destroy();
         return false;
       }
@@ -68,10 +76,12 @@ export async function startLogServer({ s2 = false } = {}) {
       }
       const { records, match_seq_num: match } = JSON.parse(body);
       const stored = log(decodeURIComponent(s2Name));
-      const start = stored.length;
-      const took = write(() => {
+      if (mishaps[0] === "come second") stored.push({ data: "theirs", id: `t${stored.length}` });
+      let start = 0;
+      const took = write((isHeard = true) => {
+        start = stored.length;
         if (match !== undefined && match !== stored.length) {
-          answerJson(response, 412, { seq_num_mismatch: stored.length });
+          if (isHeard) answerJson(response, 412, { seq_num_mismatch: stored.length });
           return false;
         }
         stored.push(...records.map((record: { body: string }) => JSON.parse(record.body)));
@@ -93,9 +103,9 @@ export async function startLogServer({ s2 = false } = {}) {
           "x-s2-access-token": valid,
           "x-s2-basin": "basin",
           "x-s2-stream-name": name,
-          "x-s2-endpoint": `${server.baseURL}/s2/v1`,
+          "x-s2-endpoint": endpoint(server.baseURL),
           "x-s2-flush-interval-ms": "5",
-          "x-s2-max-retries": "5",
+          "x-s2-max-retries": "10",
         };
         response.writeHead(202, { "content-type": "application/json", ...(s2 && names) }).end('{"version":"v2"}');
         return;
@@ -120,6 +130,10 @@ export async function startLogServer({ s2 = false } = {}) {
         response.end();
         return;
       default: {
+        if (lostReads.shift()) {
+          response.destroy();
+          return;
+        }
         const from = Number(headers["last-event-id"] ?? -1) + 1;
         const records = log(name)
           .slice(from)
@@ -133,5 +147,5 @@ export async function startLogServer({ s2 = false } = {}) {
     valid = "none";
   };
   const dataOf = (key: string, run = "run_1") => log(`/runs/${run}/${key}`).map(({ data }) => data);
-  return { ...server, log, dataOf, mishaps, hooks, silences, revoke };
+  return { ...server, log, dataOf, mishaps, lostReads, hooks, silences, revoke };
 }

@@ -171,35 +171,38 @@ impl Lines<'_> {
         let rest = std::mem::take(&mut self.rest);
         let mut lines = rest.split(|byte| *byte == b'\n');
         let unfinished = lines.next_back().unwrap_or_default();
-        for line in lines {
-            self.append(line).await?;
-        }
+        self.append(lines).await?;
         self.rest = unfinished.to_vec();
         if self.rest.len() > RECORD_LIMIT { Err(record_too_large(self.rest.len())) } else { Ok(()) }
     }
 
     async fn finish(mut self) -> Result<(), Refusal> {
         let last = std::mem::take(&mut self.rest);
-        self.append(&last).await
+        self.append([last.as_slice()].into_iter()).await
     }
 
     /// A line that is no JSON is kept as a text, which is how readers take it.
-    async fn append(&mut self, line: &[u8]) -> Result<(), Refusal> {
-        let line = String::from_utf8_lossy(line);
-        let line = line.trim();
-        if line.is_empty() {
+    async fn append(&mut self, lines: impl Iterator<Item = &[u8]>) -> Result<(), Refusal> {
+        let mut appends = Vec::new();
+        for line in lines {
+            let line = String::from_utf8_lossy(line);
+            let line = line.trim();
+            if line.is_empty() {
+                continue;
+            }
+            let is_json = serde_json::from_str::<&RawValue>(line).is_ok();
+            let json = if is_json { line.to_owned() } else { Value::from(line).to_string() };
+            appends.push(Append::new(json, id::part()).line(self.client.to_owned(), self.next));
+            self.next = self.next.saturating_add(1);
+        }
+        if appends.is_empty() {
             return Ok(());
         }
         if self.app.store.run(self.run).is_none_or(|run| run.is_over()) {
             let message = "Cannot ingest into a realtime stream on a completed run".to_owned();
             return Err(Refusal::Text(StatusCode::BAD_REQUEST, message));
         }
-        let is_json = serde_json::from_str::<&RawValue>(line).is_ok();
-        let json = if is_json { line.to_owned() } else { Value::from(line).to_string() };
-        let part_id = id::part();
-        let append = Append::new(&json, &part_id).line(self.client, self.next);
-        self.next = self.next.saturating_add(1);
-        match self.app.streams.append(&self.key, &append).await? {
+        match self.app.streams.append_all(&self.key, appends).await? {
             Appended::Now | Appended::Before => Ok(()),
             Appended::TooLarge(size) => Err(record_too_large(size)),
         }

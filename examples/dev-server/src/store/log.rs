@@ -16,7 +16,7 @@ const RECORD_OVERHEAD: usize = 8;
 const SLICE_RECORDS: usize = 1000;
 const SLICE_BYTES: usize = 1_048_576;
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
     Now,
     /// The log holds it already.
@@ -133,6 +133,7 @@ impl Log {
 
     pub(super) fn doubts(&self) -> Vec<u64> {
         let mut places: Vec<u64> = self.doubts.iter().map(|doubt| doubt.seq_num).collect();
+        places.sort_unstable();
         places.dedup();
         places
     }

@@ -100,7 +100,7 @@ impl Store {
         }
     }
 
-    /// The places to which appends are on their way, as far as anybody knows.
+    /// The places to which appends are on their way, as far as anybody knows, in their order.
     pub(crate) fn doubts(&self, key: &StreamKey) -> Vec<u64> {
         self.tables().logs.get(key).map(Log::doubts).unwrap_or_default()
     }

@@ -51,15 +51,6 @@ pub(super) enum Problem {
     },
 }
 
-/// What stands at a place of a log.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Nothing yet.
-    Free,
-    /// A record; its part id, where it has one.
-    Taken(Option<String>),
-}
-
 pub(super) enum Start {
     Number(u64),
     End,
@@ -169,22 +160,22 @@ impl Api {
         answer["tail"]["seq_num"].as_u64().ok_or_else(|| unreadable(&"no tail"))
     }
 
-    /// Appends a record at this place and nowhere else; gives where the log ends then.
-    pub(super) async fn append(&self, name: &str, body: &str, at: u64) -> Result<u64, Problem> {
-        let body = json!({ "records": [{ "body": body }], "match_seq_num": at });
+    /// Appends records at this place and nowhere else, all or none; gives where the log ends then.
+    pub(super) async fn append(&self, name: &str, bodies: &[&str], at: u64) -> Result<u64, Problem> {
+        let records: Vec<Value> = bodies.iter().map(|body| json!({ "body": body })).collect();
+        let body = json!({ "records": records, "match_seq_num": at });
         let answer = self.json(Method::POST, self.records(name), Some(&body)).await?;
         answer["tail"]["seq_num"].as_u64().ok_or_else(|| unreadable(&"no tail"))
     }
 
-    pub(super) async fn place(&self, name: &str, at: u64) -> Result<Place, Problem> {
-        let found = match self.slice(name, at, "&count=1", Duration::ZERO).await {
-            Err(Problem::NoStream) => return Ok(Place::Free),
-            found => found?,
+    /// Where records stand from a place on, so many at most, and the part id of each that has one. What has been trimmed is missing.
+    pub(super) async fn parts(&self, name: &str, from: u64, most: u64) -> Result<Vec<(u64, Option<String>)>, Problem> {
+        let records = match self.slice(name, from, &format!("&count={most}"), Duration::ZERO).await {
+            Err(Problem::NoStream) => return Ok(Vec::new()),
+            records => records?,
         };
-        let Some(Found { record, .. }) = found.into_iter().next() else { return Ok(Place::Free) };
-        // What begins later has been trimmed up to there.
-        let body = (record.seq_num == at).then(|| serde_json::from_str::<Value>(&record.body).ok()).flatten();
-        Ok(Place::Taken(body.and_then(|body| body["id"].as_str().map(str::to_owned))))
+        let part = |body: &str| serde_json::from_str::<Value>(body).ok()?["id"].as_str().map(str::to_owned);
+        Ok(records.into_iter().map(|Found { record, .. }| (record.seq_num, part(&record.body))).collect())
     }
 
     /// The records from a sequence number on, as many as S2 gives at once.

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use crate::respond::Refusal;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failure {
     /// There can be no such log at S2. A sentence.
     NoName(String),

@@ -7,6 +7,7 @@ mod api;
 mod config;
 mod credentials;
 mod failure;
+mod lane;
 mod name;
 mod s2;
 
@@ -43,14 +44,14 @@ pub(crate) struct Patience {
 
 pub(crate) enum Streams {
     Own(Arc<Store>),
-    S2(Box<S2>),
+    S2(Arc<S2>),
 }
 
 impl Streams {
     pub(crate) fn new(engine: &StreamEngine, environment: &str, store: &Arc<Store>) -> Self {
         match engine {
             StreamEngine::Own => Self::Own(Arc::clone(store)),
-            StreamEngine::S2(config) => Self::S2(Box::new(S2::new(config.clone(), environment, Arc::clone(store)))),
+            StreamEngine::S2(config) => Self::S2(Arc::new(S2::new(config.clone(), environment, Arc::clone(store)))),
         }
     }
 
@@ -71,7 +72,24 @@ impl Streams {
     pub(crate) async fn append(&self, key: &StreamKey, append: &Append<'_>) -> Result<Appended, Failure> {
         match self {
             Self::Own(store) => Ok(store.append(key, append)),
-            Self::S2(s2) => s2.append(key, append).await,
+            Self::S2(s2) => s2.append(key, vec![append.to_owned()]).await,
+        }
+    }
+
+    /// Appends records in this order, up to the first that is not taken; gives what came of that or of the last. As safe to give up.
+    pub(crate) async fn append_all(&self, key: &StreamKey, appends: Vec<Append<'static>>) -> Result<Appended, Failure> {
+        match self {
+            Self::Own(store) => {
+                let mut appended = Appended::Before;
+                for append in &appends {
+                    appended = store.append(key, append);
+                    if matches!(appended, Appended::TooLarge(_)) {
+                        break;
+                    }
+                }
+                Ok(appended)
+            }
+            Self::S2(s2) => s2.append(key, appends).await,
         }
     }
 
@@ -139,7 +157,7 @@ impl Streams {
         }
     }
 
-    const fn store(&self) -> &Arc<Store> {
+    fn store(&self) -> &Arc<Store> {
         match self {
             Self::Own(store) => store,
             Self::S2(s2) => s2.store(),

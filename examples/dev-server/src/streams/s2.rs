@@ -1,25 +1,29 @@
 //! Logs at S2.
 //!
-//! An append says at which place its record is to stand, and S2 puts it there or nowhere. So when an answer is lost,
-//! the record is at that place or in no log: a look at the place tells, before this server ends or after. What makes a
-//! repeat a repeat is kept in the store of this server, in two steps: before the append, that the key may stand at the
-//! place (in doubt); after it, that it does. A crash or an outage between them leaves a doubt, which the next append to
-//! the log, or the next question for the key, settles by a look.
+//! An append says at which place its first record is to stand, and S2 puts all of it there or nothing anywhere. So when
+//! an answer is lost, a record is at its place or in no log: a look at the place tells, before this server ends or
+//! after. What makes a repeat a repeat is kept in the store of this server, in two steps: before the append, that the
+//! key may stand at the place (in doubt); after it, that it does. A crash or an outage between them leaves a doubt,
+//! which the next append to the log, or the next question for the key, settles by a look.
+//!
+//! One append is on its way to a log at a time, so that what one writer gives stays in order whoever else writes there.
+//! What comes meanwhile makes the next one.
 
 use std::collections::HashMap;
+use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue};
-use tokio::sync::Mutex as Turn;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::api::{Api, Place, Problem, Start};
+use super::api::{Api, Problem, Start};
 use super::config::S2Config;
 use super::credentials::Credentials;
+use super::lane::{Answers, BATCH_RECORDS, Batch, Failed, Lane};
 use super::{Failure, From, name};
-use crate::store::{Append, Appended, RECORD_LIMIT, Record, Store, StreamKey};
+use crate::store::{Append, Appended, Record, Store, StreamKey};
 
 /// The pauses before a call is made once more.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(250)];
@@ -35,15 +39,11 @@ pub(crate) struct S2 {
     prefix: String,
     store: Arc<Store>,
     credentials: Credentials,
-    lanes: Mutex<HashMap<StreamKey, Arc<Turn<Lane>>>>,
+    lanes: Mutex<HashMap<StreamKey, Arc<Lane>>>,
 }
 
-/// The appends of this server to one log, one at a time.
-#[derive(Default)]
-struct Lane {
-    /// Where the log ended when it was last heard of.
-    tail: Option<u64>,
-}
+/// What a log holds where somebody looked: at each place the part, of what has one.
+type Parts = HashMap<u64, Option<String>>;
 
 impl S2 {
     pub(super) fn new(config: S2Config, environment: &str, store: Arc<Store>) -> Self {
@@ -71,81 +71,131 @@ impl S2 {
         }
     }
 
-    pub(super) async fn append(&self, key: &StreamKey, append: &Append<'_>) -> Result<Appended, Failure> {
-        let name = self.name(key)?;
-        let body = append.body();
-        let size = Record::measure_of(&body);
-        if size > RECORD_LIMIT {
-            return Ok(Appended::TooLarge(size));
-        }
+    /// Appends in this order, up to the first that fails. What comes of it does not depend on whether the caller waits.
+    pub(super) async fn append(
+        self: &Arc<Self>,
+        key: &StreamKey,
+        appends: Vec<Append<'static>>,
+    ) -> Result<Appended, Failure> {
+        self.name(key)?;
+        let is_keyed = appends.iter().all(Append::is_keyed);
         let lane = self.lane(key);
-        let mut lane = lane.lock().await;
-        if self.store.is_repeat(key, append) {
-            return Ok(Appended::Before);
+        let (told, is_alone) = lane.put(appends);
+        if is_alone {
+            let (this, key) = (Arc::clone(self), key.clone());
+            tokio::spawn(async move {
+                let answers = this.serve(&key, &lane).await;
+                // Who is answered may close the store.
+                drop((this, lane));
+                answers.tell();
+            });
         }
-        self.settle_in(&mut lane, key, &name).await?;
-        // It was in doubt: this is the first that anybody hears of it.
-        if self.store.is_repeat(key, append) {
-            return Ok(Appended::Now);
-        }
-        self.append_in(&mut lane, key, &name, append, &body).await
+        let ended = |_| {
+            let reason = "This server broke off before it knew what came of it".to_owned();
+            Err(Failure::Unavailable { reason, is_repeatable: is_keyed })
+        };
+        told.await.unwrap_or_else(ended)
     }
 
-    async fn append_in(
+    /// Appends what is in line until nobody is; gives the last answers.
+    async fn serve(&self, key: &StreamKey, lane: &Lane) -> Answers {
+        let _serving = lane.serving();
+        loop {
+            let mut batch = lane.take();
+            let failed = self.append_batch(key, lane, &mut batch).await.err();
+            let answers = lane.end(batch, failed.as_ref());
+            if lane.is_over() {
+                return answers;
+            }
+            answers.tell();
+        }
+    }
+
+    async fn append_batch(&self, key: &StreamKey, lane: &Lane, batch: &mut Batch) -> Result<(), Failed> {
+        let certain = |failure| Failed { failure, is_undone: true };
+        let mut tail = lane.tail.lock().await;
+        let is_repeat = |append: &Append<'_>| self.store.is_repeat(key, append);
+        batch.sort_out(Appended::Before, is_repeat);
+        let name = self.name(key).map_err(certain)?;
+        if !batch.undone().is_empty() {
+            self.settle_in(&mut tail, key, &name).await.map_err(certain)?;
+        }
+        let mut rounds = Rounds { pauses: PAUSES.iter(), races: 0, is_created: false, is_undone: true };
+        loop {
+            // What was in doubt is there: this is the first that anybody hears of it.
+            batch.sort_out(Appended::Now, is_repeat);
+            let undone = batch.undone();
+            if undone.is_empty() {
+                return Ok(());
+            }
+            let appended = self.try_append(&mut tail, key, &name, batch, &undone, &mut rounds).await;
+            if appended.map_err(|failure| Failed { failure, is_undone: rounds.is_undone })? {
+                batch.done(&undone);
+            }
+        }
+    }
+
+    /// Tries once; `false` where it may be tried again.
+    async fn try_append(
         &self,
-        lane: &mut Lane,
+        tail: &mut Option<u64>,
         key: &StreamKey,
         name: &str,
-        append: &Append<'_>,
-        body: &str,
-    ) -> Result<Appended, Failure> {
-        let mut pauses = PAUSES.iter();
-        let (mut races, mut is_created) = (0, false);
-        // Whether the record may stand somewhere though nobody said so.
-        let mut is_undone = true;
-        loop {
-            let at = match lane.tail {
-                Some(tail) => tail,
-                None => self.tail(name).await?,
-            };
-            lane.tail = Some(at);
-            self.store.doubt(key, at, append);
-            self.store.written().await.map_err(Failure::Database)?;
-            match self.api.append(name, body, at).await {
-                Ok(tail) => {
-                    lane.tail = Some(tail);
-                    self.store.decide(key, at, Some(append.id()));
-                    return Ok(Appended::Now);
-                }
-                Err(Problem::NoStream) if !is_created => {
-                    self.create(name).await?;
-                    is_created = true;
-                }
-                Err(Problem::Elsewhere(tail)) => {
-                    lane.tail = Some(tail);
-                    let is_harmless = append.is_keyed() || is_undone;
-                    let looked = self.place(key, name, at).await;
-                    let there = looked.map_err(|failure| failure.repeatable_if(is_harmless))?;
-                    if there.as_deref() == Some(append.id()) || self.store.is_repeat(key, append) {
-                        return Ok(Appended::Now);
-                    }
-                    is_undone = true;
-                    races += 1;
-                    if races == MOST_RACES {
-                        let reason = "Others write to this stream so often that there was no room for this".to_owned();
-                        return Err(Failure::Unavailable { reason, is_repeatable: true });
-                    }
-                }
-                Err(Problem::Trouble { reason, is_undone: nothing_done }) => {
-                    is_undone &= nothing_done;
-                    let Some(pause) = pauses.next() else {
-                        return Err(failure(Problem::Trouble { reason, is_undone }, append.is_keyed()));
-                    };
-                    sleep(*pause).await;
-                }
-                // What is in doubt stays so: this place may have been on the way before.
-                Err(problem) => return Err(failure(problem, append.is_keyed())),
+        batch: &Batch,
+        undone: &[usize],
+        rounds: &mut Rounds,
+    ) -> Result<bool, Failure> {
+        let at = match *tail {
+            Some(tail) => tail,
+            None => self.tail(name).await?,
+        };
+        *tail = Some(at);
+        let items = || (at..).zip(undone.iter().map(|index| &batch.items[*index]));
+        for (at, item) in items() {
+            self.store.doubt(key, at, &item.append);
+        }
+        self.store.written().await.map_err(Failure::Database)?;
+        let stands = || items().for_each(|(at, item)| self.store.decide(key, at, Some(item.append.id())));
+        let bodies: Vec<&str> = items().map(|(_, item)| item.body.as_str()).collect();
+        match self.api.append(name, &bodies, at).await {
+            Ok(end) => {
+                *tail = Some(end);
+                stands();
+                Ok(true)
             }
+            Err(Problem::NoStream) if !rounds.is_created => {
+                self.create(name).await?;
+                rounds.is_created = true;
+                Ok(false)
+            }
+            Err(Problem::Elsewhere(end)) => {
+                *tail = Some(end);
+                let places: Vec<u64> = items().map(|(at, _)| at).collect();
+                let there = self.look(key, name, &places).await?;
+                // S2 takes all of them or none, so the first place tells.
+                let first = items().next().map(|(_, item)| item.append.id());
+                if there.get(&at).is_some_and(|part| part.as_deref() == first) {
+                    stands();
+                    return Ok(true);
+                }
+                rounds.is_undone = true;
+                rounds.races += 1;
+                if rounds.races == MOST_RACES {
+                    let reason = "Others write to this stream so often that there was no room for this".to_owned();
+                    return Err(Failure::Unavailable { reason, is_repeatable: true });
+                }
+                Ok(false)
+            }
+            Err(Problem::Trouble { reason, is_undone }) => {
+                rounds.is_undone &= is_undone;
+                let Some(pause) = rounds.pauses.next() else {
+                    return Err(failure(Problem::Trouble { reason, is_undone }, true));
+                };
+                sleep(*pause).await;
+                Ok(false)
+            }
+            // What is in doubt stays so: this place may have been on the way before.
+            Err(problem) => Err(failure(problem, true)),
         }
     }
 
@@ -153,28 +203,38 @@ impl S2 {
     pub(super) async fn settle(&self, key: &StreamKey) -> Result<(), Failure> {
         let name = self.name(key)?;
         let lane = self.lane(key);
-        let mut lane = lane.lock().await;
-        self.settle_in(&mut lane, key, &name).await
+        let mut tail = lane.tail.lock().await;
+        self.settle_in(&mut tail, key, &name).await
     }
 
-    async fn settle_in(&self, lane: &mut Lane, key: &StreamKey, name: &str) -> Result<(), Failure> {
-        for at in self.store.doubts(key) {
-            self.place(key, name, at).await?;
+    async fn settle_in(&self, tail: &mut Option<u64>, key: &StreamKey, name: &str) -> Result<(), Failure> {
+        let doubts = self.store.doubts(key);
+        if !doubts.is_empty() {
+            self.look(key, name, &doubts).await?;
             // Others may have written since.
-            lane.tail = None;
+            *tail = None;
         }
         Ok(())
     }
 
-    /// The part at a place, which settles what was in doubt there.
-    async fn place(&self, key: &StreamKey, name: &str, at: u64) -> Result<Option<String>, Failure> {
-        match patiently(|| self.api.place(name, at)).await.map_err(|problem| failure(problem, true))? {
-            Place::Free => Ok(None),
-            Place::Taken(part) => {
-                self.store.decide(key, at, part.as_deref());
-                Ok(part)
+    /// What stands at these places, which are in order; that settles what was in doubt there.
+    async fn look(&self, key: &StreamKey, name: &str, places: &[u64]) -> Result<Parts, Failure> {
+        let (mut parts, mut rest) = (Parts::new(), places);
+        while let Some(&from) = rest.first() {
+            let near = rest.partition_point(|place| place - from < BATCH_RECORDS as u64);
+            let most = rest[near - 1] - from + 1;
+            let found = patiently(|| self.api.parts(name, from, most)).await;
+            let found = found.map_err(|problem| failure(problem, true))?;
+            let Some(&(last, _)) = found.last() else { break };
+            parts.extend(found);
+            let seen = rest.partition_point(|place| *place <= last);
+            for place in &rest[..seen] {
+                // What has been trimmed is no part any more.
+                self.store.decide(key, *place, parts.get(place).and_then(Option::as_deref));
             }
+            rest = &rest[seen..];
         }
+        Ok(parts)
     }
 
     async fn tail(&self, name: &str) -> Result<u64, Failure> {
@@ -259,10 +319,19 @@ impl S2 {
         lanes.retain(|key, _| !runs.iter().any(|run| run == key.run()));
     }
 
-    fn lane(&self, key: &StreamKey) -> Arc<Turn<Lane>> {
+    fn lane(&self, key: &StreamKey) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry(key.clone()).or_default())
     }
+}
+
+/// How far an append has come.
+struct Rounds {
+    pauses: slice::Iter<'static, Duration>,
+    races: usize,
+    is_created: bool,
+    /// It is certain that nothing of it stands anywhere.
+    is_undone: bool,
 }
 
 /// Makes a call that may be made again without harm, until it is answered or it is enough.

@@ -29,6 +29,12 @@ pub(crate) enum Fault {
     Lost,
     /// It is not carried out, and the answer breaks off.
     Dropped,
+    /// The answer breaks off, and what was asked arrives just before the next request of its kind. For appends.
+    Delayed,
+    /// Somebody else writes first. For appends.
+    Overtaken,
+    /// It is carried out when the gate opens.
+    Held,
 }
 
 #[derive(Clone)]
@@ -47,6 +53,9 @@ struct Inner {
     dropped: Vec<String>,
     /// Reads that wait for a record.
     held: usize,
+    delayed: Vec<(String, Value)>,
+    gate: watch::Sender<bool>,
+    asked: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -128,6 +137,18 @@ impl FakeS2 {
         }
     }
 
+    /// Waits until so many requests of this kind have come.
+    pub(crate) async fn reached(&self, what: &str, count: usize) {
+        let mut asked = self.inner().asked.subscribe();
+        while self.count(what) < count {
+            asked.changed().await.unwrap();
+        }
+    }
+
+    pub(crate) fn open_gate(&self) {
+        self.inner().gate.send_replace(true);
+    }
+
     /// The bodies of the log whose name ends like this.
     pub(crate) fn bodies(&self, end: &str) -> Vec<Value> {
         let inner = self.inner();
@@ -186,6 +207,13 @@ async fn misbehave(State(fake): State<FakeS2>, request: Request, next: Next) -> 
     let (fault, is_there) = {
         let mut inner = fake.inner();
         inner.requests.push(Asked { what, authorization });
+        inner.asked.send_replace(());
+        if what == "append" {
+            for (name, asked) in std::mem::take(&mut inner.delayed) {
+                // Nobody hears what comes of it.
+                let _ = take(&mut inner, name, &asked);
+            }
+        }
         let fault = inner.faults.get_mut(what).and_then(VecDeque::pop_front);
         (fault, basin.is_some_and(|basin| inner.basins.contains(&basin)))
     };
@@ -204,6 +232,22 @@ async fn misbehave(State(fake): State<FakeS2>, request: Request, next: Next) -> 
         Some(Fault::Lost) => {
             next.run(request).await;
             broken()
+        }
+        Some(Fault::Delayed) => {
+            let name = stream_of(&request);
+            let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
+            fake.inner().delayed.push((name, serde_json::from_slice(&body).unwrap()));
+            broken()
+        }
+        Some(Fault::Overtaken) => {
+            let theirs = json!({ "records": [{ "body": r#"{"data":"theirs","id":"7654321"}"# }] });
+            let _ = take(&mut fake.inner(), stream_of(&request), &theirs);
+            next.run(request).await
+        }
+        Some(Fault::Held) => {
+            let mut gate = fake.inner().gate.subscribe();
+            gate.wait_for(|is_open| *is_open).await.unwrap();
+            next.run(request).await
         }
         None if !is_there && !["basin", "issue"].contains(&what) => error(404, "basin_not_found"),
         None => next.run(request).await,
@@ -239,8 +283,20 @@ async fn create_stream(State(fake): State<FakeS2>, Json(asked): Json<Value>) -> 
     (StatusCode::CREATED, Json(json!({}))).into_response()
 }
 
+fn stream_of(request: &Request) -> String {
+    let segment = format!("name={}", request.uri().path().split('/').nth(3).unwrap());
+    form_urlencoded::parse(segment.as_bytes()).next().unwrap().1.into_owned()
+}
+
 async fn append(State(fake): State<FakeS2>, Path(name): Path<String>, Json(asked): Json<Value>) -> Response {
-    let mut inner = fake.inner();
+    take(&mut fake.inner(), name, &asked)
+}
+
+fn take(inner: &mut Inner, name: String, asked: &Value) -> Response {
+    let records = asked["records"].as_array().unwrap();
+    assert!((1..=1000).contains(&records.len()), "{} records at once", records.len());
+    let size: usize = records.iter().map(|record| record["body"].as_str().unwrap().len() + 8).sum();
+    assert!(size <= 1_048_576, "{size} bytes at once");
     if !inner.creates_on_append && !inner.streams.contains_key(&name) {
         return error(404, "stream_not_found");
     }
@@ -250,7 +306,7 @@ async fn append(State(fake): State<FakeS2>, Path(name): Path<String>, Json(asked
         return (StatusCode::PRECONDITION_FAILED, Json(json!({ "seq_num_mismatch": at }))).into_response();
     }
     let start = end(Some(log));
-    for record in asked["records"].as_array().unwrap() {
+    for record in records {
         push(log, record["body"].as_str().unwrap(), &json!([]));
     }
     Json(json!({ "start": start, "end": end(Some(log)), "tail": end(Some(log)) })).into_response()

@@ -17,6 +17,7 @@ mod retention;
 mod runs;
 mod send;
 mod streams;
+mod streams_batches;
 mod streams_waits;
 mod support;
 mod tasks;

@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FakeRun } from "../testing/fake-run.js";
+import { type Mishap, startLogServer } from "../testing/log-server.js";
+import { inRun } from "./run-context.js";
+import { streams } from "./streams.js";
+
+// Patience takes no time here: a pause lets others have their turn.
+vi.mock(import("./timer.js"), async (original) => ({
+  ...(await original()),
+  pause: () => new Promise((resolve) => setImmediate(resolve)),
+}));
+
+const fetchOf = fetch;
+const steps = streams.define<number>({ id: "steps" });
+const upTo = (to: number) => Array.from({ length: to }, (_, n) => n);
+const mishaps: Mishap[] = ["lose the answer", "lose the request", "delay the request", "come second", 503, 429];
+
+let server: Awaited<ReturnType<typeof startLogServer>>;
+let run: FakeRun;
+beforeEach(async () => {
+  server = await startLogServer({ s2: true });
+  run = new FakeRun({ baseURL: server.baseURL, secretKey: "tr_dev_test" });
+});
+afterEach(() => server.stop());
+
+const inside = <Result>(call: () => Result) => inRun(run, call);
+const ours = () => server.dataOf("steps").filter((data) => data !== "theirs");
+const writes = () => server.requests.filter(({ path }) => path.startsWith("/s2/"));
+
+/** A generator of numbers below a bound. */
+function dice(seed: number) {
+  let state = seed;
+  return (bound: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
+}
+
+/** Numbers in turn, in heaps of up to ten. */
+async function* heaps(to: number, roll: (bound: number) => number) {
+  for (let n = 0; n < to; n += 1) {
+    yield n;
+    if (roll(10) === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe("appends at S2", () => {
+  describe.each(mishaps)("%s", (mishap) => {
+    it.each(upTo(5))("at write %i", async (place) => {
+      server.mishaps.push(...upTo(place).map(() => undefined), mishap);
+      for (const n of upTo(5)) {
+        const before = server.log("/runs/run_1/steps").length;
+        const { lastEventId } = await inside(() => steps.pipe([2 * n, 2 * n + 1])).waitUntilComplete();
+        expect(server.dataOf("steps")[Number(lastEventId)]).toBe(2 * n + 1);
+        expect(Number(lastEventId)).toBeGreaterThan(before);
+      }
+      expect(ours()).toEqual(upTo(10));
+      expect(server.mishaps).toEqual([]);
+    });
+  });
+
+  it.each(upTo(60))("arrive once and in order, whatever is cut: seed %i", async (seed) => {
+    const roll = dice(seed);
+    // No more in a row than a writer has the patience for.
+    const day = upTo(40).flatMap(() => [
+      mishaps[roll(mishaps.length)],
+      roll(2) ? mishaps[roll(4)] : undefined,
+      undefined,
+    ]);
+    server.mishaps.push(...day);
+    server.lostReads.push(...upTo(40).map(() => roll(3) === 0));
+    const { lastEventId } = await inside(() => steps.pipe(heaps(200, roll))).waitUntilComplete();
+    expect(ours()).toEqual(upTo(200));
+    expect(server.dataOf("steps")[Number(lastEventId)]).toBe(199);
+  });
+
+  it("tells each writer its own place", async () => {
+    server.mishaps.push("come second", "lose the answer", "delay the request");
+    const places = await Promise.all(
+      upTo(20).map((n) =>
+        inside(() => steps.pipe([n]))
+          .waitUntilComplete()
+          .then(({ lastEventId }) => Number(lastEventId)),
+      ),
+    );
+    expect(places.map((place) => server.dataOf("steps")[place])).toEqual(upTo(20));
+  });
+
+  it("leave together when they come while others are on their way", async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    server.hooks.beforeAnswer = () => gate;
+    const first = inside(() => steps.append(0));
+    await vi.waitFor(() => expect(writes()).toHaveLength(1));
+    const rest = upTo(2_500)
+      .slice(1)
+      .map((n) => inside(() => steps.append(n)));
+    open();
+    await Promise.all([first, ...rest]);
+    expect(ours()).toEqual(upTo(2_500));
+    expect(writes().map(({ body }) => JSON.parse(body).records.length)).toEqual([1, 1_000, 1_000, 499]);
+  });
+
+  it("go on with another token where one has run out and the answer before was lost", async () => {
+    await inside(() => steps.append(0));
+    server.mishaps.push("lose the answer");
+    let count = 0;
+    server.hooks.beforeWrite = () => {
+      count += 1;
+      if (count === 2) server.revoke();
+    };
+    await inside(() => steps.append(1));
+    await inside(() => steps.append(2));
+    expect(ours()).toEqual(upTo(3));
+    expect(server.requests.filter(({ method }) => method === "PUT")).toHaveLength(2);
+  });
+
+  it.each([400, 403, 503])("that S2 does not take (%i) are told in words about S2", async (status) => {
+    await inside(() => steps.append(0));
+    server.mishaps.push(...upTo(20).map(() => status));
+    const failed = inside(() => steps.append(1));
+    await expect(failed).rejects.toMatchObject({ status, outcome: status === 503 ? "unknown" : "rejected" });
+    const { message } = await failed.catch((error) => error);
+    expect(message).toContain(`S2 at ${server.baseURL} does not take`);
+    expect(message).not.toMatch(/TRIGGER_|s2-token/);
+  });
+
+  it("go to an endpoint that is written in whichever way", async () => {
+    const asked = vi.spyOn(globalThis, "fetch");
+    const ways: [string, string][] = [
+      ["http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"],
+      ["http://127.0.0.1:9", "http://127.0.0.1:9/v1"],
+      ["http://127.0.0.1:9/", "http://127.0.0.1:9/v1"],
+      ["http://127.0.0.1:9/{basin}/", "http://127.0.0.1:9/basin"],
+      ["{basin}.invalid", "https://basin.invalid/v1"],
+    ];
+    for (const [endpoint, address] of ways) {
+      const elsewhere = await startLogServer({ s2: true, endpoint: () => endpoint });
+      asked.mockClear();
+      asked.mockImplementation(async (url, init) => {
+        if (String(url).startsWith(elsewhere.baseURL)) return fetchOf(url, init);
+        throw new TypeError("fetch failed");
+      });
+      const backend = new FakeRun({ baseURL: elsewhere.baseURL, secretKey: "tr_dev_test" });
+      await expect(inRun(backend, () => steps.append(1))).rejects.toThrow(
+        `S2 does not answer at ${new URL(address).origin}`,
+      );
+      expect(asked.mock.calls[1]?.[0]).toBe(`${address}/streams/%2Fruns%2Frun_1%2Fsteps/records`);
+      await elsewhere.stop();
+    }
+    asked.mockRestore();
+  });
+});
