@@ -9,8 +9,8 @@ import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { root, run, serve, serveApi, start } from "../../.ci/processes.mjs";
 import { apps, builders, collect, nextEnvironment, nextFolder, nextProgram } from "./builders.mjs";
-import { runtimes } from "./runtimes.mjs";
 import { bundle, runBundle } from "./react-native.mjs";
+import { runtimes } from "./runtimes.mjs";
 import { openSite } from "./site.mjs";
 import { closeBrowser, visit, visitFirstPage } from "./visit.mjs";
 
