@@ -13,13 +13,16 @@ const rows = 16;
 const PIECE = 254;
 const FUNCTION = 255;
 
-const isAccess = (code) => code >= 0x28 && code <= 0x3e;
+/** Of what reads and writes memory, from this on, the alignment that its type has. */
+const FIRST_ACCESS = 0x28;
+const alignments = Uint8Array.from("23230011001122232301012");
+const isAccess = (code) => code >= FIRST_ACCESS && code < FIRST_ACCESS + alignments.length;
 
-/** Where the numbers behind each first byte go. What is rare is counted. */
+/** In which row the numbers behind each first byte are. What is rare is counted. An alignment stands above. */
 const kinds = new Uint8Array(256);
 for (const code of [0x0e, 0x11, 0x1c, 0x25, 0x26, 0x3f, 0x40, 0x43, 0x44, 0xd0, 0xd2, 0xfc, 0xfd, PIECE])
   kinds[code] = COUNTED;
-for (let code = 0; code < 256; code += 1) if (isAccess(code)) kinds[code] = OFFSETS;
+for (const [at, alignment] of alignments.entries()) kinds[FIRST_ACCESS + at] = OFFSETS | (alignment << 4);
 for (const code of [0x02, 0x03, 0x04]) kinds[code] = BLOCKS;
 for (const code of [0x0c, 0x0d]) kinds[code] = BRANCHES;
 for (const code of [0x21, 0x22]) kinds[code] = WRITTEN;
@@ -36,9 +39,9 @@ export function sort(module) {
   const sorted = Array.from({ length: rows }, () => []);
   const put = (code, bytes) => {
     sorted[INSTRUCTIONS].push(code);
-    const row = sorted[kinds[code]];
-    if (kinds[code] === COUNTED || kinds[code] === LOCALS) row.push(bytes.length);
-    if (kinds[code] !== 0) row.push(...bytes.subarray(kinds[code] === OFFSETS ? 1 : 0));
+    const row = kinds[code] & 15;
+    if (row === COUNTED || row === LOCALS) sorted[row].push(bytes.length);
+    if (row !== 0) sorted[row].push(...bytes.subarray(row === OFFSETS ? 1 : 0));
   };
   const putPieces = (bytes) => {
     for (let at = 0; at < bytes.length; at += 255) put(PIECE, bytes.subarray(at, at + 255));
@@ -75,19 +78,21 @@ export function sort(module) {
 }
 
 /**
- * The same module in the form that `unsort` gives back: sizes of functions in two bytes, and no alignment promised, which nothing that runs
- * it makes use of.
+ * The same module in the form that `unsort` gives back: sizes of functions in three bytes, and every access of memory with the alignment that
+ * its type has. That is a hint, and the usual one; nothing that runs it takes it for more.
  */
 export function even(module) {
   const { before, functions, behind, at } = read(module);
   const bodies = functions.map(({ locals, instructions }) => {
-    const evened = instructions.map((bytes) => (isAccess(bytes[0]) ? Buffer.from(bytes).fill(0, 1, 2) : bytes));
-    const body = Buffer.concat([locals, ...evened]);
-    if (body.length >= 2 ** 14) throw new Error("A function is longer than two bytes can say");
-    return Buffer.concat([padded(body.length, 2), body]);
+    const body = Buffer.concat([locals, ...instructions.map(aligned)]);
+    return Buffer.concat([padded(body.length, 3), body]);
   });
   const code = Buffer.concat([before.subarray(at.content), ...bodies]);
   return Buffer.concat([before.subarray(0, at.size), padded(code.length, 5), code, behind]);
+}
+
+function aligned(bytes) {
+  return isAccess(bytes[0]) ? Buffer.from(bytes).fill(kinds[bytes[0]] >> 4, 1, 2) : bytes;
 }
 
 /** A number of so many bytes, of which the last may be 0. */

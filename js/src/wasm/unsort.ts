@@ -30,18 +30,21 @@ export function unsort(sorted: ArrayBuffer): Uint8Array<ArrayBuffer> {
     else {
       // The size of a function is known at its end.
       if (body) {
-        module[body - 2] = (to - body) | 128;
-        module[body - 1] = (to - body) >> 7;
+        const size = to - body;
+        module[body - 3] = size | 128;
+        module[body - 2] = (size >> 7) | 128;
+        module[body - 1] = size >> 14;
       }
       body = 0;
       if (code === FUNCTION) {
-        to += 2;
+        to += 3;
         body = to;
       }
     }
-    const row = from[KINDS + code] as number;
+    const kind = from[KINDS + code] as number;
+    const row = kind & 15;
     if (row > LAST_COUNTED) {
-      if (row === OFFSETS) to++; // an alignment: 0, which promises none
+      if (row === OFFSETS) module[to++] = kind >> 4; // the alignment
       while (copy(row) > 127);
     } else if (row) {
       for (let count = take(row); count > 0; count--) copy(row);
