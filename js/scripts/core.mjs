@@ -7,9 +7,12 @@ import { deflateRawSync } from "node:zlib";
 import zopfli from "@gfx/zopfli";
 import { optimise } from "./optimise.mjs";
 import { cargoTarget, generated, run, source, withWasm } from "./paths.mjs";
+import { even, sort } from "./sort.mjs";
 import { bare, toJavaScript, withoutFeatures } from "./twin.mjs";
 
-const sources = ["core.mjs", "optimise.mjs", "order.mjs", "twin.mjs"].map((name) => join(import.meta.dirname, name));
+const sources = ["core.mjs", "optimise.mjs", "order.mjs", "sort.mjs", "twin.mjs"].map((name) =>
+  join(import.meta.dirname, name),
+);
 
 /** What is made of the crate, each from its features into a folder of its name: `js/src/wasm/generated/<name>/`. */
 const variants = [
@@ -113,24 +116,29 @@ function exposeStart(folder) {
 }
 
 /**
- * The module as text, so that it needs no loader and no path in any bundler. Deflated first, since no server compresses base64
- * well; and as tightly as it goes (5 % under level 9), since nothing compresses it again.
+ * The module as text, so that it needs no loader and no path in any bundler. Sorted and deflated first, since no server compresses
+ * base64 well; and as tightly as it goes (5 % under level 9), since nothing compresses it again.
  */
 async function inline(folder, { fast, plain }) {
-  const bytes = readFileSync(join(folder, "tidegate_bg.wasm"));
+  const file = join(folder, "tidegate_bg.wasm");
   if (plain) {
-    writeFileSync(join(folder, "module.js"), `export const module = "${bytes.toString("base64")}";\n`);
+    writeFileSync(join(folder, "module.js"), `export const module = "${readFileSync(file, "base64")}";\n`);
     writeFileSync(
       join(folder, "module.d.ts"),
       "/** Base64 of the WebAssembly module. */\nexport declare const module: string;\n",
     );
     return;
   }
-  const deflated = fast ? deflateRawSync(bytes) : await zopfli.deflateAsync(bytes, { numiterations: 30 });
-  const text = Buffer.from(deflated).toString("base64");
-  writeFileSync(join(folder, "inline.js"), `export const compressed = "${text}";\n`);
+  const module = even(readFileSync(file));
+  writeFileSync(file, module);
+  const sorted = sort(module);
+  const deflated = fast ? deflateRawSync(sorted) : await zopfli.deflateAsync(sorted, { numiterations: 30 });
+  writeFileSync(
+    join(folder, "inline.js"),
+    `export const compressed = "${Buffer.from(deflated).toString("base64")}";\n`,
+  );
   writeFileSync(
     join(folder, "inline.d.ts"),
-    "/** Base64 of the raw-deflated WebAssembly module. */\nexport declare const compressed: string;\n",
+    "/** Base64 of the WebAssembly module, sorted and deflated. */\nexport declare const compressed: string;\n",
   );
 }

@@ -41,6 +41,38 @@ export const unneeded = [
 const unneededExports = /^ *\(export "(__wbg_core_free|__wbindgen_free|__abort_handler|__instance_terminated)" .*\n/gm;
 
 /**
+ * What the data hold and nobody reads: what a panic says beside its place, which is all that src/web/panic.rs tells, and what wasm-bindgen
+ * says of objects that are freed or lent, as none is here.
+ */
+const unread = [
+  "slice index starts at ",
+  " but ends at ",
+  "index out of bounds: the len is ",
+  " but the index is ",
+  "range start index ",
+  "range end index ",
+  " out of range for slice of length ",
+  "insertion index (is ",
+  ") should be <= len (is ",
+  "removal index (is ",
+  ") should be < len (is ",
+  "mid > len",
+  "memory allocation of ",
+  " bytes failed",
+  "Tried to shrink to a larger capacity",
+  "capacity overflow",
+  "RefCell already borrowed",
+  "attempted to take ownership of Rust value while it was borrowed",
+  "null pointer passed to rust",
+  "recursive use of an object detected which would lead to unsafe aliasing in rust",
+];
+
+/** Blanks it: as long as before, and next to nothing once compressed. */
+function blankUnread(line) {
+  return unread.reduce((rest, words) => rest.replaceAll(words, (found) => " ".repeat(found.length)), line);
+}
+
+/**
  * Rewrites both files. Names between them are long, and most end in a hash, which no compression can shrink: 2 % of all that is sent.
  * `frees`: its objects may end before their instance does, so that the glue stays as it is. Nor is it sent to anybody.
  */
@@ -53,12 +85,14 @@ export function optimise(wasmFile, glueFile, { frees = false } = {}) {
     readFileSync(glueFile, "utf8"),
   );
 
-  const found = text.match(/"(__wb\w+|wasm_bindgen__\w+)"/g) ?? [];
+  const found = text.match(/"(__wb\w+|wasm_bindgen__\w+|core_\w+)"/g) ?? [];
   const short = new Map([...new Set(found)].map((name, index) => [name.slice(1, -1), `_${index.toString(36)}`]));
   const name = new RegExp(`\\b(${[...short.keys()].join("|")})\\b`, "g");
   writeFileSync(
     textFile,
-    text.replace(/"(\w+)"/g, (quoted, name) => (short.has(name) ? `"${short.get(name)}"` : quoted)),
+    text
+      .replace(/"(\w+)"/g, (quoted, name) => (short.has(name) ? `"${short.get(name)}"` : quoted))
+      .replace(/^ \(data .*/gm, frees ? "$&" : blankUnread),
   );
   writeFileSync(
     glueFile,

@@ -24,7 +24,7 @@ declare module "*/tidegate.js" {
 }
 
 declare module "*/inline.js" {
-  /** Base64 of the raw-deflated WebAssembly module. */
+  /** Base64 of the WebAssembly module, sorted and deflated. */
   export const compressed: string;
 }
 
