@@ -150,16 +150,20 @@ function layTemplate() {
   writeFileSync(join(pkg, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** Folders for those who look for `tidegate/react` as for a file, past `exports`: Parcel, and the older ways of TypeScript and Jest. */
+/**
+ * Folders for those who look for `tidegate/react` as for a file, past `exports`: Parcel, the older ways of TypeScript and Jest, and Metro, which
+ * reads `exports` but takes a folder with a package.json for a package of its own.
+ */
 function leaveSigns({ exports }) {
   const names = Object.keys(exports).flatMap((path) => (exports[path].import && path !== "." ? [path.slice(2)] : []));
   for (const name of names) {
-    const { import: modules, require } = exports[`./${name}`];
+    const { import: modules, require, "react-native": phone } = exports[`./${name}`];
     const from = (file) => `.${file}`;
     const sign = {
       main: from(require.default),
       module: from(modules.default),
       types: from(require.types),
+      ...(phone && { "react-native": from(phone.import.default) }),
       sideEffects: false,
     };
     mkdirSync(join(pkg, name), { recursive: true });
