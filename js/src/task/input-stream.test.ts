@@ -75,6 +75,19 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
     expect(log().openedBehind).toEqual([undefined]);
   });
 
+  it("a loop beside a handler gets all that comes at once", async () => {
+    const listener = listen(4);
+    const loop = inside(async () => {
+      const taken: unknown[] = [];
+      for (let count = 0; count < 3; count += 1) taken.push(await input.once().unwrap());
+      return taken;
+    });
+    await log().connected(1);
+    log().send("a", "b", "c", "d");
+    expect(await loop).toEqual(["a", "b", "c"]);
+    expect(await listener.all).toEqual(["a", "b", "c", "d"]);
+  });
+
   it("keeps what nobody has taken over a wait, and lets the task sleep only then", async () => {
     log().send("a", "b", "c");
     expect(await inside(() => input.once())).toEqual({ ok: true, output: "a" });

@@ -193,6 +193,14 @@ export class RunInputs {
         break;
       case InputsStep.sleep:
         void this.#sleep(stream, who, seq < 0 ? undefined : seq);
+        break;
+      case InputsStep.rest:
+        // Until then every promise has been followed.
+        setImmediate(() => {
+          if (this.#ended) return;
+          this.#machine.goOn(stream.number);
+          this.#drain();
+        });
     }
   }
 
