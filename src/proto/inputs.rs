@@ -98,7 +98,7 @@ struct Stream {
     search_to: Option<u64>,
     open: bool,
     held: bool,
-    /// The last of the line has got a record, and may ask for the next.
+    /// Somebody in the line has got a record, and may ask for the next.
     resting: bool,
 }
 
@@ -142,7 +142,7 @@ impl Inputs {
         taker
     }
 
-    /// Who has not asked for another record by now does not want one.
+    /// Whoever has got a record has had time to ask for another.
     pub fn go_on(&mut self, id: StreamId) {
         self.stream(id).resting = false;
     }
@@ -311,9 +311,9 @@ impl Stream {
     }
 
     fn can_hand_out(&self) -> bool {
-        let is_wanted = !self.line.is_empty() || (!self.handlers.is_empty() && !self.resting);
+        let is_wanted = !self.line.is_empty() || !self.handlers.is_empty();
         let is_owed_more = self.first_sleeps() && self.is_overtaken();
-        is_wanted && !self.asleep && !self.buffer.is_empty() && !is_owed_more
+        is_wanted && !self.asleep && !self.resting && !self.buffer.is_empty() && !is_owed_more
     }
 
     /// Whether reading is to stop or to go on.
@@ -361,8 +361,8 @@ impl Stream {
             }
         }
         outputs.push(Output::Drop(id, seq));
-        if first.is_some() && self.line.is_empty() && !self.handlers.is_empty() && !self.resting {
-            self.resting = true;
+        self.resting = first.is_some() && !self.handlers.is_empty();
+        if self.resting {
             outputs.push(Output::Rest(id));
         }
     }

@@ -262,8 +262,12 @@ impl World {
                 }
                 Output::Close(id) => assert!(self.stream(id).tail.take().is_some(), "what is closed was open"),
                 Output::SetReading(id, wanted) => self.stream(id).reading = wanted,
-                Output::Give(id, taker, _) => self.stream(id).line.retain(|other| *other != taker),
+                Output::Give(id, taker, _) => {
+                    assert!(!self.stream(id).resting, "who has got a record has not had time to ask for the next");
+                    self.stream(id).line.retain(|other| *other != taker);
+                }
                 Output::Tell(id, handler, _) => {
+                    assert!(!self.stream(id).resting, "who has got a record has not had time to ask for the next");
                     assert!(self.stream(id).handlers.contains(&handler));
                     // What one handler does may be to end itself.
                     if self.dice.below(6) == 0 {
@@ -285,7 +289,7 @@ impl World {
                 }
                 Output::Rest(id) => {
                     let stream = self.stream(id);
-                    assert!(stream.line.is_empty() && !stream.resting, "who has got a record rests once");
+                    assert!(!stream.resting, "one rest at a time");
                     stream.resting = true;
                 }
             }
@@ -318,6 +322,7 @@ impl World {
             );
             self.want(at, Want::Sleep);
             self.read(at);
+            self.go_on(at);
         }
         for taker in std::mem::take(&mut self.streams[at].line) {
             self.inputs.cancel(Self::id(at), taker);

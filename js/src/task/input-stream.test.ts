@@ -315,6 +315,13 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
     expect(inside(() => input.peek())).toBeUndefined();
 
     restart();
+    await run.end();
+    const requests = server.requests.length;
+    inside(() => input.on(() => {}));
+    await expect(inside(() => input.once())).rejects.toMatchObject({ code: "aborted" });
+    expect(server.requests, "who comes for the first time when it is over").toHaveLength(requests);
+
+    restart();
     const asleep = inside(() => input.wait());
     run.cancel(new Error("by a person"));
     await expect(asleep).rejects.toMatchObject({ code: "aborted", cause: { message: "by a person" } });

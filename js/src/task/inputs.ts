@@ -78,11 +78,11 @@ export class RunInputs {
     this.#principal = pump.openPrincipal(endpoint, token);
     const end = () => this.#end();
     run.signal.addEventListener("abort", end);
-    run.atEnd(async () => {
+    const isUnderWay = run.atEnd(async () => {
       run.signal.removeEventListener("abort", end);
       end();
     });
-    if (run.signal.aborted) end();
+    if (!isUnderWay || run.signal.aborted) end();
   }
 
   /** Calls the handler with every record, first with those that wait. */

@@ -48,8 +48,11 @@ export interface RunContext {
   waitForToken(id: string): Promise<TokenWaitResult>;
   /** Something to finish before the run goes to sleep, so that who sees it wait sees that too. Where it fails, the run sleeps all the same. */
   beforeSleep(finish: () => Promise<void>): void;
-  /** Something to finish before the run's end is told: what is queued is written, what is open is closed. */
-  atEnd(finish: () => Promise<void>): void;
+  /**
+   * Something to finish before the run's end is told: what is queued is written, what is open is closed. False: the run has ended, and
+   * nobody will call it.
+   */
+  atEnd(finish: () => Promise<void>): boolean;
   /** One of a kind in a run, made when it is first wanted: its inputs, its metadata. */
   keep<Kept>(kind: symbol, make: () => Kept): Kept;
 }
