@@ -305,6 +305,8 @@ export class World {
         parting();
         continue;
       }
+      // What handlers of one did to another is not the same then either.
+      if (this.hasParted && this.isCrossed) continue;
       const told = (actor: Actor) => {
         const here = actor.told.filter((each) => each.stream === stream);
         return this.reordered.has(stream) ? here.sort((one, other) => one.who - other.who) : here;
