@@ -286,7 +286,7 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
       expect(output.slice(0, 3)).toBe(`${n}${large}`.slice(0, 3));
     }
     expect(unsent()).toBe(0);
-  });
+  }, 20_000);
 
   it("waits awake first, then asleep", async () => {
     const told: string[] = [];
