@@ -50,6 +50,9 @@ function someAct(world: World, stream: string): Act {
 const listen: Step = (world) => {
   const stream = aStream(world);
   const acts = new Map(world.random.list(2, () => [1 + world.random.below(3), someAct(world, stream)] as const));
+  // One: what waits is gone for the package when the first is attached.
+  const attaching = [...acts].filter(([, { does }]) => does === "attach").map(([time]) => time);
+  for (const time of attaching.slice(1)) acts.delete(time);
   const listener = { who: world.someone(), stream, acts };
   world.both((actor) => actor.listen(listener));
   return `${listener.who} listens to ${stream}: ${JSON.stringify([...acts])}`;
