@@ -166,7 +166,8 @@ class Actor {
         return undefined;
       }
       case "once": {
-        if (act.stream === stream && flush && this.side.name === "theirs") this.world.takeAgain(act.who, stream, at);
+        if (act.stream === stream && flush && this.side.name === "theirs")
+          this.world.takeAgain(act.who, stream, at, flush.waited);
         void this.once(act.who, act.stream);
       }
     }
@@ -292,15 +293,19 @@ export class World {
   }
 
   /** A once in a handler that is being handed what waited. */
-  takeAgain(who: number, stream: string, at: unknown): void {
+  takeAgain(who: number, stream: string, at: unknown, waited: unknown[]): void {
     const [again] = this.theirs.buffered(stream);
     const isAgain = this.theirs.buffered(stream).length > 0;
     const values = this.server.values(stream);
-    const next = values.slice(values.findIndex((value) => isDeepStrictEqual(value, at)) + 1);
+    const behind = (record: unknown) => {
+      const next = values.slice(values.findIndex((value) => isDeepStrictEqual(value, record)) + 1);
+      return next.length > 0 ? { how: "value", value: next[0] } : undefined;
+    };
     this.part("once while flushed", stream, () => {
       const { theirs, ours } = this.actors;
-      expect(theirs.outcome(who)).toEqual(isAgain ? { how: "value", value: again } : undefined);
-      expect(ours.outcome(who)).toEqual(next.length > 0 ? { how: "value", value: next[0] } : undefined);
+      // Where an attached handler has emptied what waited, it gets what is read after that.
+      expect(theirs.outcome(who)).toEqual(isAgain ? { how: "value", value: again } : behind(waited.at(-1)));
+      expect(ours.outcome(who)).toEqual(behind(at));
     });
   }
 
