@@ -233,8 +233,8 @@ export class World {
   }
 
   /** Those who are in line. */
-  waiting(stream?: string): [number, Waiting][] {
-    return [...this.actors.theirs.waiting].filter(([, each]) => stream === undefined || each.stream === stream);
+  waiting(stream?: string, actor = this.actors.theirs): [number, Waiting][] {
+    return [...actor.waiting].filter(([, each]) => stream === undefined || each.stream === stream);
   }
 
   /** Whether there is a record that somebody has not read, or that nobody has taken. */
@@ -349,7 +349,13 @@ export class World {
         .map(({ outcome }) => values.findIndex((value) => isDeepStrictEqual(value, outcome.value)));
     const [theirs, ours] = [places(this.actors.theirs), places(this.actors.ours)];
     const first = ours[0] as number;
-    expect(ours, `what a loop got of "${stream}"`).toEqual(ours.map((_, index) => first + index));
+    // Until the last loop has ended: then nobody may be in line for a record that handlers hear.
+    const isLooping = this.waiting(stream, this.actors.ours).some(([who]) => this.loops.has(who));
+    const ended = this.actors.ours.ended.filter((each) => each.stream === stream && each.outcome.how === "value");
+    const looped = isLooping ? ended.length : ended.findLastIndex(({ who }) => this.loops.has(who)) + 1;
+    const all = Array.from({ length: looped }, (_, index) => first + index);
+    expect(ours.slice(0, looped), `what a loop got of "${stream}"`).toEqual(all);
+    expect(ours).toEqual([...new Set(ours)].sort((one, other) => one - other));
     expect(theirs[0]).toBe(first);
     expect(theirs).toEqual([...new Set(theirs)].sort((one, other) => one - other));
     expect(theirs.length).toBeLessThanOrEqual(ours.length);
