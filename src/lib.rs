@@ -92,7 +92,7 @@
 //!
 //! **Input in a task.** The task reads the log of an input stream as a page would, record by record, and tells the
 //! [machine](proto::inputs) the number of each; the values stay outside. Who waits for a record stands in one line, awake or asleep, and
-//! handlers hear what passes. Where the first in line would sleep and nothing waits to be taken, the connection is closed and the server
+//! handlers hear what passes; whoever has got one has time to ask for the next before that passes, too. Where the first in line would sleep and nothing waits to be taken, the connection is closed and the server
 //! is asked to wake the task with a record behind the last one. The number that comes with it says where the stream stands then; where none
 //! comes, the record is looked for in the log. An answer that had been taken, as after a restart, is no answer, and the question stands.
 //! **Metadata of a task.** An [operation](proto::operation) is done to the document here, and [queued](proto::metadata), merged with one

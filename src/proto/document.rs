@@ -8,6 +8,12 @@ use core::fmt;
 
 use super::json::{Scanner, push_string};
 
+/// A value that is nested deeper is refused.
+pub const VALUE_DEPTH: usize = 64;
+
+/// A document that is nested deeper is not read: twice what a value may be, and what lists around values add.
+pub const DOCUMENT_DEPTH: usize = 256;
+
 /// A value.
 #[derive(Clone, PartialEq)]
 pub enum Json {

@@ -2,7 +2,8 @@
 //!
 //! Values stay with whoever drives this: a record is known here by its number in the log. Whoever wants the next record stands in one
 //! line, whether it waits with the task awake ([`Want::Record`]) or lets the task sleep ([`Want::Sleep`]). Handlers stand in no line:
-//! they are told of every record but those that a sleeper gets.
+//! they are told of every record but those that a sleeper gets. Whoever has got one has time to ask for the next before that goes to
+//! handlers alone: otherwise it would depend on what else has come with the first whether a loop that takes one after the other gets all.
 //!
 //! A record goes to somebody only when the drain comes to it, so a handler that ends itself when it is called leaves the rest.
 
@@ -40,6 +41,8 @@ pub enum Output {
     Drop(StreamId, u64),
     /// The task sleeps until there is a record behind this one.
     Sleep(StreamId, TakerId, Option<u64>),
+    /// Call [`Inputs::go_on`] when those who have got a record have had time to ask for another.
+    Rest(StreamId),
 }
 
 /// How a sleep ended.
@@ -95,6 +98,8 @@ struct Stream {
     search_to: Option<u64>,
     open: bool,
     held: bool,
+    /// Somebody in the line has got a record, and may ask for the next.
+    resting: bool,
 }
 
 impl Inputs {
@@ -135,6 +140,11 @@ impl Inputs {
         let taker = self.next_taker();
         self.stream(id).line.push((taker, want));
         taker
+    }
+
+    /// Whoever has got a record has had time to ask for another.
+    pub fn go_on(&mut self, id: StreamId) {
+        self.stream(id).resting = false;
     }
 
     /// An earlier life of the run has taken this record from sleep: when this one asks again, it is answered with that. Told first of all.
@@ -293,7 +303,7 @@ impl Stream {
     fn can_hand_out(&self) -> bool {
         let is_wanted = !self.line.is_empty() || !self.handlers.is_empty();
         let is_owed_more = self.first_sleeps() && self.is_overtaken();
-        is_wanted && !self.asleep && !self.buffer.is_empty() && !is_owed_more
+        is_wanted && !self.asleep && !self.resting && !self.buffer.is_empty() && !is_owed_more
     }
 
     /// Whether reading is to stop or to go on.
@@ -341,6 +351,10 @@ impl Stream {
             }
         }
         outputs.push(Output::Drop(id, seq));
+        self.resting = first.is_some() && !self.handlers.is_empty();
+        if self.resting {
+            outputs.push(Output::Rest(id));
+        }
     }
 
     /// Moves over what comes next and has been taken.

@@ -25,6 +25,8 @@ pub mod backoff;
 #[cfg(feature = "task")]
 pub mod document_path;
 pub mod http;
+#[cfg(feature = "task")]
+pub mod metadata_output;
 pub mod status;
 
 // Level 4: the machines, each on its own, and the door in.
@@ -33,29 +35,39 @@ pub mod input;
 #[cfg(feature = "task")]
 pub mod inputs;
 #[cfg(feature = "task")]
-pub mod operation;
+pub mod metadata_answer;
+#[cfg(feature = "task")]
+pub mod metadata_tickets;
+#[cfg(feature = "task")]
+pub mod operation_key;
 pub mod records;
 pub mod run_watch;
 pub mod verdict;
 
-// Level 5: where a reader stands, whether a send arrived, and the document of a run.
+// Level 5: where a reader stands, whether a send arrived, and what is done to a document.
 pub mod cursor;
 pub mod inquiry;
 #[cfg(feature = "task")]
-pub mod metadata;
+pub mod operation;
 
 // Level 6: the sender, the reader, the follower of a feed, and the caller.
 pub mod call;
+#[cfg(feature = "task")]
+pub mod operation_queue;
 pub mod send;
 pub mod shape;
 pub mod subscription;
 
 // Level 7: the door out, and whose turn it is.
+#[cfg(feature = "task")]
+pub mod metadata_view;
 pub mod output;
 pub mod turns;
 
 // Level 8: one of them, with its request.
 pub mod channel;
+#[cfg(feature = "task")]
+pub mod metadata;
 
 // Level 9: the root that routes.
 pub mod client;

@@ -1,18 +1,15 @@
 //! The operations on a document: how they read on the wire, what they do, and which two are one.
 
-use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec;
 
-use super::document::{Document, Json};
-use super::document_path::{First, Path};
+use super::document::{Document, Json, VALUE_DEPTH};
+use super::document_path::First;
+use super::error::{ErrorCode, Problem};
 use super::json::push_string;
+use super::text::concat;
 
-/// A value that is nested deeper is refused.
-pub const VALUE_DEPTH: usize = 64;
-
-/// A document that is nested deeper is not read: twice what a value may be, and what lists around values add.
-pub const DOCUMENT_DEPTH: usize = 256;
+pub use super::operation_key::Key;
 
 /// Whole numbers up to this one are exact.
 const EXACT: f64 = 9_007_199_254_740_991.0;
@@ -32,15 +29,6 @@ pub enum Operation {
     Increment(Key, f64),
     /// Puts another document in the place of the whole one.
     Update(Document),
-}
-
-/// A member of the document, or a path into it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// A name.
-    Member(String),
-    /// As it is written, and where it leads.
-    Path(String, Path),
 }
 
 /// What an operation came to.
@@ -63,41 +51,40 @@ pub enum Merged {
     Two,
 }
 
-impl Key {
-    /// # Errors
-    /// What is wrong with a key that could reach what every JavaScript object inherits, or with a path that names nothing.
-    pub fn read(text: &str) -> Result<Self, String> {
-        const INHERITED: [&str; 3] = ["__proto__", "constructor", "prototype"];
-        let Some(rest) = text.strip_prefix("$.") else {
-            if text == "__proto__" {
-                return Err("A metadata key must not be __proto__".to_owned());
-            }
-            return Ok(Self::Member(text.to_owned()));
-        };
-        for segment in text.split(['.', '[', ']', '\'', '"', '\\']) {
-            if INHERITED.contains(&segment) {
-                return Err(super::text::concat(&["A metadata path must not go through ", segment]));
-            }
-        }
-        let path = Path::read(rest).ok_or("A metadata path must name a place, in 64 steps at most")?;
-        Ok(Self::Path(text.to_owned(), path))
-    }
-
-    fn text(&self) -> &str {
-        match self {
-            Self::Member(text) | Self::Path(text, _) => text,
-        }
-    }
-
-    fn member(&self) -> Option<&str> {
-        match self {
-            Self::Member(name) => Some(name),
-            Self::Path(_, path) => path.member(),
-        }
-    }
-}
-
 impl Operation {
+    /// Of what a task says: `set`, `delete`, `append`, `remove`, `increment` or `update`, a key, and a value in JSON.
+    ///
+    /// # Errors
+    /// `invalid-data` for a key or a value that no document takes.
+    pub fn read(kind: &str, key: &str, value: &str) -> Result<Self, Problem> {
+        let invalid = |words: String| Problem { server_message: Some(words), ..Problem::new(ErrorCode::InvalidData) };
+        let place = || Key::read(key).map_err(|words| invalid(concat(&[&words, ": ", key])));
+        let json = || {
+            let words = "A value must be JSON, and nested no deeper than 64 levels";
+            Json::parse(value, VALUE_DEPTH).ok_or_else(|| invalid(words.into()))
+        };
+        Ok(match kind {
+            "set" => Self::Set(place()?, json()?),
+            "delete" => {
+                place()?;
+                Self::Delete(key.into())
+            }
+            "append" => Self::Append(place()?, json()?),
+            "remove" => Self::Remove(place()?, json()?),
+            "increment" => {
+                let Json::Number(by) = json()? else { return Err(invalid("An increment must be a number".into())) };
+                if !by.is_finite() {
+                    return Err(invalid("An increment must be finite".into()));
+                }
+                Self::Increment(place()?, by)
+            }
+            _ => {
+                let Json::Object(document) = json()? else { return Err(invalid("Metadata must be an object".into())) };
+                Self::Update(document)
+            }
+        })
+    }
+
     /// Changes the document.
     pub fn apply(&self, document: &mut Document) -> Applied {
         match self {
@@ -247,12 +234,16 @@ impl Operation {
 
     /// Appends it as it is on the wire.
     pub fn push(&self, out: &mut String) {
-        let (kind, key) = match self {
-            Self::Set(key, _) => ("set", key.text()),
-            Self::Delete(key) => ("delete", key.as_str()),
-            Self::Append(key, _) => ("append", key.text()),
-            Self::Remove(key, _) => ("remove", key.text()),
-            Self::Increment(key, _) => ("increment", key.text()),
+        let sum;
+        let (kind, key, value) = match self {
+            Self::Set(key, value) => ("set", key.text(), Some(value)),
+            Self::Delete(key) => ("delete", key.as_str(), None),
+            Self::Append(key, value) => ("append", key.text(), Some(value)),
+            Self::Remove(key, value) => ("remove", key.text(), Some(value)),
+            Self::Increment(key, by) => {
+                sum = Json::Number(*by);
+                ("increment", key.text(), Some(&sum))
+            }
             Self::Update(document) => {
                 out.push_str("{\"type\":\"update\",\"value\":");
                 out.push_str(&document.text());
@@ -264,16 +255,9 @@ impl Operation {
         out.push_str(kind);
         out.push_str("\",\"key\":");
         push_string(out, key);
-        match self {
-            Self::Set(_, value) | Self::Append(_, value) | Self::Remove(_, value) => {
-                out.push_str(",\"value\":");
-                value.push(out);
-            }
-            Self::Increment(_, by) => {
-                out.push_str(",\"value\":");
-                Json::Number(*by).push(out);
-            }
-            Self::Delete(_) | Self::Update(_) => {}
+        if let Some(value) = value {
+            out.push_str(",\"value\":");
+            value.push(out);
         }
         out.push('}');
     }

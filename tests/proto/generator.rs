@@ -1,7 +1,7 @@
 //! Random documents and operations: few names and small values, so that they meet.
 
-use tidegate::proto::document::{Document, Json};
-use tidegate::proto::operation::{Key, Operation, VALUE_DEPTH};
+use tidegate::proto::document::{Document, Json, VALUE_DEPTH};
+use tidegate::proto::operation::{Key, Operation};
 use tidegate::proto::random::Random;
 
 pub(crate) fn pick<'a>(random: &mut Random, list: &[&'a str]) -> &'a str {

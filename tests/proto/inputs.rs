@@ -5,8 +5,20 @@ use tidegate::proto::inputs::{Arrival, HOLD_ABOVE, Inputs, Output, Want, Woken};
 
 const S: StreamId = StreamId::new(1);
 
-fn drain(inputs: &mut Inputs) -> Vec<Output> {
+/// What is to be done before anybody has time to ask for more.
+fn poll_all(inputs: &mut Inputs) -> Vec<Output> {
     std::iter::from_fn(|| inputs.poll_output()).collect()
+}
+
+/// The same, with everybody who got a record content with it.
+fn drain(inputs: &mut Inputs) -> Vec<Output> {
+    let mut outputs = poll_all(inputs);
+    while outputs.last() == Some(&Output::Rest(S)) {
+        outputs.pop();
+        inputs.go_on(S);
+        outputs.extend(poll_all(inputs));
+    }
+    outputs
 }
 
 /// Reads these records.
@@ -15,6 +27,16 @@ fn receive(inputs: &mut Inputs, seqs: impl IntoIterator<Item = u64>) -> Vec<Outp
         .flat_map(|seq| {
             inputs.receive(S, seq, 10, false);
             drain(inputs)
+        })
+        .collect()
+}
+
+/// Reads these records, which come at once.
+fn receive_at_once(inputs: &mut Inputs, seqs: impl IntoIterator<Item = u64>) -> Vec<Output> {
+    seqs.into_iter()
+        .flat_map(|seq| {
+            inputs.receive(S, seq, 10, false);
+            poll_all(inputs)
         })
         .collect()
 }
@@ -56,6 +78,35 @@ fn the_line_is_served_in_order_and_every_handler_hears_it_too() {
         assert_eq!(receive(&mut inputs, [seq]), expected);
     }
     assert_eq!(receive(&mut inputs, [2]), [told(2), vec![Output::Drop(S, 2)]].concat());
+}
+
+#[test]
+fn who_got_a_record_can_ask_for_the_next_before_handlers_alone_hear_it() {
+    let mut inputs = Inputs::default();
+    let (first, handler) = (inputs.take(S, Want::Record), inputs.on(S));
+    drain(&mut inputs);
+    let told = |seq| [Output::Tell(S, handler, seq), Output::Drop(S, seq)];
+    let given = |taker, seq| [vec![Output::Give(S, taker, seq)], told(seq).to_vec()].concat();
+    assert_eq!(receive_at_once(&mut inputs, 0..4), [given(first, 0), vec![Output::Rest(S)]].concat());
+    let second = inputs.take(S, Want::Record);
+    assert_eq!(poll_all(&mut inputs), []);
+    inputs.go_on(S);
+    assert_eq!(poll_all(&mut inputs), [given(second, 1), vec![Output::Rest(S)]].concat());
+    inputs.go_on(S);
+    assert_eq!(poll_all(&mut inputs), [told(2), told(3)].concat(), "it has not asked again");
+    assert_eq!(receive_at_once(&mut inputs, [4]), told(4));
+}
+
+#[test]
+fn nobody_rests_where_what_comes_is_kept() {
+    let mut inputs = Inputs::default();
+    for _ in 0..2 {
+        inputs.take(S, Want::Record);
+    }
+    drain(&mut inputs);
+    assert!(!receive_at_once(&mut inputs, 0..3).contains(&Output::Rest(S)));
+    let handler = inputs.on(S);
+    assert_eq!(poll_all(&mut inputs), [Output::Tell(S, handler, 2), Output::Drop(S, 2)]);
 }
 
 #[test]

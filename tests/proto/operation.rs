@@ -1,7 +1,7 @@
 //! What operations do to a document, and which two are one.
 
-use tidegate::proto::document::{Document, Json};
-use tidegate::proto::operation::{Applied, DOCUMENT_DEPTH, Key, Merged};
+use tidegate::proto::document::{DOCUMENT_DEPTH, Document, Json};
+use tidegate::proto::operation::{Applied, Key, Merged};
 use tidegate::proto::random::Random;
 
 use crate::generator::{built, document, operation};

@@ -51,6 +51,8 @@ struct Stream {
     unnamed: Vec<u8>,
     handlers: Vec<TakerId>,
     line: Vec<TakerId>,
+    /// Whoever has got a record has time to ask for the next one.
+    resting: bool,
     /// What was taken, by whomever.
     taken: Vec<u8>,
 }
@@ -90,6 +92,7 @@ impl World {
                 14..17 => self.want(at, Want::Sleep),
                 17 => self.give_up(at),
                 18 => self.end_sleep_without(at),
+                19 if self.streams[at].resting => self.go_on(at),
                 _ => {
                     // A record that the tail brings again.
                     if let Some(next) = self.streams[at].tail.filter(|next| *next > 0) {
@@ -212,6 +215,12 @@ impl World {
         self.drain();
     }
 
+    fn go_on(&mut self, at: usize) {
+        self.streams[at].resting = false;
+        self.inputs.go_on(Self::id(at));
+        self.drain();
+    }
+
     fn give_up(&mut self, at: usize) {
         let stream = &mut self.streams[at];
         let place = self.dice.below(stream.line.len() as u64) as usize;
@@ -253,8 +262,12 @@ impl World {
                 }
                 Output::Close(id) => assert!(self.stream(id).tail.take().is_some(), "what is closed was open"),
                 Output::SetReading(id, wanted) => self.stream(id).reading = wanted,
-                Output::Give(id, taker, _) => self.stream(id).line.retain(|other| *other != taker),
+                Output::Give(id, taker, _) => {
+                    assert!(!self.stream(id).resting, "who has got a record has not had time to ask for the next");
+                    self.stream(id).line.retain(|other| *other != taker);
+                }
                 Output::Tell(id, handler, _) => {
+                    assert!(!self.stream(id).resting, "who has got a record has not had time to ask for the next");
                     assert!(self.stream(id).handlers.contains(&handler));
                     // What one handler does may be to end itself.
                     if self.dice.below(6) == 0 {
@@ -274,6 +287,11 @@ impl World {
                     // The log is looked at when a sleep is registered.
                     self.answer(id.number() as usize - 1);
                 }
+                Output::Rest(id) => {
+                    let stream = self.stream(id);
+                    assert!(!stream.resting, "one rest at a time");
+                    stream.resting = true;
+                }
             }
         }
     }
@@ -284,6 +302,7 @@ impl World {
 
     /// Takes what is left, and looks at all that was taken.
     fn finish(&mut self, at: usize) {
+        self.go_on(at);
         self.end_sleep_without(at);
         while self.streams[at].sleeper.is_some() {
             self.end_sleep_without(at);
@@ -303,6 +322,7 @@ impl World {
             );
             self.want(at, Want::Sleep);
             self.read(at);
+            self.go_on(at);
         }
         for taker in std::mem::take(&mut self.streams[at].line) {
             self.inputs.cancel(Self::id(at), taker);
@@ -319,6 +339,7 @@ impl World {
                 self.listen(at);
             }
             self.read(at);
+            self.go_on(at);
         }
         let stream = &mut self.streams[at];
         let mut sent: Vec<u8> = stream.log.iter().copied().flatten().collect();

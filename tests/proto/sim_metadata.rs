@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tidegate::proto::document::{Document, Json};
+use tidegate::proto::document::{DOCUMENT_DEPTH, Document, Json};
 use tidegate::proto::http::RequestFailure;
 use tidegate::proto::metadata::{Above, Answer, Metadata, Output, Target};
-use tidegate::proto::operation::DOCUMENT_DEPTH;
 use tidegate::proto::random::Random;
 use tidegate::proto::time::Instant;
 

@@ -42,6 +42,7 @@ export class Execution implements RunContext {
   readonly #waits = new Map<string, Wait>();
   readonly #beforeSleep: (() => Promise<void>)[] = [];
   readonly #finishers: ((signal: AbortSignal) => Promise<void>)[] = [];
+  #hasEnded = false;
   readonly #kept = new Map<symbol, unknown>();
   #isLost = false;
 
@@ -140,8 +141,9 @@ export class Execution implements RunContext {
     this.#beforeSleep.push(finish);
   }
 
-  atEnd(finish: (signal: AbortSignal) => Promise<void>): void {
-    this.#finishers.push(finish);
+  atEnd(finish: (signal: AbortSignal) => Promise<void>): boolean {
+    if (!this.#hasEnded) this.#finishers.push(finish);
+    return !this.#hasEnded;
   }
 
   keep<Kept>(kind: symbol, make: () => Kept): Kept {
@@ -229,6 +231,7 @@ export class Execution implements RunContext {
         if (!this.#isLost) this.#listener.note(`${this.#name}: not all was finished at its end: ${messageOf(error)}`);
       }
     }
+    this.#hasEnded = true;
     clearTimeout(timer);
   }
 

@@ -74,6 +74,19 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
     expect(log().openedBehind).toEqual([undefined]);
   });
 
+  it("a loop beside a handler gets all that comes at once", async () => {
+    const listener = listen(4);
+    const loop = inside(async () => {
+      const taken: unknown[] = [];
+      for (let count = 0; count < 3; count += 1) taken.push(await input.once().unwrap());
+      return taken;
+    });
+    await log().connected(1);
+    log().send("a", "b", "c", "d");
+    expect(await loop).toEqual(["a", "b", "c"]);
+    expect(await listener.all).toEqual(["a", "b", "c", "d"]);
+  });
+
   it("keeps what nobody has taken over a wait, and lets the task sleep only then", async () => {
     log().send("a", "b", "c");
     expect(await inside(() => input.once())).toEqual({ ok: true, output: "a" });
@@ -325,7 +338,7 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
       expect(output.slice(0, 3)).toBe(`${n}${large}`.slice(0, 3));
     }
     expect(unsent()).toBe(0);
-  });
+  }, 20_000);
 
   it("waits awake first, then asleep", async () => {
     const told: string[] = [];
@@ -352,6 +365,13 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
     await expect(once).rejects.toMatchObject({ code: "aborted" });
     await expect(inside(() => input.once())).rejects.toMatchObject({ code: "aborted" });
     expect(inside(() => input.peek())).toBeUndefined();
+
+    restart();
+    await run.end();
+    const requests = server.requests.length;
+    inside(() => input.on(() => {}));
+    await expect(inside(() => input.once())).rejects.toMatchObject({ code: "aborted" });
+    expect(server.requests, "who comes for the first time when it is over").toHaveLength(requests);
 
     restart();
     const asleep = inside(() => input.wait());

@@ -90,11 +90,11 @@ export class RunInputs {
     this.#principal = pump.openPrincipal(endpoint, token);
     const end = () => this.#end();
     run.signal.addEventListener("abort", end);
-    run.atEnd(async () => {
+    const isUnderWay = run.atEnd(async () => {
       run.signal.removeEventListener("abort", end);
       end();
     });
-    if (run.signal.aborted) end();
+    if (!isUnderWay || run.signal.aborted) end();
   }
 
   /** Tells the listener every record, first those that wait, until the signal comes or what is returned is called. */
@@ -209,6 +209,14 @@ export class RunInputs {
         break;
       case InputsStep.sleep:
         void this.#sleep(stream, who, seq < 0 ? undefined : seq);
+        break;
+      case InputsStep.rest:
+        // Until then every promise has been followed.
+        setImmediate(() => {
+          if (this.#ended) return;
+          this.#machine.goOn(stream.number);
+          this.#drain();
+        });
     }
   }
 

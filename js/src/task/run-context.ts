@@ -50,9 +50,9 @@ export interface RunContext {
   beforeSleep(finish: () => Promise<void>): void;
   /**
    * Something to finish before the run's end is told: what is queued is written, what is open is closed. Its signal is aborted when there is
-   * no more time for it; what it rejects with then, or before, is told.
+   * no more time for it; what it rejects with then, or before, is told. False: the run has ended, and nobody will call it.
    */
-  atEnd(finish: (signal: AbortSignal) => Promise<void>): void;
+  atEnd(finish: (signal: AbortSignal) => Promise<void>): boolean;
   /** One of a kind in a run, made when it is first wanted: its inputs, its metadata. */
   keep<Kept>(kind: symbol, make: () => Kept): Kept;
 }

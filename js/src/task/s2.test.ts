@@ -5,7 +5,7 @@ import { inRun } from "./run-context.js";
 import { streams } from "./streams.js";
 
 // Patience takes no time here: a pause lets others have their turn.
-vi.mock(import("./timer.js"), async (original) => ({
+vi.mock(import("../server/pause.js"), async (original) => ({
   ...(await original()),
   pause: () => new Promise((resolve) => setImmediate(resolve)),
 }));

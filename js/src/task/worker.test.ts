@@ -286,6 +286,17 @@ test("what is left for the end is done before the end is told, whatever fails of
   expect(told).toEqual(["not finished", "two are left", "it took too long"]);
 });
 
+test("what comes when a run has ended is told that nobody finishes it", async () => {
+  const told: unknown[] = [];
+  await served(() => {
+    const run = currentRun();
+    told.push(run?.atEnd(async () => void setTimeout(() => told.push(run.atEnd(async () => {})), 1)));
+  });
+  engine.start("run_1");
+  await vi.advanceTimersByTimeAsync(10);
+  expect(told).toEqual([true, false]);
+});
+
 test("what is to be done before a run sleeps is done before the server is told, and a wait that is over needs none", async () => {
   const done: string[] = [];
   await served(async () => {

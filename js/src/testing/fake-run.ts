@@ -13,6 +13,7 @@ export class FakeRun implements RunContext {
   readonly #kept = new Map<symbol, unknown>();
   readonly #beforeSleep: (() => Promise<void>)[] = [];
   readonly #finishers: ((signal: AbortSignal) => Promise<void>)[] = [];
+  #hasEnded = false;
   /** What a wait comes to. Default: nothing, for ever. */
   onWait: (wait: InputWait) => Promise<InputWaitResult> = () => new Promise(() => {});
 
@@ -45,8 +46,9 @@ export class FakeRun implements RunContext {
     this.#beforeSleep.push(finish);
   }
 
-  atEnd(finish: (signal: AbortSignal) => Promise<void>): void {
-    this.#finishers.push(finish);
+  atEnd(finish: (signal: AbortSignal) => Promise<void>): boolean {
+    if (!this.#hasEnded) this.#finishers.push(finish);
+    return !this.#hasEnded;
   }
 
   keep<Kept>(kind: symbol, make: () => Kept): Kept {
@@ -60,6 +62,7 @@ export class FakeRun implements RunContext {
 
   /** The signal: there is no more time. */
   async end(signal = new AbortController().signal): Promise<void> {
+    this.#hasEnded = true;
     await Promise.all(this.#finishers.map((finish) => finish(signal)));
   }
 }

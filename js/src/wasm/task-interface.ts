@@ -7,6 +7,8 @@ export interface InputsMachine {
   off(stream: number, handler: number): void;
   /** Somebody wants the next record that nobody before it gets; `asleep`: without the log being read meanwhile. */
   take(stream: number, asleep: boolean): number;
+  /** Whoever has got a record of it has had time to ask for another. */
+  goOn(stream: number): void;
   /** An earlier life of the run has taken this record from sleep. Told before anything else of the stream. */
   reserve(stream: number, seq: number): void;
   /** It wants none any more; false when it has got one. */
@@ -35,4 +37,4 @@ export const Woken = { empty: 0, unnamed: 1, by: 2, keyed: 3 } as const;
 export type Woken = (typeof Woken)[keyof typeof Woken];
 
 /** What is to be done. */
-export const InputsStep = { open: 0, close: 1, setReading: 2, give: 3, tell: 4, drop: 5, sleep: 6 } as const;
+export const InputsStep = { open: 0, close: 1, setReading: 2, give: 3, tell: 4, drop: 5, sleep: 6, rest: 7 } as const;

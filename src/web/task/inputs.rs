@@ -35,6 +35,12 @@ impl Inputs {
         self.0.take(StreamId::new(stream), if asleep { Want::Sleep } else { Want::Record }).number()
     }
 
+    /// Whoever has got a record has had time to ask for another.
+    #[wasm_bindgen(js_name = goOn)]
+    pub fn go_on(&mut self, stream: u32) {
+        self.0.go_on(StreamId::new(stream));
+    }
+
     /// An earlier life of the run has taken this record from sleep.
     pub fn reserve(&mut self, stream: u32, seq: f64) {
         self.0.reserve(StreamId::new(stream), seq as u64);
@@ -96,6 +102,7 @@ impl Inputs {
             Output::Tell(stream, handler, seq) => (4, stream, handler.number(), Some(seq)),
             Output::Drop(stream, seq) => (5, stream, 0, Some(seq)),
             Output::Sleep(stream, taker, after) => (6, stream, taker.number(), after),
+            Output::Rest(stream) => (7, stream, 0, None),
         };
         let seq = seq.map_or(-1.0, number);
         Some(Box::new([f64::from(what), f64::from(stream.number()), f64::from(taker), seq]))

@@ -10,7 +10,8 @@ mod read;
 pub(crate) use read::operation;
 
 use serde_json::Value;
-use tidegate::proto::operation::{DOCUMENT_DEPTH, Key, VALUE_DEPTH};
+use tidegate::proto::document::{DOCUMENT_DEPTH, VALUE_DEPTH};
+use tidegate::proto::operation::Key;
 
 use crate::packet;
 use crate::store::{MetadataWrite, Packet, Run, Store};

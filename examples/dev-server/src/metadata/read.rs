@@ -1,7 +1,8 @@
 //! Operations as they come in a body.
 
 use serde_json::Value;
-use tidegate::proto::operation::{Key, VALUE_DEPTH};
+use tidegate::proto::document::VALUE_DEPTH;
+use tidegate::proto::operation::Key;
 
 use super::{Document, Json, Operation};
 
