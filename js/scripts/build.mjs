@@ -141,7 +141,7 @@ function layTemplate() {
   cpSync(join(root, "pkg-template"), pkg, { recursive: true });
   rmSync(join(pkg, "size-budget.json")); // ours, not the users'
   copyFileSync(join(root, "LICENSE"), join(pkg, "LICENSE"));
-  mkdirSync(join(pkg, "docs"));
+  mkdirSync(join(pkg, "docs"), { recursive: true });
   for (const page of ["migration.md", "troubleshooting.md"]) cpSync(join(root, "docs", page), join(pkg, "docs", page));
   copyFileSync(wasmFileOf("core-runs"), join(dist, "core.wasm"));
   const manifest = JSON.parse(readFileSync(join(pkg, "package.json"), "utf8"));
