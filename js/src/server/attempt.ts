@@ -1,6 +1,7 @@
 import type { SendOutcome, TidegateError } from "../client/errors.js";
 import type { Identity } from "./configuration.js";
 import { type Failure, failureOf } from "./failure.js";
+import { onAbort } from "./on-abort.js";
 
 const PATIENCE_MS = 30_000;
 
@@ -47,7 +48,7 @@ export async function attempt(given: Attempt): Promise<Answer | Miss> {
   const controller = new AbortController();
   const giveUp = () => controller.abort();
   const timer = setTimeout(giveUp, patienceMs);
-  signal?.addEventListener("abort", giveUp);
+  const forget = onAbort(signal, giveUp);
   if (signal?.aborted) giveUp();
   try {
     const response = await fetch(url, {
@@ -70,7 +71,7 @@ export async function attempt(given: Attempt): Promise<Answer | Miss> {
     return { problem, cause, afterMs: 0, again: true, doubtful: !neverLeft(cause) };
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", giveUp);
+    forget();
   }
 }
 

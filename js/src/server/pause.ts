@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.js";
+
 /** The longest delay that setTimeout takes: a longer one would end at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 const FIRST_PAUSE_MS = 250;
@@ -18,11 +20,11 @@ export function pause(ms: number, signal?: AbortSignal | undefined): Promise<voi
   return new Promise((resolve) => {
     const end = () => {
       cancel();
-      signal?.removeEventListener("abort", end);
+      forget();
       resolve();
     };
     const cancel = after(ms, end);
-    signal?.addEventListener("abort", end);
+    const forget = onAbort(signal, end);
     if (signal?.aborted) end();
   });
 }

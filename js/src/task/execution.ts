@@ -1,6 +1,7 @@
 import { cancelled, messageOf, TidegateError } from "../client/errors.js";
 import { decodePacket, encodePacket } from "../client/runs/packets.js";
 import type { BackendOptions } from "../server/configuration.js";
+import { onAbort } from "../server/on-abort.js";
 import { type Failure, internal, thrown, wordsOf } from "./failure.js";
 import { type Claim, isGone, type Link } from "./link.js";
 import type { Start, WaitEnd } from "./orders.js";
@@ -319,9 +320,7 @@ class Wait {
 
   constructor(signal: AbortSignal) {
     this.ended = new Promise((settle, reject) => {
-      const stop = () => reject(cancelled("run"));
-      signal.addEventListener("abort", stop);
-      this.forget = () => signal.removeEventListener("abort", stop);
+      this.forget = onAbort(signal, () => reject(cancelled("run")));
       this.#settle = settle;
     });
     this.ended.catch(() => {});

@@ -2,6 +2,7 @@ import { invalidOptions, TidegateError } from "../client/errors.js";
 import { checkName } from "../client/options.js";
 import { createBackend } from "../server/backend.js";
 import { configuration } from "../server/configuration.js";
+import { onAbort } from "../server/on-abort.js";
 import { after } from "../server/pause.js";
 import { checkTimeout } from "../server/timeout.js";
 import { inputsOf, type Listener, type WaitOptions } from "./inputs.js";
@@ -164,14 +165,13 @@ async function takeOne<T>(
   };
   if (signal?.aborted) throw aborted();
   let cancelTimer = () => {};
-  let abort = () => {};
+  let forget = () => {};
   try {
     return await new Promise((resolve, reject) => {
       const place = inputs.take(id, { give: (output) => resolve({ ok: true, output: output as T }), fail: reject });
-      abort = () => {
+      forget = onAbort(signal, () => {
         if (place.leave()) reject(aborted());
-      };
-      signal?.addEventListener("abort", abort);
+      });
       if (timeoutMs > 0) {
         cancelTimer = after(timeoutMs, () => {
           if (place.leave()) resolve({ ok: false, error: new InputStreamTimeoutError(id, timeoutMs) });
@@ -180,7 +180,7 @@ async function takeOne<T>(
     });
   } finally {
     cancelTimer();
-    signal?.removeEventListener("abort", abort);
+    forget();
   }
 }
 

@@ -2,6 +2,7 @@ import type { Principal, StopReading, StreamListener, StreamUpdate } from "../cl
 import { messageOf, TidegateError } from "../client/errors.js";
 import { type EventPump, pagePump } from "../client/event-pump.js";
 import { toIdentity } from "../server/configuration.js";
+import { onAbort } from "../server/on-abort.js";
 import { after } from "../server/pause.js";
 import { createInputs } from "../wasm/task-core.js";
 import { type InputsMachine, InputsStep, Woken } from "../wasm/task-interface.js";
@@ -89,9 +90,9 @@ export class RunInputs {
     this.#pump = pump;
     this.#principal = pump.openPrincipal(endpoint, token);
     const end = () => this.#end();
-    run.signal.addEventListener("abort", end);
+    const forget = onAbort(run.signal, end);
     const isUnderWay = run.atEnd(async () => {
-      run.signal.removeEventListener("abort", end);
+      forget();
       end();
     });
     if (!isUnderWay || run.signal.aborted) end();
@@ -102,14 +103,13 @@ export class RunInputs {
     if (this.#ended || signal?.aborted) return () => {};
     const stream = this.#stream(id);
     const number = this.#machine.on(stream.number);
-    const forget = () => signal?.removeEventListener("abort", off);
     const off = () => {
       forget();
       if (!stream.listeners.delete(number)) return;
       this.#machine.off(stream.number, number);
       this.#drain();
     };
-    signal?.addEventListener("abort", off);
+    const forget = onAbort(signal, off);
     stream.listeners.set(number, { ...listener, forget });
     this.#drain();
     return off;

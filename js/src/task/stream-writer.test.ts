@@ -57,6 +57,19 @@ describe.each([
     expect(server.dataOf("steps")).toEqual(upTo(5));
   });
 
+  it("twenty pipes at once wait for the end of one run, and nothing is taken for a leak", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    const written = upTo(20).map((n) => inside(() => steps.pipe(count(3, () => n))).waitUntilComplete());
+    await Promise.all(written);
+    // They are told of in a turn of their own.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+    expect(server.dataOf("steps")).toHaveLength(60);
+  });
+
   it("takes every kind of source", async () => {
     const bare = { getReader: () => new Response("text").body?.pipeThrough(new TextDecoderStream()).getReader() };
     const sources = [[1, 2], new Set(["a"]), count(2), bare as unknown as ReadableStream<unknown>];

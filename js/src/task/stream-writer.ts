@@ -1,4 +1,5 @@
 import { encode } from "../client/encode.js";
+import { onAbort } from "../server/on-abort.js";
 import { type AsyncIterableStream, Branch } from "./branch.js";
 import { outputOf, type StreamTarget } from "./outputs.js";
 import { iterate, type Source } from "./source.js";
@@ -158,15 +159,13 @@ class Writing<T> {
   }
 
   async #write(run: () => Promise<void>): Promise<StreamWriteResult> {
-    for (const signal of this.#signals) {
-      if (signal.aborted) this.#stop();
-      signal.addEventListener("abort", this.#stop);
-    }
+    if (this.#signals.some(({ aborted }) => aborted)) this.#stop();
+    const forgets = this.#signals.map((signal) => onAbort(signal, this.#stop));
     // An execute that never ends must not keep what has failed or is not wanted from being told.
     const running = run();
     running.catch((cause) => this.#fail(cause));
     await Promise.race([running, this.#stopping]).catch(() => {});
-    for (const signal of this.#signals) signal.removeEventListener("abort", this.#stop);
+    for (const forget of forgets) forget();
     const seq = await this.#last.catch(() => undefined);
     this.#stop();
     this.#branch.end(this.#failure);
