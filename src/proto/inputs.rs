@@ -218,8 +218,7 @@ impl Inputs {
             Woken::By(seq) | Woken::Keyed(seq) if stream.reserved.contains(&seq) => {
                 stream.reserved.retain(|other| *other != seq);
                 if !stream.has_had(seq) {
-                    stream.ahead.push(seq);
-                    stream.catch_up();
+                    stream.taken(seq);
                 }
             }
             Woken::Keyed(seq) if stream.has_had(seq) => {}
@@ -231,8 +230,7 @@ impl Inputs {
                 if stream.has_had(seq) {
                     return false;
                 }
-                stream.ahead.push(seq);
-                stream.catch_up();
+                stream.taken(seq);
             }
             Woken::Unnamed => stream.unnamed += 1,
             Woken::Empty => {}
@@ -355,6 +353,12 @@ impl Stream {
         if self.resting {
             outputs.push(Output::Rest(id));
         }
+    }
+
+    /// A sleep has ended with it.
+    fn taken(&mut self, seq: u64) {
+        self.ahead.push(seq);
+        self.catch_up();
     }
 
     /// Moves over what comes next and has been taken.

@@ -15,7 +15,7 @@ use super::http::RequestFailure;
 use super::metadata_tickets::Tickets;
 use super::metadata_view::View;
 use super::operation::Operation;
-use super::operation_queue::{OperationQueue, Queues};
+use super::operation_queue::Queues;
 use super::random::Random;
 use super::time::Instant;
 
@@ -246,7 +246,7 @@ impl Metadata {
         let Some(flight) = self.flight.take() else { return };
         self.narrow = self.narrow.map(|narrow| narrow * 2).filter(|narrow| *narrow < 10_000);
         self.settled = flight.covers.unwrap_or(self.settled);
-        let known = document.unwrap_or_else(|| self.view.after(flight.operations.own()));
+        let known = document.unwrap_or_else(|| self.view.after(&[flight.operations.own()]));
         self.confirm(known);
     }
 
@@ -266,7 +266,7 @@ impl Metadata {
         let own = flight.operations.of(Target::Own);
         let (mut has_arrived, mut has_not) = (false, false);
         if let Some(before) = self.view.confirmed() {
-            has_arrived = own.is_alike(&self.view.after(own), &document);
+            has_arrived = own.is_alike(&self.view.after(&[own]), &document);
             has_not = own.is_alike(before, &document);
         }
         if has_arrived && !has_not {
@@ -361,8 +361,10 @@ impl Metadata {
 
     /// What is not there yet, over what is known.
     fn show(&mut self) {
-        let none = OperationQueue::default();
-        let flight = self.flight.as_ref().map_or(&none, |flight| flight.operations.own());
-        self.view.show(flight, self.queues.own());
+        let queued = self.queues.own();
+        match &self.flight {
+            Some(flight) => self.view.show(&[flight.operations.own(), queued]),
+            None => self.view.show(&[queued]),
+        }
     }
 }

@@ -22,7 +22,7 @@ impl View {
     pub fn new(document: Option<&str>) -> Self {
         let confirmed = document.and_then(|text| Document::parse(text, DOCUMENT_DEPTH));
         let mut view = Self { confirmed, ..Self::default() };
-        view.show(&OperationQueue::default(), &OperationQueue::default());
+        view.show(&[]);
         view
     }
 
@@ -42,9 +42,11 @@ impl View {
     }
 
     /// What it is with these done to it.
-    pub fn after(&self, operations: &OperationQueue) -> Document {
+    pub fn after(&self, queues: &[&OperationQueue]) -> Document {
         let mut document = self.confirmed.clone().unwrap_or_default();
-        operations.apply(&mut document);
+        for queue in queues {
+            queue.apply(&mut document);
+        }
         document
     }
 
@@ -73,9 +75,8 @@ impl View {
     }
 
     /// What is known, with what is on its way and what is queued over it.
-    pub fn show(&mut self, flight: &OperationQueue, queued: &OperationQueue) {
-        let mut seen = self.after(flight);
-        queued.apply(&mut seen);
+    pub fn show(&mut self, over: &[&OperationQueue]) {
+        let seen = self.after(over);
         self.size = seen.text().len();
         self.seen = seen;
     }

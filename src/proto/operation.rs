@@ -149,31 +149,27 @@ impl Operation {
         }
     }
 
+    /// Where it does something, if that is said by a key that may be a path.
+    const fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Set(key, _) | Self::Append(key, _) | Self::Remove(key, _) | Self::Increment(key, _) => Some(key),
+            Self::Delete(_) | Self::Update(_) => None,
+        }
+    }
+
     /// The one member that it is about; none where that may be any.
     pub fn member(&self) -> Option<&str> {
-        match self {
-            Self::Set(key, _) | Self::Append(key, _) | Self::Remove(key, _) | Self::Increment(key, _) => key.member(),
-            Self::Delete(key) => Some(key),
-            Self::Update(_) => None,
-        }
+        if let Self::Delete(name) = self { Some(name) } else { self.key()?.member() }
     }
 
     /// Whether its member is there after it, whatever the document is.
-    pub fn makes_member(&self) -> bool {
-        matches!(
-            self,
-            Self::Set(Key::Member(_), _) | Self::Append(Key::Member(_), _) | Self::Increment(Key::Member(_), _)
-        )
+    pub const fn makes_member(&self) -> bool {
+        matches!(self.key(), Some(Key::Member(_))) && !matches!(self, Self::Remove(..))
     }
 
     /// Whether it may write to several places.
-    pub fn has_path(&self) -> bool {
-        match self {
-            Self::Set(key, _) | Self::Append(key, _) | Self::Remove(key, _) | Self::Increment(key, _) => {
-                matches!(key, Key::Path(..))
-            }
-            Self::Delete(_) | Self::Update(_) => false,
-        }
+    pub const fn has_path(&self) -> bool {
+        matches!(self.key(), Some(Key::Path(..)))
     }
 
     /// Whether a document is the same after doing it twice as after doing it once.
