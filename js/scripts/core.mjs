@@ -105,10 +105,9 @@ function exposeStart(folder) {
   ];
   const exports = ["export { __wbg_get_imports, __wbg_finalize_init };"];
   if (host) {
-    exports.push(`export { Engine, Host } from ${host};`);
+    exports.push(`export { createHost } from ${host};`);
     declarations.push(
-      'export const Engine: { prototype: import("../../interface.js").Engine };',
-      'export class Host { constructor(sink: Sink); fetch(url: string, init: object): Promise<unknown>; start(core: Core): import("../../interface.js").Engine; }',
+      'export function createHost(sink: Sink, request?: (url: string, init: never) => Promise<unknown>): { start(core: Core): import("../../interface.js").Engine };',
     );
   }
   appendFileSync(join(folder, "tidegate.js"), `${exports.join("\n")}\n`);
