@@ -1,5 +1,6 @@
 /** The whole core, made from its module into JavaScript. Nothing in it is compiled from text. */
 import { assemble } from "./assemble.js";
+import { fillIn } from "./bare.js";
 import {
   Core as CoreOfModule,
   createHost,
@@ -23,6 +24,7 @@ async function request(url: string, init: Reading) {
 }
 
 export async function startCore(): Promise<Core> {
+  await fillIn();
   finishStart(instantiate(importsOfModule()), instantiate);
   return assemble(
     { Core: CoreOfModule, createHost: (sink) => createHost(sink, request), reset },
