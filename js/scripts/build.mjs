@@ -69,7 +69,10 @@ async function bundle() {
     entryPoints: Object.entries(late).map(([out, file]) => ({ in: join(source, file), out })),
   });
   for (const [out, file] of Object.entries(cores))
-    await bundleFiles({ entryPoints: [{ in: join(source, file), out }], minify: out === "core-js" });
+    await bundleFiles(
+      { entryPoints: [{ in: join(source, file), out }], minify: out === "core-js" },
+      { TIDEGATE_RUNS: String(out !== "core") },
+    );
   for (const folder of [dist, join(dist, plain)]) {
     for (const name of readdirSync(folder).filter((name) => name.endsWith(".js"))) dropBareImports(join(folder, name));
   }

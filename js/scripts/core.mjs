@@ -8,7 +8,7 @@ import zopfli from "@gfx/zopfli";
 import { optimise } from "./optimise.mjs";
 import { cargoTarget, generated, run, source, withWasm } from "./paths.mjs";
 import { even, sort } from "./sort.mjs";
-import { bare, toJavaScript, withoutFeatures } from "./twin.mjs";
+import { toJavaScript, withoutFeatures } from "./twin.mjs";
 
 const sources = ["core.mjs", "optimise.mjs", "order.mjs", "sort.mjs", "twin.mjs"].map((name) =>
   join(import.meta.dirname, name),
@@ -58,12 +58,7 @@ async function buildVariant({ name, features, frees, plain, twin }, fast) {
 
   const folder = folderOf(name);
   const stamp = join(folder, ".stamp");
-  const inputs = [
-    readFileSync(raw),
-    tool,
-    String(fast),
-    ...[...sources, ...(twin ? [bare] : [])].map((file) => readFileSync(file)),
-  ];
+  const inputs = [readFileSync(raw), tool, String(fast), ...sources.map((file) => readFileSync(file))];
   const key = inputs.reduce((hash, input) => hash.update(input), createHash("sha256")).digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
 
@@ -105,10 +100,9 @@ function exposeStart(folder) {
   ];
   const exports = ["export { __wbg_get_imports, __wbg_finalize_init };"];
   if (host) {
-    exports.push(`export { Engine, Host } from ${host};`);
+    exports.push(`export { createHost } from ${host};`);
     declarations.push(
-      'export const Engine: { prototype: import("../../interface.js").Engine };',
-      'export class Host { constructor(sink: Sink); fetch(url: string, init: object): Promise<unknown>; start(core: Core): import("../../interface.js").Engine; }',
+      'export function createHost(sink: Sink, request?: (url: string, init: never) => Promise<unknown>): { start(core: Core): import("../../interface.js").Engine };',
     );
   }
   appendFileSync(join(folder, "tidegate.js"), `${exports.join("\n")}\n`);

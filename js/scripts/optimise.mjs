@@ -8,18 +8,12 @@ import { root } from "./paths.mjs";
 export const tool = (name, ...parameters) =>
   execFileSync(join(root, "node_modules/.bin", name), parameters, { cwd: root, encoding: "utf8" });
 
-// Control flow is built anew from a flat form, and every pass repeated until none finds more: 1 % each of what is sent.
-// Inlining functions that have one caller makes the file smaller and what is sent larger: past 30 bytes it does not pay. The lowest
-// memory is the far end of the stack, where nothing has an address of its own.
-const passes = [
-  "--low-memory-unused",
-  "--flatten",
-  "--rereloop",
-  "-Oz",
-  "-Oz",
-  "--one-caller-inline-max-function-size=30",
-  "--converge",
-];
+// Every pass is repeated until none finds more. Inlining functions that have one caller makes the file smaller and what is sent
+// larger: past 30 bytes it does not pay. The lowest memory is the far end of the stack, where nothing has an address of its own.
+export const tight = ["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=30", "--converge"];
+
+// Control flow is built anew from a flat form first: another 1 % of what is sent.
+const passes = ["--flatten", "--rereloop", "-Oz", ...tight];
 
 // Glue for what does not happen here: an object that is freed, or garbage, before its instance is; one that outlives it (the
 // maker of engines ends the last one first); a call while a new instance is due; arguments for which there is no memory; a
@@ -67,37 +61,40 @@ const unread = [
   "recursive use of an object detected which would lead to unsafe aliasing in rust",
 ];
 
-/** Blanks it: as long as before, and next to nothing once compressed. */
-function blankUnread(line) {
-  return unread.reduce((rest, words) => rest.replaceAll(words, (found) => " ".repeat(found.length)), line);
+/** The text of a module without what nobody takes from it. What is blanked is as long as before, and next to nothing once compressed. */
+export function withoutUnneeded(text) {
+  const blank = (line) =>
+    unread.reduce((rest, words) => rest.replaceAll(words, (found) => " ".repeat(found.length)), line);
+  return text.replace(unneededExports, "").replace(/^ \(data .*/gm, blank);
+}
+
+/** Names between the two are long, and most end in a hash, which no compression can shrink: 2 % of all that is sent. */
+export function shorten(text, glue) {
+  const found = text.match(/"(__wb\w+|wasm_bindgen__\w+|core_\w+)"/g) ?? [];
+  const short = new Map([...new Set(found)].map((name, index) => [name.slice(1, -1), `_${index.toString(36)}`]));
+  const name = new RegExp(`\\b(${[...short.keys()].join("|")})\\b`, "g");
+  return {
+    text: text.replace(/"(\w+)"/g, (quoted, name) => (short.has(name) ? `"${short.get(name)}"` : quoted)),
+    glue: glue.replace(name, (name) => short.get(name)),
+  };
 }
 
 /**
- * Rewrites both files. Names between them are long, and most end in a hash, which no compression can shrink: 2 % of all that is sent.
- * `frees`: its objects may end before their instance does, so that the glue stays as it is. Nor is it sent to anybody.
+ * Rewrites both files. `frees`: its objects may end before their instance does, so that the glue stays as it is. Nor is it sent to anybody.
  */
 export function optimise(wasmFile, glueFile, { frees = false } = {}) {
   const textFile = `${wasmFile}.wat`;
   const features = tool("wasm-opt", wasmFile, "--print-features", "--emit-text", "-o", textFile).trim().split(/\s+/);
-  const text = readFileSync(textFile, "utf8").replace(frees ? /$^/ : unneededExports, "");
+  const whole = readFileSync(textFile, "utf8");
+  const text = frees ? whole : withoutUnneeded(whole);
   const glue = (frees ? [] : unneeded).reduce(
     (rest, pattern) => rest.replace(pattern, ""),
     readFileSync(glueFile, "utf8"),
   );
 
-  const found = text.match(/"(__wb\w+|wasm_bindgen__\w+|core_\w+)"/g) ?? [];
-  const short = new Map([...new Set(found)].map((name, index) => [name.slice(1, -1), `_${index.toString(36)}`]));
-  const name = new RegExp(`\\b(${[...short.keys()].join("|")})\\b`, "g");
-  writeFileSync(
-    textFile,
-    text
-      .replace(/"(\w+)"/g, (quoted, name) => (short.has(name) ? `"${short.get(name)}"` : quoted))
-      .replace(/^ \(data .*/gm, frees ? "$&" : blankUnread),
-  );
-  writeFileSync(
-    glueFile,
-    glue.replace(name, (name) => short.get(name)),
-  );
+  const short = shorten(text, glue);
+  writeFileSync(textFile, short.text);
+  writeFileSync(glueFile, short.glue);
   tool("wasm-opt", textFile, ...features, ...passes, "-o", wasmFile);
   if (!frees) {
     tool("wasm-opt", wasmFile, ...features, "--strip-debug", "--emit-text", "-o", textFile);

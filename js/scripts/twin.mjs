@@ -2,9 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { transform } from "esbuild";
-import { tool, unneeded } from "./optimise.mjs";
+import { shorten, tight, tool, unneeded, withoutUnneeded } from "./optimise.mjs";
 import { number } from "./order.mjs";
-import { source } from "./paths.mjs";
 
 /** What the compiler uses of WebAssembly beyond its first version, with the standard library it links. */
 const features = ["bulk-memory", "bulk-memory-opt", "sign-ext", "nontrapping-float-to-int", "mutable-globals"];
@@ -29,14 +28,17 @@ export function withoutFeatures(module) {
   return Buffer.concat(kept);
 }
 
-/** What the glue asks of its host goes through this one. */
-export const bare = join(source, "wasm/bare.ts");
-
 /** Puts `twin.js` in the module's place, and makes its glue link that. */
 export async function toJavaScript(folder) {
   const wasmFile = join(folder, "tidegate_bg.wasm");
+  const glueFile = join(folder, "tidegate.js");
+  const textFile = `${wasmFile}.wat`;
   const made = `${wasmFile}.js`;
-  tool("wasm-opt", wasmFile, ...enabled, ...lowering, "-Oz", "-o", wasmFile);
+  tool("wasm-opt", wasmFile, ...enabled, "--print-features", "--emit-text", "-o", textFile);
+  const short = shorten(withoutUnneeded(readFileSync(textFile, "utf8")), linkTwin(readFileSync(glueFile, "utf8")));
+  writeFileSync(textFile, short.text);
+  writeFileSync(glueFile, short.glue);
+  tool("wasm-opt", textFile, ...enabled, ...lowering, "-Oz", ...tight, "-o", wasmFile);
   tool("wasm2js", wasmFile, ...enabled, "-Oz", "-o", made);
   const text = readFileSync(made, "utf8");
   const from = text.indexOf("function asmFunc(imports)");
@@ -51,19 +53,17 @@ export async function toJavaScript(folder) {
     join(folder, "twin.d.ts"),
     "/** Makes an instance of the module that it was made from. */\nexport declare function instantiate(imports: WebAssembly.Imports): WebAssembly.Instance;\n",
   );
+  rmSync(textFile);
   rmSync(made);
   rmSync(wasmFile);
-  const { code: host } = await transform(readFileSync(bare, "utf8"), { loader: "ts", target: "es2022" });
-  writeFileSync(join(folder, "bare.js"), host);
-  linkTwin(join(folder, "tidegate.js"));
 }
 
 /**
  * A fresh instance is a call; memory that grew is seen by its buffer, since the old one is not emptied, as WebAssembly's is; without a
  * table to fill there is nothing to start; and an engine without WebAssembly may lack more.
  */
-function linkTwin(glueFile) {
-  let glue = unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), readFileSync(glueFile, "utf8"));
+function linkTwin(generated) {
+  let glue = unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), generated);
   for (const [old, twin] of [
     ["new WebAssembly.Instance(wasmModule, __wbg_get_imports())", "wasmModule(__wbg_get_imports())"],
     ["cachedUint8ArrayMemory0.byteLength === 0", "cachedUint8ArrayMemory0.buffer !== wasm.memory.buffer"],
@@ -75,5 +75,5 @@ function linkTwin(glueFile) {
     if (!glue.includes(old)) throw new Error(`The glue does not say ${old} any more`);
     glue = glue.replaceAll(old, twin);
   }
-  writeFileSync(glueFile, `import { fillRandom, newTextDecoder, newTextEncoder } from "./bare.js";\n${glue}`);
+  return `import { fillRandom, newTextDecoder, newTextEncoder } from "../../bare.ts";\n${glue}`;
 }

@@ -6,6 +6,8 @@ import { createClient, TidegateError } from "./index.js";
 import { answerJson, batch, startServer } from "./testing/tiny-server.js";
 import { fakeJwt } from "./testing/tokens.js";
 
+/** By what number the core is told to send. */
+const SEND = 5;
 const built = existsSync(new URL("./wasm/generated/core/tidegate.js", import.meta.url));
 if (!built) console.warn("integration.test.ts is skipped: the core has not been built (make build)");
 
@@ -226,8 +228,11 @@ describe.skipIf(!built)("the real core", () => {
       wasm: import("./wasm/generated/core/tidegate.js"),
       js: import("./wasm/generated/core-js/tidegate.js"),
     };
-    const { Engine } = await modules[client.engine ?? "wasm"];
-    vi.spyOn(Engine.prototype, "send").mockImplementationOnce(() => {
+    const { Core } = await modules[client.engine ?? "wasm"];
+    const { call } = Core.prototype;
+    const broken = vi.spyOn(Core.prototype, "call").mockImplementation(function (this: unknown, ...given) {
+      if (given[0] !== SEND) return call.apply(this as never, given);
+      broken.mockRestore();
       throw new WebAssembly.RuntimeError("unreachable");
     });
     await expect(client.send("run_1", "approval", 1)).rejects.toMatchObject({

@@ -7,8 +7,8 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     type Host;
 
-    #[wasm_bindgen(constructor)]
-    fn new(sink: JsValue) -> Host;
+    #[wasm_bindgen(js_name = createHost)]
+    fn create_host(sink: JsValue) -> Host;
 
     #[wasm_bindgen(method)]
     fn start(this: &Host, core: bindings::Core) -> Engine;
@@ -83,7 +83,7 @@ extern "C" {
 
 impl Engine {
     pub(crate) fn start(sink: JsValue) -> Self {
-        let host = Host::new(sink);
+        let host = create_host(sink);
         host.start(bindings::Core::new(JsValue::from(&host).unchecked_into()))
     }
 

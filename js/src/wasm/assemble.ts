@@ -6,20 +6,20 @@ import { hasFewConnections, isOnline, isVisible, watchPage } from "./page-events
 /** The generated glue between a module and the page, once an instance has been linked to it. */
 export interface Glue<C> {
   Core: new (host: never) => C;
-  Host: new (sink: Sink) => { start(core: C): Engine };
+  createHost(sink: Sink): { start(core: C): Engine };
   /** Links a fresh instance of the same module. */
   reset(): void;
 }
 
 /** Everything that loads late. Each engine after the first gets a fresh instance, since a panic leaves the old one undefined. */
-export function assemble<C>({ Core, Host, reset }: Glue<C>, kind: Pick<Core, "engine" | "runs">): Core {
+export function assemble<C>({ Core, createHost, reset }: Glue<C>, kind: Pick<Core, "engine" | "runs">): Core {
   let latest: Engine | undefined;
   const createEngine = (sink: Sink) => {
     if (latest) {
       latest.free(); // what is under way would call the new instance
       reset();
     }
-    const host = new Host(sink);
+    const host = createHost(sink);
     latest = host.start(new Core(host as never));
     return latest;
   };

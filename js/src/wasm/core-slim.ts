@@ -2,8 +2,8 @@
 import { assemble } from "./assemble.js";
 import {
   Core as CoreOfModule,
+  createHost,
   __wbg_finalize_init as finishStart,
-  Host,
   __wbg_get_imports as importsOfModule,
   __wbg_reset_state as reset,
 } from "./generated/core-runs/tidegate.js";
@@ -20,7 +20,7 @@ export async function startCore(given: CoreSource): Promise<Core> {
     const { instance, module } = await compile(source, imports);
     finishStart(instance, module);
   }
-  return assemble({ Core: CoreOfModule, Host, reset }, { engine: "wasm", runs: true });
+  return assemble({ Core: CoreOfModule, createHost, reset }, { engine: "wasm", runs: true });
 }
 
 async function compile(source: BufferSource | Response, imports: WebAssembly.Imports) {

@@ -2,8 +2,8 @@
 import { assemble } from "./assemble.js";
 import {
   Core as CoreOfModule,
+  createHost,
   __wbg_finalize_init as finishStart,
-  Host,
   __wbg_get_imports as importsOfModule,
   __wbg_reset_state as reset,
 } from "./generated/core/tidegate.js";
@@ -13,5 +13,5 @@ import type { Core } from "./interface.js";
 export async function startCore(compressed: string): Promise<Core> {
   const { instance, module } = await instantiate(compressed, importsOfModule());
   finishStart(instance, module);
-  return assemble({ Core: CoreOfModule, Host, reset }, { engine: "wasm", runs: false });
+  return assemble({ Core: CoreOfModule, createHost, reset }, { engine: "wasm", runs: false });
 }

@@ -1,5 +1,9 @@
 import type { Problem, ProblemCode, SendState } from "./interface.js";
 
+/** False where the core beside it neither follows runs nor calls, so that it has no problem with these. */
+declare const TIDEGATE_RUNS: boolean | undefined;
+const RUNS = typeof TIDEGATE_RUNS === "undefined" || TIDEGATE_RUNS;
+
 const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = {
   "run-finished": "The run has finished and takes no more input. Start a new run to go on.",
   // An API says in its own words what it has not found; another server shows a page.
@@ -17,7 +21,7 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
   "token-expired": ({ expiredAtMs }) =>
     `The access token expired${at(expiredAtMs)}. Pass a new one, or pass accessToken as a function so that it renews itself.`,
   "invalid-data": ({ subject }) =>
-    subject
+    RUNS && subject
       ? "The server does not take this as it stands."
       : "The server could not read the data. Send plain JSON values.",
   "too-large": ({ actualBytes, limitBytes }) =>
@@ -31,7 +35,7 @@ const SENTENCES: Record<ProblemCode, string | ((problem: Problem) => string)> = 
   protocol: (problem) =>
     problem.subject === "event"
       ? "An event of the stream is larger than 16 MiB, and no more is read. Write smaller parts."
-      : problem.subject?.startsWith("electric-")
+      : RUNS && problem.subject?.startsWith("electric-")
         ? `The answer has no readable header "${problem.subject}". Check that the base URL is that of a Trigger.dev API, and that a proxy in between lets the page read it (Access-Control-Expose-Headers).`
         : `The server gave an answer that makes no sense here${status(problem)}. Check that the base URL is that of a Trigger.dev API.`,
   timeout: ({ subject }) =>
@@ -48,7 +52,7 @@ export function describe(problem: Problem, state?: SendState): string {
   return [
     typeof sentence === "string" ? sentence : sentence(problem),
     state === "unknown" &&
-      `It may or may not have ${problem.subject ? "taken effect" : "arrived"}, so check before you send it again.`,
+      `It may or may not have ${RUNS && problem.subject ? "taken effect" : "arrived"}, so check before you send it again.`,
     // Without a status no server was asked: the words are those of the token function, or of who called it.
     serverMessage && (problem.status ? `The server said: "${serverMessage}".` : serverMessage),
   ]

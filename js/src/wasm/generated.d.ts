@@ -1,14 +1,16 @@
 // Stands in for the build output in a fresh clone, so that types can be checked before the core has been built.
 // Where the real declarations exist, they win.
 declare module "*/tidegate.js" {
-  export const Engine: { prototype: import("./interface.js").Engine };
-  export class Host {
-    constructor(sink: import("./interface.js").Sink);
-    fetch(url: string, init: object): Promise<unknown>;
+  export interface Host {
     start(core: Core): import("./interface.js").Engine;
   }
+  export function createHost(
+    sink: import("./interface.js").Sink,
+    request?: (url: string, init: never) => Promise<unknown>,
+  ): Host;
   export class Core {
     constructor(host: Host);
+    call(what: number, id: number, number: number, first: string, second: string, third: string): number;
   }
   export function __wbg_reset_state(): void;
   export function __wbg_get_imports(): WebAssembly.Imports;

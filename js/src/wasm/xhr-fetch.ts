@@ -1,4 +1,4 @@
-import { newTextEncoder } from "./bare.js";
+import { encodeInto } from "./utf-8.js";
 
 /** What the host uses of a response. */
 type Streamed = Pick<Response, "ok" | "status" | "text"> & {
@@ -11,7 +11,7 @@ export function xhrFetch(
   url: string,
   { headers, signal }: { headers: Record<string, string>; signal: AbortSignal },
 ): Promise<Streamed> {
-  const encoder = newTextEncoder();
+  const encoder = typeof TextEncoder === "function" ? new TextEncoder() : { encodeInto };
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     let taken = 0;
