@@ -21,7 +21,7 @@ const hooks = (side: "original" | "tidegate") => ({
   test: {
     name: side,
     include: ["hooks/*.test.tsx"],
-    setupFiles: side === "tidegate" && process.env.ENGINE === "js" ? ["support/as-javascript.ts"] : [],
+    setupFiles: side === "tidegate" && process.env.ENGINE === "js" ? ["support/as-javascript.mjs"] : [],
     environment: "jsdom",
     globalSetup,
     provide: { side },
