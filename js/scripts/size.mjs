@@ -50,7 +50,7 @@ const beginnings = {
   insight: /\/insight\./,
   stored: /\/stored-packets-/,
   superjson: /\/super-json-/,
-  phone: /\/xhr-fetch-/,
+  phone: /\/(xhr-fetch|utf-8)-/,
 };
 
 /** Others, with the hook that people import first, from the packages of the benchmark. */
