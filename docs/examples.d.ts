@@ -29,3 +29,8 @@ declare module "*/trigger/report" {
     readonly triggerAndWait: (payload: { month: string }) => { unwrap(): Promise<{ url: string }> };
   };
 }
+
+/** Of Expo. */
+declare module "expo/fetch" {
+  export function fetch(url: string, init?: RequestInit): Promise<Response>;
+}
