@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`proto`] | State machines that are told what happened and say what they want | nothing: no I/O, no clock, no randomness, no JavaScript |
 //! | `web` (wasm only) | Drives them: requests, one timer, events as JavaScript values | `proto` |
-//! | `js/src/wasm` | Loads a module when something is first wanted, and only then: the core that sends and reads, the one that follows runs and calls, too (feature `runs`), or that one as JavaScript | the exported class |
+//! | `js/src/wasm` | Loads a module when something is first wanted, and only then: the core that sends and reads, the one that follows runs and calls, too (feature `runs`), or that one as JavaScript. Modules travel sorted by what their bytes are, and are put together here | the exported class |
 //! | `js/src/client` | Clients, tokens, errors in words; chunks of their own: `outbox/` keeps what is queued over a reload, `tabs/` reads for several tabs at once, `runs/` makes runs of the rows of a feed, `insight/` makes events and a dump of what the rest lets be seen | `wasm` |
 //! | `js/src/store` | The last immutable snapshot for each key, counted references | `client` |
 //! | `js/src/react` | Hooks of a few dozen lines over `useSyncExternalStore` | `store` |
@@ -70,7 +70,8 @@
 //! no stall, and a connection that is lost is made again on release.
 //!
 //! **A reconnect.** The end of a body is the end of a window, not of the stream: the reader comes back with its cursor, at once
-//! after a window, later and later after failures. A refusal ends it, and a new token revives it.
+//! after a window, later and later after failures. A refusal ends it, and a new token revives it. Where an answer was waited for in vain,
+//! as behind a proxy that keeps it until it is whole, windows are a second long from then on.
 //!
 //! **The end of a stream.** An idle reader asks, less and less often, whether its run has finished; one [watch](proto::run_watch) asks for
 //! all readers of the run. Once it has, one more window brings what is left: its end, seen at the tail of the log or by a
@@ -92,9 +93,11 @@
 //!
 //! **Input in a task.** The task reads the log of an input stream as a page would, record by record, and tells the
 //! [machine](proto::inputs) the number of each; the values stay outside. Who waits for a record stands in one line, awake or asleep, and
-//! handlers hear what passes; whoever has got one has time to ask for the next before that passes, too. Where the first in line would sleep and nothing waits to be taken, the connection is closed and the server
-//! is asked to wake the task with a record behind the last one. The number that comes with it says where the stream stands then; where none
-//! comes, the record is looked for in the log. An answer that had been taken, as after a restart, is no answer, and the question stands.
+//! handlers hear what passes; whoever has got one has time to ask for the next before that passes, too. Where the first in line would
+//! sleep and nothing waits to be taken, the connection is closed and the server is asked to wake the task with a record behind the last
+//! one. The number that comes with it says where the stream stands then; where none comes, the record is looked for in the log. An answer
+//! that had been taken, as after a restart, is no answer, and the question stands.
+//!
 //! **Metadata of a task.** An [operation](proto::operation) is done to the document here, and [queued](proto::metadata), merged with one
 //! before it where the two are one. Every second what is queued leaves as one request, under a key of its own. The answer's document takes the
 //! place of what was known, and what has been queued since is laid over it. A write that may have arrived is repeated under its key; where

@@ -450,7 +450,8 @@ impl Channel {
         }
     }
 
-    /// The network is back or the device woke up; without `trusting`, no connection can have lived through it. `true` when the request under way is to be given up.
+    /// The network is back or the device woke up; without `trusting`, no connection can have lived through it. `true` when the request
+    /// under way is to be given up.
     pub fn hurry(&mut self, now: Now, trusting: bool) -> bool {
         match &mut self.machine {
             Machine::Queue(queue) => {

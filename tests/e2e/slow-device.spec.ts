@@ -1,18 +1,5 @@
-import { test as base, type CDPSession, expect } from "@playwright/test";
-import { StreamServer } from "./stream-server.ts";
-
-const test = base.extend<object, { server: StreamServer }>({
-  server: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the pattern to learn what a fixture needs.
-    async ({}, use) => {
-      const server = await StreamServer.start();
-      await use(server);
-      await server.stop();
-    },
-    { scope: "worker" },
-  ],
-  baseURL: async ({ server }, use) => use(server.url),
-});
+import { type CDPSession, expect } from "@playwright/test";
+import { test } from "./stream-fixtures.ts";
 
 /** Milliseconds that the page's thread has worked: not those in which others had the processor. */
 const workedMs = async (cdp: CDPSession) => {
@@ -24,8 +11,8 @@ for (const kind of ["parts", "text"] as const) {
   test(`a device a quarter as fast shows 20 000 parts, held as ${kind}, with less than a frame of work each time`, async ({
     page,
     server,
+    cdp,
   }) => {
-    const cdp = await page.context().newCDPSession(page);
     await page.goto("/");
     await cdp.send("Performance.enable", { timeDomain: "threadTicks" });
     const show = async (key: string, count: number) => {

@@ -1,21 +1,7 @@
 import { type CDPSession, expect, type Page } from "@playwright/test";
 import { Cable } from "./cable.ts";
-import { test as base } from "./engine.ts";
-import { flood, StreamServer } from "./stream-server.ts";
-
-const test = base.extend<{ cdp: CDPSession }, { server: StreamServer }>({
-  server: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the pattern to learn what a fixture needs.
-    async ({}, use) => {
-      const server = await StreamServer.start();
-      await use(server);
-      await server.stop();
-    },
-    { scope: "worker" },
-  ],
-  baseURL: async ({ server }, use) => use(server.url),
-  cdp: async ({ page }, use) => use(await page.context().newCDPSession(page)),
-});
+import { test } from "./stream-fixtures.ts";
+import { flood, type StreamServer } from "./stream-server.ts";
 
 const textOf = (page: Page) => page.evaluate(() => window.streamPage.text);
 const lengthOf = (page: Page) => page.evaluate(() => window.streamPage.text.length);
