@@ -31,7 +31,7 @@ export class OutputLog {
   #queue: Entry[] = [];
   #size = 0;
   #sink: Sink | undefined;
-  #writing: Promise<void> | undefined;
+  #isWriting = false;
   #waiting: (() => void)[] = [];
   /** When the last write began. */
   #began = -Infinity;
@@ -60,9 +60,7 @@ export class OutputLog {
       this.#queue.push({ json, id, size, done, fail });
       this.#size += size;
       if (this.#isFull) this.#leave?.();
-      this.#writing ??= this.#write().finally(() => {
-        this.#writing = undefined;
-      });
+      if (!this.#isWriting) void this.#write();
     });
   }
 
@@ -77,7 +75,9 @@ export class OutputLog {
     this.#leave?.();
   }
 
+  /** Never rejects. */
   async #write(): Promise<void> {
+    this.#isWriting = true;
     // What is given in one go leaves in one go.
     await null;
     while (this.#queue.length > 0) {
@@ -102,6 +102,8 @@ export class OutputLog {
       this.#size -= batch.reduce((sum, { size }) => sum + size, 0);
       for (const resolve of this.#waiting.splice(0)) resolve();
     }
+    // At once: whoever has just heard of the last one may give the next before any promise of this has settled.
+    this.#isWriting = false;
   }
 
   /** A quiet log is written to at once, a busy one in intervals. */

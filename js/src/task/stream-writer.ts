@@ -91,20 +91,13 @@ class Writing<T> {
   /** The first thing that went wrong. */
   #failure: { cause: unknown } | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #stopped = false;
-  #stop = () => {};
-  readonly #stopping: Promise<void>;
+  readonly #stopping = new AbortController();
+  readonly #stop = () => this.#stopping.abort();
   readonly #signals: AbortSignal[];
 
   constructor(key: string, { target, signal }: PipeStreamOptions) {
     this.#output = outputOf(key, target);
     this.#signals = [signal, this.#output.signal].filter((given) => given !== undefined);
-    this.#stopping = new Promise((resolve) => {
-      this.#stop = () => {
-        this.#stopped = true;
-        resolve();
-      };
-    });
   }
 
   result(run: () => Promise<void>): PipeStreamResult<T> {
@@ -115,7 +108,7 @@ class Writing<T> {
 
   /** Takes one value; what goes wrong with it is told in the end. */
   write(part: T): void {
-    if (this.#stopped) return;
+    if (this.#isStopped) return;
     let json: string;
     try {
       json = encode(part);
@@ -133,17 +126,14 @@ class Writing<T> {
   async take(iterator: AsyncIterator<T> | Iterator<T>): Promise<void> {
     let isOver = false;
     try {
-      while (!this.#stopped) {
-        const next = Promise.resolve(iterator.next());
-        // It may fail when nobody waits for it any more.
-        next.catch(() => {});
-        const item = await Promise.race([next, this.#stopping]);
+      while (!this.#isStopped) {
+        const item = await this.#untilStopped(Promise.resolve(iterator.next()));
         if (!item || item.done) {
           isOver = !!item;
           break;
         }
         this.write(item.value);
-        await Promise.race([Promise.all([this.#output.log.room(), this.#branch.room()]), this.#stopping]);
+        await this.#untilStopped(Promise.all([this.#output.log.room(), this.#branch.room()]));
       }
     } catch (cause) {
       isOver = true;
@@ -151,6 +141,20 @@ class Writing<T> {
     }
     // Not awaited: a generator that hangs would never let go.
     if (!isOver) void (async () => iterator.return?.())().catch(() => {});
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Settles as the promise does, or with nothing when it is stopped. A race would keep every part for as long as nothing stops it. */
+  #untilStopped<Result>(promise: Promise<Result>): Promise<Result | undefined> {
+    return new Promise((resolve, reject) => {
+      const forget = onAbort(this.#stopping.signal, () => resolve(undefined));
+      if (this.#isStopped) resolve(undefined);
+      // It may fail when nobody waits for it any more.
+      promise.then(resolve, reject).finally(forget);
+    });
   }
 
   #fail(cause: unknown): void {
@@ -164,7 +168,7 @@ class Writing<T> {
     // An execute that never ends must not keep what has failed or is not wanted from being told.
     const running = run();
     running.catch((cause) => this.#fail(cause));
-    await Promise.race([running, this.#stopping]).catch(() => {});
+    await this.#untilStopped(running).catch(() => {});
     for (const forget of forgets) forget();
     const seq = await this.#last.catch(() => undefined);
     this.#stop();

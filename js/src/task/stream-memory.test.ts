@@ -1,0 +1,46 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { FakeRun } from "../testing/fake-run.js";
+import { startLogServer } from "../testing/log-server.js";
+import { inRun } from "./run-context.js";
+import { streams } from "./streams.js";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+const PARTS = 50;
+
+let server: Awaited<ReturnType<typeof startLogServer>>;
+beforeEach(async () => {
+  server = await startLogServer();
+});
+afterEach(() => server.stop());
+
+it("a pipe without an end keeps nothing of what it has written", async () => {
+  const parts: WeakRef<object>[] = [];
+  let close = () => {};
+  const closed = new Promise<void>((resolve) => {
+    close = resolve;
+  });
+  const source = async function* () {
+    for (let n = 0; n < PARTS; n += 1) {
+      const part = { n };
+      parts.push(new WeakRef(part));
+      yield part;
+    }
+    await closed;
+  };
+  const run = new FakeRun({ baseURL: server.baseURL, secretKey: "tr_dev_test" });
+  const { stream, waitUntilComplete } = inRun(run, () => streams.pipe(source()));
+  // What nobody reads is kept for whoever comes, up to a few megabytes.
+  await stream.cancel();
+  await vi.waitFor(() => expect(server.dataOf("default")).toHaveLength(PARTS));
+  await vi.waitFor(() => {
+    collect();
+    // A frame may still hold the last one or two.
+    expect(parts.filter((part) => part.deref()).length).toBeLessThan(5);
+  });
+  close();
+  await waitUntilComplete();
+});
