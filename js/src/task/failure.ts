@@ -1,4 +1,4 @@
-import { TidegateError } from "../client/errors.js";
+import { invalidOptions, TidegateError } from "../client/errors.js";
 
 /** How an execution is answered that does not count any more. */
 export const GONE = 410;
@@ -7,6 +7,11 @@ export const GONE = 410;
 export function superseded(): TidegateError {
   const words = "This execution of the run does not count any more: the run has ended, or is executed anew.";
   return new TidegateError(words, { code: "aborted", retryable: false, status: GONE });
+}
+
+/** What a task is told that does something of which its run's end will not see the end. `what`: a sentence's end and another sentence. */
+export function afterEnd(what: string): TidegateError {
+  return invalidOptions(`The run has ended, and ${what} before run returns.`);
 }
 
 /** Throw it to end a run at once as failed: no other attempt follows. */

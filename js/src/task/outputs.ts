@@ -1,6 +1,7 @@
 import { invalidOptions } from "../client/errors.js";
 import { checkName } from "../client/options.js";
 import { configuration, toIdentity } from "../server/configuration.js";
+import { afterEnd } from "./failure.js";
 import { OutputLog } from "./output-log.js";
 import { currentRun, type RunContext } from "./run-context.js";
 
@@ -22,13 +23,19 @@ class RunOutputs {
   readonly #run: RunContext;
   readonly #logs = new Map<string, OutputLog>();
   readonly #open = new Set<Promise<unknown>>();
+  /** The end of the run waits for what is written. */
+  #isAwaited = false;
+  /** There is no more time to wait. */
+  #isOver = false;
 
   constructor(run: RunContext) {
     this.#run = run;
-    run.atEnd((signal) => this.#finish(signal));
   }
 
   output(runId: string, key: string): Output {
+    // What is written while others finish is finished behind them.
+    this.#isAwaited ||= !this.#isOver && this.#run.atEnd((signal) => this.#finish(signal));
+    if (!this.#isAwaited) throw afterEnd("nothing more is written for it. Await what writes");
     const name = JSON.stringify([runId, key]);
     let log = this.#logs.get(name);
     if (!log) {
@@ -46,7 +53,9 @@ class RunOutputs {
   async #finish(signal: AbortSignal): Promise<void> {
     const late = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     while (this.#open.size > 0 && !signal.aborted) await Promise.race([Promise.allSettled(this.#open), late]);
+    this.#isAwaited = false;
     if (this.#open.size === 0) return;
+    this.#isOver = true;
     for (const log of this.#logs.values()) log.abort();
     const what = this.#open.size === 1 ? "a stream was" : `${this.#open.size} streams were`;
     throw new Error(`${what} still being written, and what was not written is lost`);

@@ -10,7 +10,7 @@ import {
   type MetadataTarget,
 } from "../wasm/metadata-interface.js";
 import { createMetadata } from "../wasm/task-core.js";
-import { GONE, superseded } from "./failure.js";
+import { afterEnd, GONE, superseded } from "./failure.js";
 import type { RunContext } from "./run-context.js";
 
 const INTERVAL_MS = 1_000;
@@ -39,7 +39,7 @@ export class RunMetadata {
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     this.#machine = createMetadata(run.metadata ?? "", above, intervalMs(), seed);
     run.beforeSleep(() => this.flush());
-    run.atEnd(() => this.#end());
+    if (!run.atEnd(() => this.#end())) this.#close();
   }
 
   /** Throws a TidegateError where the operation is refused; nothing has changed then. */
@@ -82,14 +82,17 @@ export class RunMetadata {
   }
 
   #refuseAfterEnd(): void {
-    if (this.#hasEnded)
-      throw invalidOptions("The run has ended, and its metadata with it. Await what changes them before run returns.");
+    if (this.#hasEnded) throw afterEnd("its metadata with it. Await what changes or reads them");
   }
 
   async #end(): Promise<void> {
     await this.flush().catch((error) => {
       console.error(`Tidegate: metadata of a run could not be written before its end. ${error.message}`);
     });
+    this.#close();
+  }
+
+  #close(): void {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
     this.#machine.free();

@@ -2,8 +2,9 @@ import { type Client, createClient, type StreamOptions } from "../client/create-
 import { checkName } from "../client/options.js";
 import type { PartStream } from "../client/part-stream.js";
 import { type BackendOptions, configuration, toIdentity } from "../server/configuration.js";
+import { afterEnd } from "./failure.js";
 import { defineInput, type TaskInputStream } from "./input-stream.js";
-import { currentRun } from "./run-context.js";
+import { currentRun, type RunContext } from "./run-context.js";
 import type { Source } from "./source.js";
 import {
   type AppendStreamOptions,
@@ -88,15 +89,30 @@ async function read<T>(runId: string, second?: string | ReadStreamOptions, third
 const KIND = Symbol("reader");
 let outside: { for: string; client: Client } | undefined;
 
+/** Who reads for a run: nobody, once that has ended. */
+interface RunReader {
+  readonly client: Client;
+  isOpen: boolean;
+}
+
+function readerOf(run: RunContext): RunReader {
+  const client = clientOf(run.backend);
+  const reader = { client, isOpen: true };
+  const close = async () => {
+    reader.isOpen = false;
+    client.close();
+  };
+  if (!run.atEnd(close)) void close();
+  return reader;
+}
+
 /** Who reads, with the secret key: one for a run, and one for what is no run's. */
 function reader(): Client {
   const run = currentRun();
   if (run) {
-    return run.keep(KIND, () => {
-      const client = clientOf(run.backend);
-      run.atEnd(async () => client.close());
-      return client;
-    });
+    const { client, isOpen } = run.keep(KIND, () => readerOf(run));
+    if (!isOpen) throw afterEnd("what reads streams for it has been closed. Read them to their end");
+    return client;
   }
   const options = configuration();
   const name = JSON.stringify(options);

@@ -60,9 +60,13 @@ export class FakeRun implements RunContext {
     this.#controller.abort(reason);
   }
 
-  /** The signal: there is no more time. */
+  /** The signal: there is no more time. Rejects with the first thing that could not be finished. */
   async end(signal = new AbortController().signal): Promise<void> {
+    const failures: unknown[] = [];
+    // One may leave another.
+    for (let finish = this.#finishers.shift(); finish; finish = this.#finishers.shift())
+      await finish(signal).catch((error) => failures.push(error));
     this.#hasEnded = true;
-    await Promise.all(this.#finishers.map((finish) => finish(signal)));
+    if (failures.length > 0) throw failures[0];
   }
 }
