@@ -144,6 +144,14 @@ test("a wait token is made again only under a key of the caller's own", async ()
 test("it waits as long as the server asks for, but not for long", async () => {
   await outcomeOf(cancel, fails(429, { "retry-after": "3" }), ok());
   expect((requests[1]?.atMs ?? 0) - (requests[0]?.atMs ?? 0)).toBe(3_000);
+  const date = new Date(Date.now() + 4_000).toUTCString();
+  await outcomeOf(cancel, fails(503, { "retry-after": date }), ok());
+  expect((requests[3]?.atMs ?? 0) - (requests[2]?.atMs ?? 0)).toBeGreaterThan(2_500);
+  for (const wish of [{ "retry-after": "soon" }, { "x-ratelimit-reset": "soon" }]) {
+    const first = requests.length;
+    await outcomeOf(cancel, fails(429, wish), ok());
+    expect((requests[first + 1]?.atMs ?? 0) - (requests[first]?.atMs ?? 0), JSON.stringify(wish)).toBeGreaterThan(100);
+  }
   const reset = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": `${Date.now() + 60_000}` };
   const before = requests.length;
   expect(await outcomeOf(cancel, fails(429, reset))).toMatchObject({ code: "rate-limited", retryable: true });

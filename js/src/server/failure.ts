@@ -100,8 +100,11 @@ function messageIn(body: string): string | undefined {
   return text.slice(0, 300) || undefined;
 }
 
-function waitOf(headers: Headers): number {
-  const seconds = Number.parseFloat(headers.get("retry-after") ?? "");
+/** What the server asks for, in milliseconds: 0 where it asks for nothing, or for nothing that can be read. */
+export function waitOf(headers: Headers): number {
+  const after = headers.get("retry-after") ?? "";
+  const seconds = Number.parseFloat(after);
+  if (seconds > 0) return seconds * 1_000;
   const resetAt = Number(headers.get("x-ratelimit-remaining")) > 0 ? 0 : Number(headers.get("x-ratelimit-reset"));
-  return seconds * 1_000 || Math.max(resetAt - Date.now(), 0);
+  return Math.max((Date.parse(after) || resetAt || 0) - Date.now(), 0);
 }

@@ -1,7 +1,7 @@
 import { invalidOptions, type TidegateError } from "../client/errors.js";
 import { attempt, headersOf } from "../server/attempt.js";
 import { type Identity, toIdentity } from "../server/configuration.js";
-import { toError } from "../server/failure.js";
+import { toError, waitOf } from "../server/failure.js";
 import type { Problem } from "../wasm/interface.js";
 import {
   type MetadataKind,
@@ -149,8 +149,8 @@ export class RunMetadata {
     const { status, headers: told, text = "" } = await attempt({ url: this.#url, method, headers, body });
     if (this.#hasEnded) return;
     if (status && told) {
-      const after = Number.parseFloat(told.get("retry-after") ?? "") * 1_000;
-      this.#machine.answered(performance.now(), status, after || 0, told.get("x-tidegate-idempotent") === "1", text);
+      const dropsRepeats = told.get("x-tidegate-idempotent") === "1";
+      this.#machine.answered(performance.now(), status, waitOf(told), dropsRepeats, text);
     } else this.#machine.lost(performance.now());
     this.#advance();
   }

@@ -74,6 +74,13 @@ describe("appends at S2", () => {
     expect(server.dataOf("steps")[Number(lastEventId)]).toBe(199);
   });
 
+  it("are made again where the word that others came first cannot be read", async () => {
+    server.mishaps.push(412);
+    await inside(() => steps.append(0));
+    await inside(() => steps.append(1));
+    expect(ours()).toEqual([0, 1]);
+  });
+
   it("tells each writer its own place", async () => {
     server.mishaps.push("come second", "lose the answer", "delay the request");
     const places = await Promise.all(

@@ -71,7 +71,9 @@ export class S2Sink implements Sink {
       const tail = answer.status === 412 ? tailIn(answer.text ?? "") : undefined;
       if (tail === undefined) {
         this.#doubtful ||= answer.doubtful;
-        await patience.next(this.#told(answer), this.#doubtful ? "unknown" : "rejected");
+        // Where others came first, and where to has been cut off, the next answer tells.
+        const told = { ...this.#told(answer), again: answer.again || answer.status === 412 };
+        await patience.next(told, this.#doubtful ? "unknown" : "rejected");
         continue;
       }
       const found = this.#doubtful ? await this.#find(lines, tail, patience, signal) : undefined;

@@ -80,20 +80,23 @@ export class Worker {
   }
 
   async #takeOrders(): Promise<void> {
-    let failures = 0;
+    let [failures, isAway] = [0, false];
     while (!this.#stopped.signal.aborted) {
       try {
         if (!this.#session) await this.#connect();
         await this.#takeNext();
-        if (failures > 0) this.#log("the server answers again");
-        failures = 0;
+        if (isAway) this.#log("the server answers again");
+        [failures, isAway] = [0, false];
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
         const { status, code } = error as TidegateError;
         if (status === 410 || status === 404) this.#session = undefined;
-        if (code === "aborted" || status === 410) continue;
+        if (code === "aborted") continue;
         failures += 1;
-        if (failures === 1) this.#log(`${messageOf(error)} Trying again`);
+        // A server that has been started anew knows nobody, and does once it has been told.
+        if (status === 410 && failures === 1) continue;
+        if (!isAway) this.#log(`${messageOf(error)} Trying again`);
+        isAway = true;
         await pause(backoffMs(failures, LONGEST_PAUSE_MS), this.#stopped.signal);
       }
     }
