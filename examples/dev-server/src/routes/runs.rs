@@ -12,7 +12,7 @@ use super::view::{Line, View};
 use crate::auth::Caller;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
-use crate::store::Run;
+use crate::store::{Place, Run};
 use crate::tasks;
 use crate::upload::Upload;
 
@@ -120,23 +120,17 @@ pub(crate) async fn list(
     caller.must_any(&[&[("read", "runs", None), ("read", "tasks", None)], tasks.as_slice()].concat())?;
 
     let size = query.get("page[size]").and_then(|size| size.parse().ok()).unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
-    let found = app.store.newest_runs(|run| filter.wants(run));
-    let place = |cursor: &str| found.iter().position(|run| run.internal_id() == cursor);
-    let start = match (query.get("page[after]").and_then(read_cursor), query.get("page[before]").and_then(read_cursor))
-    {
-        (Some(after), _) => place(&after).map_or(found.len(), |at| at + 1),
-        (None, Some(before)) => place(&before).map_or(0, |at| at.saturating_sub(size)),
-        (None, None) => 0,
-    };
-    let page = &found[start..found.len().min(start + size)];
+    let after = query.get("page[after]").and_then(read_cursor).map(Place::After);
+    let place = after.or_else(|| query.get("page[before]").and_then(read_cursor).map(Place::Before));
+    let page = app.store.list_runs(place.as_ref(), size, |run| filter.wants(run));
     let mut pagination = json!({});
-    if let Some(last) = page.last().filter(|_| start + size < found.len()) {
+    if let Some(last) = page.items.last().filter(|_| page.has_older) {
         pagination["next"] = cursor(last).into();
     }
-    if let Some(first) = page.first().filter(|_| start > 0) {
+    if let Some(first) = page.items.first().filter(|_| page.has_newer) {
         pagination["previous"] = cursor(first).into();
     }
-    let lines: Vec<Line<'_>> = page.iter().map(|run| Line::of(run, &app)).collect();
+    let lines: Vec<Line<'_>> = page.items.iter().map(|run| Line::of(run, &app)).collect();
     Ok(respond::json(StatusCode::OK, &json!({ "data": lines, "pagination": pagination })))
 }
 

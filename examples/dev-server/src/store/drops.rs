@@ -189,7 +189,7 @@ mod tests {
         let second = store.drop_ended(6, first.next.as_deref());
         assert_eq!((second.runs.len(), second.next.as_deref()), (3, Some("run_9999")));
         assert_eq!(store.drop_ended(6, second.next.as_deref()).next, None);
-        assert_eq!(store.newest_runs(|_| true).len(), 1);
+        assert_eq!(store.list_runs(None, 10, |_| true).items.len(), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use tokio::sync::watch;
 use super::Store;
 use super::batches::Item as BatchItem;
 use super::disk::Entry;
+use super::page::{Page, Place};
 use super::replays::{Created, Replay};
 use super::runs::{Outcome, Report, Run};
 use super::shapes::{Change, Reading, Shape};
@@ -171,9 +172,9 @@ impl Store {
         self.tables().runs.watch(shape)
     }
 
-    /// Runs that are wanted, newest first.
-    pub(crate) fn newest_runs(&self, wanted: impl Fn(&Run) -> bool) -> Vec<Run> {
-        self.tables().runs.newest(wanted)
+    /// A page of the runs that are wanted, newest first.
+    pub(crate) fn list_runs(&self, place: Option<&Place>, size: usize, wanted: impl Fn(&Run) -> bool) -> Page<Run> {
+        self.tables().runs.list(place, size, wanted)
     }
 
     /// The runs that this one has triggered, newest first.

@@ -17,6 +17,7 @@ mod log;
 mod logs;
 mod metadata;
 mod packet;
+mod page;
 mod replays;
 mod retry;
 mod run_table;
@@ -42,6 +43,7 @@ pub(crate) use input_waits::InputWait;
 pub(crate) use log::{Appended, RECORD_LIMIT, Record, Slice, Tail};
 pub(crate) use metadata::MetadataWrite;
 pub(crate) use packet::{Object, Packet};
+pub(crate) use page::Place;
 pub(crate) use replays::{Created, Replay};
 pub(crate) use retry::RetryPolicy;
 pub(crate) use run_waits::WaitEnd;
@@ -49,7 +51,7 @@ pub(crate) use runs::{Outcome, Report, Run};
 pub(crate) use shapes::{Change, Move, Shape};
 pub(crate) use status::Status;
 pub(crate) use stream_key::StreamKey;
-pub(crate) use waitpoint_list::{Place as WaitpointPlace, Query as WaitpointQuery};
+pub(crate) use waitpoint_list::Query as WaitpointQuery;
 pub(crate) use waitpoints::{Key as WaitpointKey, State as WaitpointState, Waitpoint};
 
 use disk::Journal;
@@ -69,8 +71,7 @@ impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
         let (mut tables, journal) = disk::open(path)?;
         tables.changes.are_kept = true;
-        let mut unfinished = tables.runs.newest(|run| !run.is_over());
-        unfinished.reverse();
+        let unfinished = tables.runs.oldest_first().filter(|run| !run.is_over()).cloned().collect();
         Ok(Self { tables: Mutex::new(tables), journal: Some(journal), unfinished: Mutex::new(unfinished) })
     }
 

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use tokio::sync::watch;
 
+use super::page::{Page, Place};
 use super::runs::Run;
 use super::shapes::{Change, Kept, Reading, Shape, Topic};
 
@@ -14,6 +15,8 @@ const SWEEP_AT: usize = 256;
 #[derive(Default)]
 pub(super) struct RunTable {
     runs: BTreeMap<String, Kept>,
+    /// In the order in which they were created.
+    created: BTreeMap<u64, String>,
     /// The last change of each run, oldest first: what changed since is found without looking at all runs.
     latest: BTreeMap<u64, String>,
     /// The runs that a run has triggered.
@@ -46,6 +49,7 @@ impl RunTable {
         if let Some(parent) = parent {
             self.children.entry(parent.clone()).or_default().insert(id.clone());
         }
+        self.created.insert(kept.created, id.clone());
         self.runs.insert(id.clone(), kept);
     }
 
@@ -85,15 +89,14 @@ impl RunTable {
 
     /// The newest runs of a shape, oldest first.
     pub(super) fn snapshot(&self, shape: &Shape, most: usize) -> Reading<Run> {
-        let found: Vec<&Kept> = match shape {
-            Shape::Run(id) => self.runs.get(id).into_iter().collect(),
+        let found: Vec<&Run> = match shape {
+            Shape::Run(id) => self.get(id).into_iter().collect(),
             Shape::Tagged { .. } | Shape::Batch(_) => {
-                let mut found: Vec<&Kept> = self.runs.values().filter(|kept| shape.holds(&kept.run)).collect();
-                found.sort_unstable_by_key(|kept| kept.created);
-                found
+                let held = self.oldest_first().rev().filter(|run| shape.holds(run));
+                held.take(most).collect()
             }
         };
-        let items = found[found.len().saturating_sub(most)..].iter().map(|kept| kept.run.clone()).collect();
+        let items = found.into_iter().rev().cloned().collect();
         Reading { items, sequence: self.sequence }
     }
 
@@ -145,6 +148,7 @@ impl RunTable {
         for kept in &dropped {
             self.drops.created_at = self.drops.created_at.max(kept.run.created_at);
             self.latest.remove(&kept.changed);
+            self.created.remove(&kept.created);
             if let Some(parent) = &kept.run.parent
                 && let Some(children) = self.children.get_mut(parent)
             {
@@ -164,14 +168,28 @@ impl RunTable {
         self.drops = drops;
     }
 
-    /// Runs that are wanted, newest first.
-    pub(super) fn newest(&self, wanted: impl Fn(&Run) -> bool) -> Vec<Run> {
-        newest_first(self.runs.values().filter(|kept| wanted(&kept.run)))
+    pub(super) fn oldest_first(&self) -> impl DoubleEndedIterator<Item = &Run> {
+        self.created.values().filter_map(|id| self.get(id))
+    }
+
+    /// A page of the runs that are wanted, newest first. A place is named with or without `run_`.
+    pub(super) fn list(&self, place: Option<&Place>, size: usize, wanted: impl Fn(&Run) -> bool) -> Page<Run> {
+        let number_of = |id: &str| {
+            let kept = self.runs.get(&format!("run_{id}")).or_else(|| self.runs.get(id))?;
+            Some(kept.created)
+        };
+        let beside = self.created.range(Place::numbers(place, number_of));
+        let wanted = beside.filter_map(|(_, id)| self.get(id)).filter(|run| wanted(run));
+        let Page { items, has_newer, has_older } = Page::of(wanted, place, size);
+        Page { items: items.into_iter().cloned().collect(), has_newer, has_older }
     }
 
     /// The runs that this one has triggered, newest first.
     pub(super) fn children(&self, parent: &str) -> Vec<Run> {
-        newest_first(self.children.get(parent).into_iter().flatten().filter_map(|id| self.runs.get(id)))
+        let ids = self.children.get(parent).into_iter().flatten();
+        let mut found: Vec<&Kept> = ids.filter_map(|id| self.runs.get(id)).collect();
+        found.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.created));
+        found.into_iter().map(|kept| kept.run.clone()).collect()
     }
 
     pub(super) fn watch(&mut self, shape: &Shape) -> watch::Receiver<u64> {
@@ -180,12 +198,6 @@ impl RunTable {
         }
         self.watched.entry(shape.topic()).or_default().subscribe()
     }
-}
-
-fn newest_first<'a>(runs: impl Iterator<Item = &'a Kept>) -> Vec<Run> {
-    let mut found: Vec<&Kept> = runs.collect();
-    found.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.created));
-    found.into_iter().map(|kept| kept.run.clone()).collect()
 }
 
 fn tell(watched: &mut HashMap<Topic, watch::Sender<u64>>, kept: &Kept, sequence: u64) {
@@ -201,6 +213,7 @@ fn tell(watched: &mut HashMap<Topic, watch::Sender<u64>>, kept: &Kept, sequence:
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::hint::black_box;
     use std::time::{Duration, Instant};
 
@@ -228,6 +241,35 @@ mod tests {
             reopened.restore(table.kept(id).unwrap().clone());
         }
         assert_eq!(ids(&reopened, "run_a"), ["run_4", "run_2", "run_1"]);
+    }
+
+    #[test]
+    fn a_page_looks_at_no_more_than_it_shows() {
+        let table = family(1000);
+        let looks = Cell::new(0);
+        let page = |place: Option<Place>| {
+            looks.set(0);
+            let page = table.list(place.as_ref(), 2, |_| {
+                looks.set(looks.get() + 1);
+                true
+            });
+            assert!(looks.get() <= 3, "{}", looks.get());
+            let ids: Vec<String> = page.items.into_iter().map(|run| run.id).collect();
+            (ids, page.has_newer, page.has_older)
+        };
+        let row = |ids: &[&str], has_newer, has_older| {
+            (ids.iter().map(|id| format!("run_{id}")).collect::<Vec<_>>(), has_newer, has_older)
+        };
+        let (after, before) =
+            (|id: &str| Some(Place::After(id.to_owned())), |id: &str| Some(Place::Before(id.to_owned())));
+        assert_eq!(page(None), row(&["4", "3"], false, true));
+        assert_eq!(page(after("3")), row(&["2", "1"], true, true));
+        assert_eq!(page(after("run_3")), row(&["2", "1"], true, true));
+        assert_eq!(page(after("other_1")), row(&["other_0"], true, false));
+        assert_eq!(page(before("1")), row(&["3", "2"], true, true));
+        assert_eq!(page(before("3")), row(&["4"], false, true));
+        assert_eq!(page(after("unknown")).0, [""; 0]);
+        assert_eq!(page(before("unknown")).0, [""; 0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Lists of wait tokens, in pages.
 
 use super::Store;
+use super::page::{self, Place};
 use super::waitpoints::{State, Waitpoint, Waitpoints};
 use crate::clock::now_ms;
 
@@ -17,13 +18,6 @@ pub(crate) struct Query {
     /// Milliseconds since the epoch, both included.
     pub(crate) created_from: Option<u64>,
     pub(crate) created_to: Option<u64>,
-}
-
-/// Beside which wait token a page lies. Newer ones come before.
-#[derive(Debug)]
-pub(crate) enum Place {
-    After(String),
-    Before(String),
 }
 
 impl Query {
@@ -46,36 +40,21 @@ pub(crate) struct Page {
 
 impl Waitpoints {
     fn list(&mut self, query: &Query, now: u64) -> Page {
-        for row in self.rows.values_mut() {
+        let Self { rows, by_id, .. } = self;
+        let number_of = |id: &str| by_id.get(id).or_else(|| by_id.get(&format!("waitpoint_{id}"))).copied();
+        let beside = rows.range_mut(Place::numbers(query.from.as_ref(), number_of)).map(|(_, row)| {
             row.waitpoint.settle(now);
-        }
-        let row_of = |id: &str| self.by_id.get(id).or_else(|| self.by_id.get(&format!("waitpoint_{id}"))).copied();
-        let places = match &query.from {
-            Some(Place::After(id)) => 0..row_of(id).unwrap_or(0),
-            Some(Place::Before(id)) => row_of(id).map_or(u64::MAX, |row| row + 1)..u64::MAX,
-            None => 0..u64::MAX,
-        };
-        let matching =
-            self.rows.range(places).map(|(_, row)| &row.waitpoint).filter(|waitpoint| query.takes(waitpoint));
-        // One more than asked for tells whether there is more.
-        let mut found: Vec<&Waitpoint> = match query.from {
-            Some(Place::Before(_)) => matching.take(query.size + 1).collect(),
-            Some(Place::After(_)) | None => matching.rev().take(query.size + 1).collect(),
-        };
-        let has_more = found.len() > query.size;
-        found.truncate(query.size);
-        let (is_after, is_before) =
-            (matches!(query.from, Some(Place::After(_))), matches!(query.from, Some(Place::Before(_))));
-        if is_before {
-            found.reverse();
-        }
+            &row.waitpoint
+        });
+        let wanted = beside.filter(|waitpoint| query.takes(waitpoint));
+        let page::Page { items, has_newer, has_older } = page::Page::of(wanted, query.from.as_ref(), query.size);
         let cursor = |waitpoint: Option<&&Waitpoint>| {
             waitpoint.map(|waitpoint| waitpoint.id.trim_start_matches("waitpoint_").to_owned())
         };
         Page {
-            next: cursor(found.last()).filter(|_| if is_before { true } else { has_more }),
-            previous: cursor(found.first()).filter(|_| if is_before { has_more } else { is_after }),
-            waitpoints: found.into_iter().cloned().collect(),
+            next: cursor(items.last()).filter(|_| has_older),
+            previous: cursor(items.first()).filter(|_| has_newer),
+            waitpoints: items.into_iter().cloned().collect(),
         }
     }
 }

@@ -153,8 +153,14 @@ async fn a_list_goes_page_by_page() {
     assert!(links.get("next").is_none());
 
     assert_eq!(page("&filter%5Btag%5D=n1,n3").await.0, [runs[1].clone(), runs[3].clone()]);
+    let (first, links) = page("&filter%5Bstatus%5D=QUEUED").await;
+    assert_eq!(first, runs[..2]);
+    // The place stays one when what stood there is not wanted any more.
+    server.cancel(&runs[1]).await;
+    let after = format!("&filter%5Bstatus%5D=QUEUED&page%5Bafter%5D={}", links["next"].as_str().unwrap());
+    assert_eq!(page(&after).await.0, runs[2..4]);
     server.cancel(&runs[2]).await;
-    assert_eq!(page("&filter%5Bstatus%5D=CANCELED,FAILED").await.0, runs[2..3]);
+    assert_eq!(page("&filter%5Bstatus%5D=CANCELED,FAILED").await.0, runs[1..3]);
     assert_eq!(page("&filter%5BcreatedAt%5D%5Bperiod%5D=1h").await.0, runs[..2]);
     assert_eq!(page("&filter%5BcreatedAt%5D%5Bto%5D=1000").await.0, Vec::<String>::new());
     assert_eq!(page("&filter%5BisTest%5D=true").await.0, Vec::<String>::new());

@@ -10,7 +10,7 @@ use super::view::Item;
 use crate::auth::Caller;
 use crate::respond::{self, Refusal};
 use crate::state::AppState;
-use crate::store::{WaitpointPlace as Place, WaitpointQuery as Wanted, WaitpointState};
+use crate::store::{Place, WaitpointQuery as Wanted, WaitpointState};
 
 const PAGE: usize = 25;
 const LARGEST_PAGE: usize = 100;
