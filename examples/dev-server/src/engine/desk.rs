@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::Claim;
 use super::order::{End, Start, What};
 use super::queue::{Queue, Turn};
+use super::ready::Woken;
 use super::worker::Worker;
 use crate::store::{Run, Status, Store};
 
@@ -67,17 +68,9 @@ impl Desk {
         let Self { workers, holds, queue, .. } = self;
         let Some(worker) = workers.get_mut(id) else { return };
         while worker.has_slot() {
-            let Some((run, first)) = worker.ready.pop_front() else { break };
-            // All that has ended for it goes with its one slot, each once: a deadline may have told of the same end
-            // again.
-            let mut ended = vec![first];
-            worker.ready.retain(|(other, waitpoint)| {
-                if *other == run && !ended.contains(waitpoint) {
-                    ended.push(waitpoint.clone());
-                }
-                *other != run
-            });
-            for waitpoint in ended {
+            // All that has ended for it goes with its one slot.
+            let Some(Woken { run, waitpoints }) = worker.ready.pop() else { break };
+            for waitpoint in waitpoints {
                 resume(store, worker, holds, &run, &waitpoint);
             }
         }
@@ -114,7 +107,7 @@ impl Desk {
         if !is_suspended {
             return resume(store, worker, &mut self.holds, run, waitpoint);
         }
-        worker.ready.push_back((run.to_owned(), waitpoint.to_owned()));
+        worker.ready.push(run, waitpoint);
         if worker.polls > 0 {
             self.fill(store, &holder);
         }
@@ -126,9 +119,7 @@ impl Desk {
         if let Some(worker) = self.workers.get_mut(&hold.worker) {
             worker.runs.remove(run);
             worker.executing.remove(run);
-            if hold.is_suspended {
-                worker.ready.retain(|(ready, _)| ready != run);
-            }
+            worker.ready.remove(run);
         }
         Some(hold)
     }

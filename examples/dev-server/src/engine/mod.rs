@@ -15,6 +15,7 @@ mod notice;
 mod order;
 mod outcomes;
 mod queue;
+mod ready;
 mod waits;
 mod worker;
 

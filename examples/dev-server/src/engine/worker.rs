@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::order::{Order, What};
+use super::ready::Ready;
 use crate::store::RetryPolicy;
 
 /// A task that a worker serves.
@@ -27,8 +28,7 @@ pub(super) struct Worker {
     pub(super) runs: HashSet<String>,
     /// Those that take a slot: they do not wait.
     pub(super) executing: HashSet<String>,
-    /// Runs whose wait has ended, with the wait, until there is a slot.
-    pub(super) ready: VecDeque<(String, String)>,
+    pub(super) ready: Ready,
     /// Not said to have come.
     orders: VecDeque<Order>,
     last_order: u64,
@@ -50,7 +50,7 @@ impl Worker {
             concurrency,
             runs: HashSet::new(),
             executing: HashSet::new(),
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             orders: VecDeque::new(),
             last_order: 0,
             told: 0,
