@@ -23,7 +23,7 @@ use crate::state::AppState;
 use crate::store::{Append, Appended, InputWait, Record, Shape, StreamKey, Waitpoint};
 use crate::streams::Failure;
 
-/// Before S2 is asked again that could not answer.
+/// Before S2 is asked again that could not answer, unless it asks for a longer pause.
 const PAUSE: Duration = Duration::from_secs(1);
 /// After which S2 appends nothing any more that it was asked to append.
 const LATEST: Duration = Duration::from_secs(30);
@@ -193,6 +193,7 @@ async fn follow(app: &AppState, key: &StreamKey, changed: &Notify) -> bool {
         read = read => {
             match &read {
                 Ok(record) => end(app, key, &wait, record.as_ref()),
+                Err(Failure::Unavailable { after, .. }) => sleep((*after).clamp(PAUSE, LATEST)).await,
                 Err(_) => sleep(PAUSE).await,
             }
             !matches!(read, Err(Failure::Unavailable { .. }))

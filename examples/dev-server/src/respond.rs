@@ -1,11 +1,15 @@
 //! Answers: JSON as the original spells it, and every refusal it knows.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
+
+use crate::clock::whole_seconds;
 
 /// `x-should-retry`: whether a client may expect another answer soon.
 pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -48,11 +52,12 @@ pub(crate) enum Refusal {
     NotOk(StatusCode, String),
     /// Plain text.
     Text(StatusCode, String),
-    /// The log service behind this server fails; `retry` as in `x-should-retry`.
+    /// The log service behind this server fails; `retry` as in `x-should-retry`, and `after` as in `retry-after`.
     LogService {
         status: StatusCode,
         message: String,
         retry: bool,
+        after: Duration,
     },
     /// Any other JSON.
     Json(StatusCode, serde_json::Value),
@@ -78,8 +83,12 @@ impl IntoResponse for Refusal {
             Self::Error(status, message) => error(status, &message),
             Self::NotOk(status, message) => json(status, &NotOk { ok: false, error: &message }),
             Self::Text(status, message) => text(status, message),
-            Self::LogService { status, message, retry } => {
-                with_retry(json(status, &NotOk { ok: false, error: &message }), retry)
+            Self::LogService { status, message, retry, after } => {
+                let mut response = with_retry(json(status, &NotOk { ok: false, error: &message }), retry);
+                if !after.is_zero() {
+                    response.headers_mut().insert(RETRY_AFTER, whole_seconds(after).into());
+                }
+                response
             }
             Self::Json(status, body) => json(status, &body),
         }

@@ -1,11 +1,11 @@
 //! The calls of S2's HTTP API that this server makes, each one once.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::config::S2Config;
 use super::name::encoded;
+use crate::clock::whole_seconds;
 use crate::store::Record;
 
 /// How long S2 may take for an answer; for one that goes on, for its beginning.
@@ -48,7 +49,15 @@ pub(super) enum Problem {
     Trouble {
         reason: String,
         is_undone: bool,
+        /// S2 asks for so long a pause first.
+        after: Duration,
     },
+}
+
+impl Problem {
+    pub(super) const fn trouble(reason: String, is_undone: bool) -> Self {
+        Self::Trouble { reason, is_undone, after: Duration::ZERO }
+    }
 }
 
 pub(super) enum Start {
@@ -271,7 +280,7 @@ impl Api {
 fn unreached(error: &Error) -> Problem {
     let is_undone = error.is_connect();
     let what = if is_undone { "cannot be reached" } else { "broke the connection off" };
-    Problem::Trouble { reason: format!("S2 {what}: {}", cause(error)), is_undone }
+    Problem::trouble(format!("S2 {what}: {}", cause(error)), is_undone)
 }
 
 /// The innermost reason, such as a name that is not known or a port that nobody listens at. It tells nothing of the
@@ -284,21 +293,16 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// What S2 counts in: no less than this.
-fn whole_seconds(span: Duration) -> u64 {
-    span.as_secs() + u64::from(span.subsec_nanos() > 0)
-}
-
 fn late() -> Problem {
-    Problem::Trouble { reason: "S2 does not answer".to_owned(), is_undone: false }
+    Problem::trouble("S2 does not answer".to_owned(), false)
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> Problem {
-    Problem::Trouble { reason: format!("S2 gives an answer that cannot be read: {error}"), is_undone: false }
+    Problem::trouble(format!("S2 gives an answer that cannot be read: {error}"), false)
 }
 
 async fn whole(response: Response<Body>) -> Result<Bytes, Problem> {
-    let cut = |_| Problem::Trouble { reason: "S2 broke its answer off".to_owned(), is_undone: false };
+    let cut = |_| Problem::trouble("S2 broke its answer off".to_owned(), false);
     let body = Limited::new(response.into_body(), LONGEST).collect();
     Ok(timeout(ANSWER, body).await.map_err(|_| late())?.map_err(cut)?.to_bytes())
 }
@@ -318,6 +322,7 @@ async fn problem(response: Response<Body>) -> Problem {
         tail: Option<Tail>,
     }
     let status = response.status();
+    let after = retry_after(response.headers());
     let body = match whole(response).await {
         Ok(body) => body,
         Err(problem) => return problem,
@@ -339,9 +344,34 @@ async fn problem(response: Response<Body>) -> Problem {
         ("bad_path", _) => Problem::BadName(reason),
         // Of these S2 promises that nothing has happened.
         ("hot_server" | "rate_limited" | "server_draining" | "transaction_conflict", _) | (_, 429) => {
-            Problem::Trouble { reason, is_undone: true }
+            Problem::Trouble { reason, is_undone: true, after }
         }
-        (_, 408 | 499 | 500..) => Problem::Trouble { reason, is_undone: false },
+        (_, 408 | 499 | 500..) => Problem::Trouble { reason, is_undone: false, after },
         _ => Problem::Refused(reason),
+    }
+}
+
+/// In seconds or as a date; nothing where it is neither, or past.
+fn retry_after(headers: &HeaderMap) -> Duration {
+    let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let until = || httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok();
+    seconds.or_else(until).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_by_a_date() {
+        let after =
+            |text: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::try_from(text).unwrap())]));
+        assert_eq!(after("7"), Duration::from_secs(7));
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!((90..=100).contains(&after(&date).as_secs()), "{date}");
+        for text in ["", "soon", "-1", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+            assert_eq!(after(text), Duration::ZERO, "{text}");
+        }
     }
 }

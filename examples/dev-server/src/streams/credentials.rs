@@ -113,7 +113,7 @@ impl Credentials {
         };
         match asked.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone()) {
             Some(answer) => answer,
-            None => Err(Problem::Trouble { reason: "This server is stopping".to_owned(), is_undone: true }),
+            None => Err(Problem::trouble("This server is stopping".to_owned(), true)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 
@@ -14,8 +15,8 @@ pub(crate) enum Failure {
     /// S2 does not want it, and would not want it again. A sentence.
     Refused(String),
     /// S2 does not answer, or not usefully. What is asked again may succeed; `is_repeatable` tells whether that is
-    /// harmless.
-    Unavailable { reason: String, is_repeatable: bool },
+    /// harmless, and `after` how long to wait first.
+    Unavailable { reason: String, is_repeatable: bool, after: Duration },
     /// The database of this server cannot be written.
     Database(Arc<str>),
 }
@@ -44,9 +45,11 @@ impl From<Failure> for Refusal {
         let message = failure.to_string();
         match failure {
             Failure::NoName(_) => Self::NotOk(StatusCode::BAD_REQUEST, message),
-            Failure::Refused(_) => Self::LogService { status: StatusCode::BAD_GATEWAY, message, retry: false },
-            Failure::Unavailable { is_repeatable, .. } => {
-                Self::LogService { status: StatusCode::SERVICE_UNAVAILABLE, message, retry: is_repeatable }
+            Failure::Refused(_) => {
+                Self::LogService { status: StatusCode::BAD_GATEWAY, message, retry: false, after: Duration::ZERO }
+            }
+            Failure::Unavailable { is_repeatable, after, .. } => {
+                Self::LogService { status: StatusCode::SERVICE_UNAVAILABLE, message, retry: is_repeatable, after }
             }
             Failure::Database(_) => Self::Error(StatusCode::INTERNAL_SERVER_ERROR, message),
         }

@@ -228,6 +228,8 @@ impl Fates {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn line_of(lane: &Lane, jobs: Vec<Vec<Append<'static>>>) -> Vec<Told> {
@@ -308,7 +310,7 @@ mod tests {
         let mut told = line_of(&lane, jobs);
         let mut batch = lane.take();
         batch.sort_out(Appended::Before, |append| append.id() == "a" || append.id() == "b");
-        let failure = Failure::Unavailable { reason: "gone".to_owned(), is_repeatable: true };
+        let failure = Failure::Unavailable { reason: "gone".to_owned(), is_repeatable: true, after: Duration::ZERO };
         lane.end(batch, Some(&Failed { failure, is_undone: false })).tell();
         assert!(lane.is_over());
         let mut next = || told.remove(0).try_recv().unwrap();

@@ -25,8 +25,10 @@ use super::lane::{Answers, BATCH_RECORDS, Batch, Failed, Lane};
 use super::{Failure, From, name};
 use crate::store::{Append, Appended, Record, Store, StreamKey};
 
-/// The pauses before a call is made once more.
+/// The pauses before a call is made once more, at least: S2 may ask for longer ones.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(250)];
+/// Whoever is answered does not wait for a longer pause than this: that S2 asks for it is handed on.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Between looks for a stream that is not there.
 const NO_STREAM: Duration = Duration::from_secs(1);
 /// How often others may write to the place that an append was to have.
@@ -92,7 +94,7 @@ impl S2 {
         }
         let ended = |_| {
             let reason = "This server broke off before it knew what came of it".to_owned();
-            Err(Failure::Unavailable { reason, is_repeatable: is_keyed })
+            Err(Failure::Unavailable { reason, is_repeatable: is_keyed, after: Duration::ZERO })
         };
         told.await.unwrap_or_else(ended)
     }
@@ -182,16 +184,16 @@ impl S2 {
                 rounds.races += 1;
                 if rounds.races == MOST_RACES {
                     let reason = "Others write to this stream so often that there was no room for this".to_owned();
-                    return Err(Failure::Unavailable { reason, is_repeatable: true });
+                    return Err(Failure::Unavailable { reason, is_repeatable: true, after: Duration::ZERO });
                 }
                 Ok(false)
             }
-            Err(Problem::Trouble { reason, is_undone }) => {
+            Err(Problem::Trouble { reason, is_undone, after }) => {
                 rounds.is_undone &= is_undone;
-                let Some(pause) = rounds.pauses.next() else {
-                    return Err(failure(Problem::Trouble { reason, is_undone }, true));
+                let Some(pause) = next_pause(&mut rounds.pauses, after) else {
+                    return Err(failure(Problem::Trouble { reason, is_undone, after }, true));
                 };
-                sleep(*pause).await;
+                sleep(pause).await;
                 Ok(false)
             }
             // What is in doubt stays so: this place may have been on the way before.
@@ -339,13 +341,18 @@ async fn patiently<T, Call>(call: impl Fn() -> Call) -> Result<T, Problem>
 where
     Call: Future<Output = Result<T, Problem>>,
 {
-    for pause in PAUSES {
-        match call().await {
-            Err(Problem::Trouble { .. }) => sleep(pause).await,
-            answered => return answered,
-        }
+    let mut pauses = PAUSES.iter();
+    loop {
+        let answered = call().await;
+        let Err(Problem::Trouble { after, .. }) = &answered else { return answered };
+        let Some(pause) = next_pause(&mut pauses, *after) else { return answered };
+        sleep(pause).await;
     }
-    call().await
+}
+
+/// How long to wait before the next try, where S2 asks for so long a pause. None where it is enough.
+fn next_pause(pauses: &mut slice::Iter<'_, Duration>, after: Duration) -> Option<Duration> {
+    pauses.next().map(|pause| after.max(*pause)).filter(|pause| *pause <= LONGEST_PAUSE)
 }
 
 /// `is_harmless`: whether a client that asks again does no harm, whatever has come of this.
@@ -353,11 +360,37 @@ fn failure(problem: Problem, is_harmless: bool) -> Failure {
     match problem {
         Problem::BadName(reason) => Failure::NoName(reason),
         Problem::Denied(reason) | Problem::Refused(reason) => Failure::Refused(reason),
-        Problem::Trouble { reason, is_undone } => {
-            Failure::Unavailable { reason, is_repeatable: is_harmless || is_undone }
+        Problem::Trouble { reason, is_undone, after } => {
+            Failure::Unavailable { reason, is_repeatable: is_harmless || is_undone, after }
         }
         Problem::Elsewhere(_) | Problem::NoStream | Problem::Exists | Problem::NotImplemented => {
             Failure::Refused("S2 gives an answer that makes no sense here".to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// What the last of several answers is, how often was asked, and how long that took.
+    async fn asked(afters: &[u64]) -> (bool, usize, Duration) {
+        let (began, count) = (Instant::now(), Cell::new(0));
+        let answer = patiently(|| async {
+            let after = afters.get(count.replace(count.get() + 1)).copied().map(Duration::from_secs);
+            let trouble = |after| Problem::Trouble { reason: String::new(), is_undone: true, after };
+            after.map_or(Ok(()), |after| Err(trouble(after)))
+        });
+        (answer.await.is_ok(), count.get(), began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_as_long_as_s2_asks_for_unless_that_is_too_long() {
+        assert_eq!(asked(&[2, 0]).await, (true, 3, Duration::from_millis(2250)));
+        assert_eq!(asked(&[0, 0, 0]).await, (false, 3, Duration::from_millis(350)));
+        assert_eq!(asked(&[5]).await, (true, 2, LONGEST_PAUSE));
+        assert_eq!(asked(&[6]).await, (false, 1, Duration::ZERO));
     }
 }

@@ -25,6 +25,8 @@ pub(crate) const BASIN: &str = "fake-basin";
 pub(crate) enum Fault {
     /// It is refused with this status and code.
     Answer(u16, &'static str),
+    /// It is refused with 429, to be asked again after so many seconds.
+    Busy(u64),
     /// It is carried out, and the answer breaks off.
     Lost,
     /// It is not carried out, and the answer breaks off.
@@ -223,6 +225,11 @@ async fn misbehave(State(fake): State<FakeS2>, request: Request, next: Next) -> 
     };
     match fault {
         Some(Fault::Answer(status, code)) => error(status, code),
+        Some(Fault::Busy(seconds)) => {
+            let mut refused = error(429, "rate_limited");
+            refused.headers_mut().insert("retry-after", seconds.into());
+            refused
+        }
         Some(Fault::Dropped) => {
             let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
             let asked: Value = serde_json::from_slice(&body).unwrap();

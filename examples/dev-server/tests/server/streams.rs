@@ -104,6 +104,25 @@ async fn a_lost_answer_is_no_second_record() {
 }
 
 #[tokio::test]
+async fn that_s2_wants_a_long_pause_is_handed_on() {
+    let fake = FakeS2::start().await;
+    let server = behind(&fake).await;
+    let run = server.idle_run().await;
+    let wishes = |answer: &Answer| {
+        let header = |name| answer.header(name).map(str::to_owned);
+        (answer.status, header("x-should-retry"), header("retry-after"))
+    };
+    let wished = (StatusCode::SERVICE_UNAVAILABLE, Some("true".to_owned()), Some("60".to_owned()));
+    fake.will("append", &[Fault::Busy(60)]);
+    assert_eq!(wishes(&send(&server, &run, None, json!(1)).await), wished);
+    fake.will("events", &[Fault::Busy(60)]);
+    assert_eq!(wishes(&server.stream(&run, "out").answer().await), wished);
+    assert_eq!((fake.count("append"), fake.count("events")), (1, 1), "neither was asked for again");
+    send(&server, &run, None, json!(1)).await.is(200, ok());
+    assert_eq!(fake.bodies("input:x").len(), 1);
+}
+
+#[tokio::test]
 async fn a_repeat_of_what_nobody_could_answer_is_no_second_record() {
     let fake = FakeS2::start().await;
     let folder = Folder::new();
