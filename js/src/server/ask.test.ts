@@ -147,10 +147,10 @@ test("it waits as long as the server asks for, but not for long", async () => {
   const date = new Date(Date.now() + 4_000).toUTCString();
   await outcomeOf(cancel, fails(503, { "retry-after": date }), ok());
   expect((requests[3]?.atMs ?? 0) - (requests[2]?.atMs ?? 0)).toBeGreaterThan(2_500);
-  for (const wish of [{ "retry-after": "soon" }, { "x-ratelimit-reset": "soon" }]) {
+  for (const name of ["retry-after", "x-ratelimit-reset"]) {
     const first = requests.length;
-    await outcomeOf(cancel, fails(429, wish), ok());
-    expect((requests[first + 1]?.atMs ?? 0) - (requests[first]?.atMs ?? 0), JSON.stringify(wish)).toBeGreaterThan(100);
+    await outcomeOf(cancel, fails(429, { [name]: "soon" }), ok());
+    expect((requests[first + 1]?.atMs ?? 0) - (requests[first]?.atMs ?? 0), name).toBeGreaterThan(100);
   }
   const reset = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": `${Date.now() + 60_000}` };
   const before = requests.length;
