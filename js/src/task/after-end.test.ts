@@ -1,9 +1,7 @@
 import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FakeRun } from "../testing/fake-run.js";
-import { startLogServer } from "../testing/log-server.js";
+import { logForEach } from "../testing/log-test.js";
 import { metadata } from "./metadata-of-run.js";
-import { inRun } from "./run-context.js";
 import { streams } from "./streams.js";
 
 const built = existsSync(new URL("../wasm/generated/task/tidegate.js", import.meta.url));
@@ -12,15 +10,8 @@ if (!built) console.warn("after-end.test.ts is skipped: the core has not been bu
 const refusal = { code: "invalid-options", message: expect.stringMatching(/^The run has ended/) };
 
 describe.skipIf(!built)("when a run has ended", () => {
-  let server: Awaited<ReturnType<typeof startLogServer>>;
-  let run: FakeRun;
-  beforeEach(async () => {
-    server = await startLogServer();
-    run = new FakeRun({ baseURL: server.baseURL, secretKey: "tr_dev_test" });
-  });
-  afterEach(() => server.stop());
-
-  const inside = <Result>(call: () => Result) => inRun(run, call);
+  const log = logForEach();
+  const { inside } = log;
   const refused = (call: () => unknown) => expect(inside(async () => call())).rejects.toMatchObject(refusal);
 
   describe.each([
@@ -33,10 +24,10 @@ describe.skipIf(!built)("when a run has ended", () => {
         inside(() => metadata.get("a"));
         await inside(async () => (await streams.read("run_1")).close());
       }
-      await run.end();
-      server.requests.length = 0;
+      await log.run.end();
+      log.server.requests.length = 0;
     });
-    afterEach(() => expect(server.requests).toEqual([]));
+    afterEach(() => expect(log.server.requests).toEqual([]));
 
     it("its metadata are neither changed nor asked for", async () => {
       await refused(() => metadata.set("a", 1));
@@ -59,15 +50,15 @@ describe.skipIf(!built)("when a run has ended", () => {
 
   it("what has been written while other things finished is there", async () => {
     await inside(() => streams.append("early"));
-    inside(() => run.atEnd(async () => void streams.append("last")));
-    await inside(() => run.end());
-    expect(server.dataOf("default")).toEqual(["early", "last"]);
+    inside(() => log.run.atEnd(async () => void streams.append("last")));
+    await inside(() => log.run.end());
+    expect(log.server.dataOf("default")).toEqual(["early", "last"]);
   });
 
   it("what there was no time to finish goes on no longer", async () => {
     inside(() => streams.pipe(new ReadableStream()));
     const time = new AbortController();
-    const end = inside(() => run.end(time.signal));
+    const end = inside(() => log.run.end(time.signal));
     time.abort();
     await expect(end).rejects.toThrow("a stream was still being written");
     await refused(() => streams.append("late"));

@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeRun } from "../testing/fake-run.js";
+import { describe, expect, it, vi } from "vitest";
 import { type Mishap, startLogServer } from "../testing/log-server.js";
+import { logForEach, runAt, upTo } from "../testing/log-test.js";
 import { inRun } from "./run-context.js";
 import { streams } from "./streams.js";
 
@@ -12,20 +12,12 @@ vi.mock(import("../server/pause.js"), async (original) => ({
 
 const fetchOf = fetch;
 const steps = streams.define<number>({ id: "steps" });
-const upTo = (to: number) => Array.from({ length: to }, (_, n) => n);
 const mishaps: Mishap[] = ["lose the answer", "lose the request", "delay the request", "come second", 503, 429];
 
-let server: Awaited<ReturnType<typeof startLogServer>>;
-let run: FakeRun;
-beforeEach(async () => {
-  server = await startLogServer({ s2: true });
-  run = new FakeRun({ baseURL: server.baseURL, secretKey: "tr_dev_test" });
-});
-afterEach(() => server.stop());
-
-const inside = <Result>(call: () => Result) => inRun(run, call);
-const ours = () => server.dataOf("steps").filter((data) => data !== "theirs");
-const writes = () => server.requests.filter(({ path }) => path.startsWith("/s2/"));
+const log = logForEach({ s2: true });
+const { inside } = log;
+const ours = () => log.server.dataOf("steps").filter((data) => data !== "theirs");
+const writes = () => log.server.requests.filter(({ path }) => path.startsWith("/s2/"));
 
 /** A generator of numbers below a bound. */
 function dice(seed: number) {
@@ -47,15 +39,15 @@ async function* heaps(to: number, roll: (bound: number) => number) {
 describe("appends at S2", () => {
   describe.each(mishaps)("%s", (mishap) => {
     it.each(upTo(5))("at write %i", async (place) => {
-      server.mishaps.push(...upTo(place).map(() => undefined), mishap);
+      log.server.mishaps.push(...upTo(place).map(() => undefined), mishap);
       for (const n of upTo(5)) {
-        const before = server.log("/runs/run_1/steps").length;
+        const before = log.server.log("/runs/run_1/steps").length;
         const { lastEventId } = await inside(() => steps.pipe([2 * n, 2 * n + 1])).waitUntilComplete();
-        expect(server.dataOf("steps")[Number(lastEventId)]).toBe(2 * n + 1);
+        expect(log.server.dataOf("steps")[Number(lastEventId)]).toBe(2 * n + 1);
         expect(Number(lastEventId)).toBeGreaterThan(before);
       }
       expect(ours()).toEqual(upTo(10));
-      expect(server.mishaps).toEqual([]);
+      expect(log.server.mishaps).toEqual([]);
     });
   });
 
@@ -67,22 +59,22 @@ describe("appends at S2", () => {
       roll(2) ? mishaps[roll(4)] : undefined,
       undefined,
     ]);
-    server.mishaps.push(...day);
-    server.lostReads.push(...upTo(40).map(() => roll(3) === 0));
+    log.server.mishaps.push(...day);
+    log.server.lostReads.push(...upTo(40).map(() => roll(3) === 0));
     const { lastEventId } = await inside(() => steps.pipe(heaps(200, roll))).waitUntilComplete();
     expect(ours()).toEqual(upTo(200));
-    expect(server.dataOf("steps")[Number(lastEventId)]).toBe(199);
+    expect(log.server.dataOf("steps")[Number(lastEventId)]).toBe(199);
   });
 
   it("are made again where the word that others came first cannot be read", async () => {
-    server.mishaps.push(412);
+    log.server.mishaps.push(412);
     await inside(() => steps.append(0));
     await inside(() => steps.append(1));
     expect(ours()).toEqual([0, 1]);
   });
 
   it("tells each writer its own place", async () => {
-    server.mishaps.push("come second", "lose the answer", "delay the request");
+    log.server.mishaps.push("come second", "lose the answer", "delay the request");
     const places = await Promise.all(
       upTo(20).map((n) =>
         inside(() => steps.pipe([n]))
@@ -90,7 +82,7 @@ describe("appends at S2", () => {
           .then(({ lastEventId }) => Number(lastEventId)),
       ),
     );
-    expect(places.map((place) => server.dataOf("steps")[place])).toEqual(upTo(20));
+    expect(places.map((place) => log.server.dataOf("steps")[place])).toEqual(upTo(20));
   });
 
   it("leave together when they come while others are on their way", async () => {
@@ -98,7 +90,7 @@ describe("appends at S2", () => {
     const gate = new Promise<void>((resolve) => {
       open = resolve;
     });
-    server.hooks.beforeAnswer = () => gate;
+    log.server.hooks.beforeAnswer = () => gate;
     const first = inside(() => steps.append(0));
     await vi.waitFor(() => expect(writes()).toHaveLength(1));
     const rest = upTo(2_500)
@@ -112,25 +104,25 @@ describe("appends at S2", () => {
 
   it("go on with another token where one has run out and the answer before was lost", async () => {
     await inside(() => steps.append(0));
-    server.mishaps.push("lose the answer");
+    log.server.mishaps.push("lose the answer");
     let count = 0;
-    server.hooks.beforeWrite = () => {
+    log.server.hooks.beforeWrite = () => {
       count += 1;
-      if (count === 2) server.revoke();
+      if (count === 2) log.server.revoke();
     };
     await inside(() => steps.append(1));
     await inside(() => steps.append(2));
     expect(ours()).toEqual(upTo(3));
-    expect(server.requests.filter(({ method }) => method === "PUT")).toHaveLength(2);
+    expect(log.server.requests.filter(({ method }) => method === "PUT")).toHaveLength(2);
   });
 
   it.each([400, 403, 503])("that S2 does not take (%i) are told in words about S2", async (status) => {
     await inside(() => steps.append(0));
-    server.mishaps.push(...upTo(20).map(() => status));
+    log.server.mishaps.push(...upTo(20).map(() => status));
     const failed = inside(() => steps.append(1));
     await expect(failed).rejects.toMatchObject({ status, outcome: status === 503 ? "unknown" : "rejected" });
     const { message } = await failed.catch((error) => error);
-    expect(message).toContain(`S2 at ${server.baseURL} does not take`);
+    expect(message).toContain(`S2 at ${log.server.baseURL} does not take`);
     expect(message).not.toMatch(/TRIGGER_|s2-token/);
   });
 
@@ -150,13 +142,51 @@ describe("appends at S2", () => {
         if (String(url).startsWith(elsewhere.baseURL)) return fetchOf(url, init);
         throw new TypeError("fetch failed");
       });
-      const backend = new FakeRun({ baseURL: elsewhere.baseURL, secretKey: "tr_dev_test" });
-      await expect(inRun(backend, () => steps.append(1))).rejects.toThrow(
+      await expect(inRun(runAt(elsewhere), () => steps.append(1))).rejects.toThrow(
         `S2 does not answer at ${new URL(address).origin}`,
       );
       expect(asked.mock.calls[1]?.[0]).toBe(`${address}/streams/%2Fruns%2Frun_1%2Fsteps/records`);
       await elsewhere.stop();
     }
     asked.mockRestore();
+  });
+});
+
+describe("a log at S2", () => {
+  it("shares a log with others, and doubles nothing of its own", async () => {
+    const name = "/runs/run_1/steps";
+    log.server.log(name).push({ data: "theirs", id: "t0" });
+    await inside(() => steps.append(1));
+    // Others write, as much as was lost, so that the length of the log says nothing.
+    log.server.mishaps.push("lose the request");
+    let writes = 0;
+    log.server.hooks.beforeWrite = () => {
+      writes += 1;
+      if (writes === 2) log.server.log(name).push({ data: "theirs", id: "t1" });
+    };
+    await inside(() => steps.append(2));
+    log.server.mishaps.push("lose the answer");
+    writes = 0;
+    log.server.hooks.beforeWrite = () => {
+      writes += 1;
+      if (writes === 2) log.server.log(name).push({ data: "theirs", id: "t2" });
+    };
+    const { waitUntilComplete } = inside(() => steps.pipe([3]));
+    expect(await waitUntilComplete()).toEqual({ lastEventId: "4" });
+    await inside(() => steps.append(4));
+    expect(log.server.dataOf("steps")).toEqual(["theirs", 1, "theirs", 2, 3, "theirs", 4]);
+  });
+
+  it("asks for another token when the one it was lent has run out", async () => {
+    await inside(() => steps.append(1));
+    log.server.revoke();
+    await inside(() => steps.append(2));
+    expect(log.server.dataOf("steps")).toEqual([1, 2]);
+    const { headers, body } = log.server.requests.find(({ path }) => path.startsWith("/s2/")) ?? {};
+    expect(headers).toMatchObject({ "s2-format": "raw", "s2-basin": "basin", authorization: "Bearer s2-token-1" });
+    expect(JSON.parse(body ?? "")).toEqual({
+      records: [{ body: expect.stringMatching(/^\{"data":1,"id":"[0-9a-f-]+"\}$/) }],
+      match_seq_num: 0,
+    });
   });
 });

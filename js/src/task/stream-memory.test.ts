@@ -1,9 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { FakeRun } from "../testing/fake-run.js";
-import { startLogServer } from "../testing/log-server.js";
-import { inRun } from "./run-context.js";
+import { expect, it, vi } from "vitest";
+import { logForEach } from "../testing/log-test.js";
 import { streams } from "./streams.js";
 
 setFlagsFromString("--expose-gc");
@@ -11,11 +9,7 @@ const collect = runInNewContext("gc") as () => void;
 
 const PARTS = 50;
 
-let server: Awaited<ReturnType<typeof startLogServer>>;
-beforeEach(async () => {
-  server = await startLogServer();
-});
-afterEach(() => server.stop());
+const log = logForEach();
 
 it("a pipe without an end keeps nothing of what it has written", async () => {
   const parts: WeakRef<object>[] = [];
@@ -31,11 +25,10 @@ it("a pipe without an end keeps nothing of what it has written", async () => {
     }
     await closed;
   };
-  const run = new FakeRun({ baseURL: server.baseURL, secretKey: "tr_dev_test" });
-  const { stream, waitUntilComplete } = inRun(run, () => streams.pipe(source()));
+  const { stream, waitUntilComplete } = log.inside(() => streams.pipe(source()));
   // What nobody reads is kept for whoever comes, up to a few megabytes.
   await stream.cancel();
-  await vi.waitFor(() => expect(server.dataOf("default")).toHaveLength(PARTS));
+  await vi.waitFor(() => expect(log.server.dataOf("default")).toHaveLength(PARTS));
   await vi.waitFor(() => {
     collect();
     // A frame may still hold the last one or two.
