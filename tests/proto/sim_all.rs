@@ -1,17 +1,21 @@
 //! Everything at once, under random schedules: principals, runs, queues that ask, readers that take turns, are held and see their
 //! runs end, feeds of those runs, and calls, against one server whose store has a clock of its own and whose answers take their time.
 
+mod checks;
+mod server;
+
 use std::collections::BTreeMap;
 
-use tidegate::proto::http::{CallKind, FeedKind, OutgoingRequest, RequestKind, ResponseHead, StreamVersion, Told};
+use tidegate::proto::http::{CallKind, FeedKind, OutgoingRequest};
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
-use tidegate::proto::input::{Command, Input, News};
+use tidegate::proto::input::{Command, Input};
 use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
 use tidegate::proto::turns::CLOSE_MS;
 
-use super::harness::{Entry, World, batch, cursor_of, input_log, is_read, public_token, secret_key, seeds, status};
+use super::harness::{World, public_token, secret_key, seeds};
 use super::sim_feed::Follower;
+use server::{Reply, Window};
 
 const NEAR: &str = "http://near";
 const FAR: &str = "https://far";
@@ -33,17 +37,6 @@ fn all_of_it_holds_together() {
     assert!(claimed > 0, "nothing was ever asked");
 }
 
-/// What comes of a request, later.
-enum Reply {
-    Answer(ResponseHead, String),
-    Fail,
-    Open(usize),
-    /// What a feed is told at that time, behind that offset.
-    Feed(Option<u64>),
-    Chunk(String),
-    End,
-}
-
 struct Reader {
     id: ChannelId,
     url: String,
@@ -63,13 +56,6 @@ struct Sent {
     id: SendId,
     url: String,
     number: usize,
-}
-
-/// A connection to a reader: what it has been sent of, and until when what was sent is on its way.
-struct Window {
-    url: String,
-    next: usize,
-    busy_ms: u64,
 }
 
 struct Simulation {
@@ -214,23 +200,6 @@ impl Simulation {
         }
     }
 
-    fn describe(&self) -> String {
-        let readers = self.readers.iter().map(|reader| (&reader.url, self.world.statuses(reader.id).pop()));
-        let sends = self.sends.iter().map(|sent| (&sent.url, self.world.state(sent.id)));
-        let due = self.world.due_in_ms();
-        format!("{:?} {:?} {due:?} {:?}", readers.collect::<Vec<_>>(), sends.collect::<Vec<_>>(), self.under_way)
-    }
-
-    fn is_at_rest(&self) -> bool {
-        let settled = |sent: &Sent| !matches!(self.world.state(sent.id).split(':').next(), Some("queued" | "sending"));
-        let ended = |reader: &Reader| {
-            reader.closed || self.world.statuses(reader.id).last().is_some_and(|last| last == "ended")
-        };
-        let followed =
-            |feed: &Feed| feed.closed || self.world.statuses(feed.id).last().is_some_and(|last| last == "ended");
-        self.sends.iter().all(settled) && self.readers.iter().all(ended) && self.feeds.iter().all(followed)
-    }
-
     fn send(&mut self) {
         let owner = self.dice.below(3) as usize;
         if self.closed == Some(self.principals[owner]) {
@@ -257,44 +226,6 @@ impl Simulation {
         let (name, body) = (&*format!("any-{}", self.calls.len()), "{\"data\":1}");
         self.world.command(Command::Call { call, principal, kind, name, body });
         self.calls.push((call, owner));
-    }
-
-    /// How far the row of a run has come: it changes now and then, with its end, and once more behind that.
-    fn place(&self, run: usize, at_ms: u64) -> u64 {
-        let end = self.finishes_ms[run];
-        at_ms.min(end + 2_000) / 7_000 + u64::from(at_ms >= end) + u64::from(at_ms >= end + 2_000)
-    }
-
-    /// Tells a feed how its run stands.
-    fn tell_feed(&mut self, id: RequestId, url: &str, behind: Option<u64>) {
-        let run: usize = url.split("run_").nth(1).and_then(|rest| rest[..1].parse().ok()).expect("a run");
-        let now_ms = self.world.now_ms();
-        let place = self.place(run, now_ms);
-        let completed = if now_ms >= self.finishes_ms[run] { "\"then\"" } else { "null" };
-        let row = format!(
-            "{{\"key\":\"1\",\"value\":{{\"place\":{place},\"completedAt\":{completed}}},\"headers\":{{\"operation\":\"update\"}}}},"
-        );
-        let row = if behind == Some(place) { String::new() } else { row };
-        let body = format!("[{row}{{\"headers\":{{\"control\":\"up-to-date\"}}}}]");
-        let (offset, schema) = (format!("{place}_0"), if behind.is_none() { "{}" } else { "" });
-        let told = Told { handle: "h", offset: &offset, schema, ..Told::default() };
-        self.world.input(Input::News(id, News::Head(status(200))));
-        self.world.input(Input::News(id, News::Body(&body, told)));
-    }
-
-    fn take_feed(&mut self, request: &OutgoingRequest) {
-        let polls = request.url.contains("live=true");
-        let offset = request.url.split("&offset=").nth(1).or_else(|| request.url.split("?offset=").nth(1));
-        let behind = offset.and_then(|text| text.split('_').next()).and_then(|text| text.parse().ok());
-        match self.dice.below(16) {
-            0 => self.refuse(request.id, 503),
-            1 if self.dice.below(6) == 0 => self.refuse(request.id, 401),
-            2 => self.refuse(request.id, 409),
-            3 => self.soon(request.id, 2_000, Reply::Fail),
-            // Nobody answers.
-            4 if self.dice.below(4) == 0 => {}
-            _ => self.soon(request.id, if polls { 20_000 } else { 1_000 }, Reply::Feed(behind)),
-        }
     }
 
     /// Shows what the feeds are told.
@@ -414,260 +345,6 @@ impl Simulation {
             if self.world.state(sent.id) == "accepted" {
                 self.world.command(Command::ForgetSend(sent.id));
             }
-        }
-    }
-
-    fn now(&self) -> u64 {
-        self.world.wall_ms() + self.store_ahead_ms
-    }
-
-    fn soon(&mut self, id: RequestId, within_ms: u64, reply: Reply) {
-        let due = self.world.now_ms() + self.dice.below(within_ms);
-        self.later.push((due, id, reply));
-    }
-
-    fn refuse(&mut self, id: RequestId, code: u16) {
-        self.soon(id, 500, Reply::Answer(status(code), "{}".into()));
-    }
-
-    fn take(&mut self, request: &OutgoingRequest) {
-        if !self.online && self.dice.below(2) == 0 {
-            return self.soon(request.id, 100, Reply::Fail);
-        }
-        match request.kind {
-            RequestKind::Feed => return self.take_feed(request),
-            RequestKind::Call { .. } => return self.take_call(request),
-            RequestKind::Send { .. } => return self.take_send(request),
-            RequestKind::Stream { .. } | RequestKind::Run => {}
-        }
-        match self.dice.below(12) {
-            0 => self.refuse(request.id, 503),
-            1 if self.dice.below(6) == 0 => self.refuse(request.id, 401),
-            1 => self.soon(request.id, 2_000, Reply::Fail),
-            // Nobody answers.
-            2 if self.dice.below(4) == 0 => {}
-            _ => {
-                let next = cursor_of(request).map_or(0, |id| id.parse::<usize>().expect("a sequence number") + 1);
-                let within_ms = [300, 3_000][self.dice.below(2) as usize];
-                self.soon(request.id, within_ms, Reply::Open(next));
-            }
-        }
-    }
-
-    fn take_call(&mut self, request: &OutgoingRequest) {
-        match self.dice.below(10) {
-            0 => self.refuse(request.id, 500),
-            1 => self.refuse(request.id, 429),
-            2 => self.soon(request.id, 500, Reply::Fail),
-            3 => self.refuse(request.id, 404),
-            4 => {}
-            5 if self.dice.below(6) == 0 => self.refuse(request.id, 401),
-            _ => self.soon(request.id, 1_000, Reply::Answer(status(200), "{\"id\":1}".into())),
-        }
-    }
-
-    fn take_send(&mut self, request: &OutgoingRequest) {
-        let (id, dice) = (request.id, self.dice.below(12));
-        if dice == 0 {
-            return self.refuse(id, 429);
-        }
-        if dice == 1 {
-            return self.refuse(id, 413);
-        }
-        if dice > 4 || self.dice.below(2) == 0 {
-            let RequestKind::Send { body, .. } = &request.kind else { panic!("{request:?}") };
-            let digits = body.trim_start_matches("{\"data\":").trim_end_matches('}');
-            let (number, now) = (digits.parse().expect("a number"), self.now());
-            let log = self.stored.entry(request.url.clone()).or_default();
-            if self.dice.below(20) == 0 {
-                log.push((1_000 + self.dice.below(1_000) as usize, now));
-            }
-            log.push((number, now));
-            if dice > 4 {
-                let within_ms = [500, 40_000][usize::from(self.dice.below(8) == 0)];
-                return self.soon(id, within_ms, Reply::Answer(status(200), "{\"ok\":true}".into()));
-            }
-        }
-        match dice {
-            2 => self.soon(id, 500, Reply::Fail),
-            3 => self.refuse(id, 500),
-            _ => {}
-        }
-    }
-
-    fn tell_run(&mut self, request: &OutgoingRequest) {
-        let run: usize = request.url.rsplit('_').next().and_then(|digits| digits.parse().ok()).expect("a run");
-        match self.dice.below(6) {
-            0 => self.refuse(request.id, 503),
-            1 => self.soon(request.id, 500, Reply::Fail),
-            2 if self.dice.below(4) == 0 => {}
-            _ => {
-                let finished = self.finishes_ms[run] <= self.world.now_ms();
-                let body = if finished { "{\"finishedAt\":\"then\"}" } else { "{\"finishedAt\":null}" };
-                self.soon(request.id, 500, Reply::Answer(status(200), body.into()));
-            }
-        }
-    }
-
-    /// Sends what is new to those who read.
-    fn write(&mut self) {
-        let ids: Vec<_> = self.windows.keys().copied().collect();
-        for id in ids {
-            let Some(window) = self.windows.get(&id) else { continue };
-            let (url, from, now_ms) = (window.url.clone(), window.next, self.world.now_ms());
-            let times = &self.written[&url];
-            let tail = times.iter().filter(|&&time| time < now_ms).count();
-            let to = from + self.dice.below((tail - from.min(tail)) as u64 + 1) as usize;
-            let due = window.busy_ms.max(now_ms + self.dice.below(2) * self.dice.below(800));
-            let numbers: Vec<_> = (from..to).map(|n| (n as u64, n.to_string())).collect();
-            let records: Vec<_> = numbers.iter().map(|(n, text)| (*n, text.as_str())).collect();
-            let mut text = if records.is_empty() { String::new() } else { batch(&records) };
-            if self.dice.below(2) == 0 {
-                text += &format!("event: ping\ndata: {{\"timestamp\":1,\"tail\":{{\"seq_num\":{tail}}}}}\n\n");
-            }
-            let (next, busy_ms) = (to, due);
-            self.windows.insert(id, Window { url, next, busy_ms });
-            self.later.push((due, id, Reply::Chunk(text)));
-            match self.dice.below(40) {
-                0 => self.later.push((due, id, Reply::Fail)),
-                1 if to == tail => {
-                    self.later.push((due + 1_000, id, Reply::Chunk("data: [DONE]\n\n".into())));
-                    self.later.push((due + 1_000, id, Reply::End));
-                    self.windows.remove(&id);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn reply(&mut self, id: RequestId, reply: Reply) {
-        let Some(request) = self.under_way.get(&id) else { return };
-        let url = request.url.clone();
-        let is_unread = self.readers.iter().any(|reader| reader.url == url && reader.held);
-        match reply {
-            Reply::Chunk(_) | Reply::End if is_unread => {
-                // And so does what follows on the same connection.
-                let due = self.world.now_ms() + 1_000;
-                self.later.insert(0, (due, id, reply));
-                for (behind, ..) in self.later.iter_mut().filter(|(_, other, _)| *other == id) {
-                    *behind = due.max(*behind);
-                }
-                if let Some(window) = self.windows.get_mut(&id) {
-                    window.busy_ms = due.max(window.busy_ms);
-                }
-                self.later.sort_by_key(|(due, ..)| *due);
-            }
-            Reply::Answer(head, body) => self.world.answer(id, head, &body),
-            Reply::Fail => self.world.fail(id),
-            Reply::Chunk(text) => self.world.chunk(id, &text),
-            Reply::End => self.world.end(id),
-            Reply::Feed(behind) => self.tell_feed(id, &url, behind),
-            Reply::Open(next) => {
-                let head = ResponseHead { version: StreamVersion::V2, ..status(200) };
-                self.world.input(Input::News(id, News::Head(head)));
-                if url.contains("/input/") {
-                    self.questions += 1;
-                    let log = self.stored.entry(url).or_default();
-                    let texts: Vec<_> = log.iter().map(|(number, time)| (*time, number.to_string())).collect();
-                    let records: Vec<_> = texts[next..].iter().map(|(time, text)| (*time, text.as_str())).collect();
-                    let text = input_log(next as u64, &records, self.now());
-                    self.soon(id, 3_000, Reply::Chunk(text));
-                } else {
-                    self.windows.insert(id, Window { url, next, busy_ms: 0 });
-                }
-            }
-        }
-        self.later.sort_by_key(|(due, ..)| *due);
-    }
-
-    /// Goes through what has been asked and given up since it last did, in order.
-    fn follow(&mut self) {
-        self.show();
-        let seed = self.seed;
-        let is_near = |request: &OutgoingRequest| {
-            let is_window = is_read(request) && !request.url.contains("/input/");
-            (is_window || request.kind == RequestKind::Feed) && request.url.starts_with(NEAR)
-        };
-        for (at_ms, entry) in core::mem::take(&mut self.world.journal) {
-            let request = match entry {
-                Entry::GivenUp(id) => {
-                    if self.under_way.remove(&id).is_some_and(|request| is_near(&request)) {
-                        self.closing_ms.push(at_ms + CLOSED_MS);
-                    }
-                    self.windows.remove(&id);
-                    continue;
-                }
-                Entry::Over(id) => {
-                    self.under_way.remove(&id);
-                    self.windows.remove(&id);
-                    continue;
-                }
-                Entry::Made(request) => request,
-            };
-            let url = request.url.clone();
-            // A run may be watched for two principals.
-            let alike = self.under_way.values().filter(|other| other.url == url).count();
-            assert!(alike < if request.kind == RequestKind::Run { 2 } else { 1 }, "seed {seed}: two requests to {url}");
-            if is_read(&request) && !url.contains("/input/") {
-                let last = self.last_connect.insert(url.clone(), at_ms);
-                assert!(last.is_none_or(|last| at_ms - last >= 250), "seed {seed}: {url} at {last:?} and {at_ms}");
-            }
-            self.under_way.insert(request.id, request);
-            self.closing_ms.retain(|&closed_ms| closed_ms > at_ms);
-            let near = self.under_way.values().filter(|other| is_near(other)).count() + self.closing_ms.len();
-            assert!(near <= LIMIT, "seed {seed}: {near} windows are open to the server");
-        }
-    }
-
-    fn check(&self) {
-        let (seed, world) = (self.seed, &self.world);
-        assert!(self.under_way.is_empty(), "seed {seed}: {:?}", self.under_way);
-        for reader in &self.readers {
-            let parts = world.parts(reader.id);
-            let log: Vec<_> = (0..self.written[&reader.url].len()).map(|n| n.to_string()).collect();
-            let of_run = self.finishes_ms[reader.run];
-            if reader.closed {
-                assert_eq!(parts, log[..parts.len()], "seed {seed}, {}", reader.url);
-            } else {
-                assert_eq!(parts, log, "seed {seed}, {}, whose run finished at {of_run}", reader.url);
-            }
-        }
-        for feed in self.feeds.iter().filter(|feed| !feed.closed) {
-            let row = feed.follower.shown.values().next().expect("the run is shown");
-            let place = row["place"].as_u64().expect("a number");
-            let ended = self.place(feed.owner, self.finishes_ms[feed.owner]);
-            assert!(place >= ended, "seed {seed}: the feed of run {} is at {place} of {ended}", feed.owner);
-            assert_eq!(row["completedAt"], "then", "seed {seed}");
-        }
-        for (call, owner) in &self.calls {
-            let outcomes =
-                world.events.iter().filter(|event| matches!(event, Event::Call(id, _) if id == call)).count();
-            let closed = self.feeds[*owner].closed;
-            assert!(outcomes == 1 || closed && outcomes == 0, "seed {seed}: {outcomes} outcomes of {call:?}");
-        }
-        for (url, log) in &self.stored {
-            let ours: Vec<_> = log.iter().map(|(number, _)| *number).filter(|number| *number < 1_000).collect();
-            assert!(ours.is_sorted(), "seed {seed}: {url} is out of order: {ours:?}");
-        }
-        for sent in &self.sends {
-            let alike = self.sends.iter().filter(|other| other.url == sent.url && other.number == sent.number);
-            let (mut accepted, mut unknown) = (0, 0);
-            for other in alike {
-                match world.state(other.id).split(':').next() {
-                    Some("accepted") => accepted += 1,
-                    Some("unknown") => unknown += 1,
-                    _ => {}
-                }
-            }
-            let log = self.stored.get(&sent.url).map_or(&[][..], Vec::as_slice);
-            let copies = log.iter().filter(|(number, _)| *number == sent.number).count();
-            let told = format!("{accepted} accepted and {unknown} unknown, {copies} stored");
-            assert!(
-                (accepted..=accepted + unknown).contains(&copies),
-                "seed {seed}, {} {}: {told}",
-                sent.url,
-                sent.number
-            );
         }
     }
 }
