@@ -279,6 +279,7 @@ export class Execution implements RunContext {
   }
 
   async #sleep(waitpoint: string): Promise<WaitEnd> {
+    if (this.signal.aborted) throw cancelled("run");
     const wait = new Wait(this.signal);
     // Before the server is asked: its word that the wait has ended may come before its answer.
     this.#waits.set(waitpoint, wait);

@@ -163,6 +163,20 @@ test("a run that is cancelled while it gets ready to sleep does not wait for tha
   expect(ends).toEqual(["aborted"]);
 });
 
+test("a run that has been cancelled gets ready for no sleep", async ({ engine, served }) => {
+  const ends: string[] = [];
+  await served(async (_, { signal }) => {
+    currentRun()?.beforeSleep(() => new Promise(() => {}));
+    await new Promise((settle) => signal.addEventListener("abort", settle));
+    await wait.forToken("waitpoint_1").catch((error) => ends.push(error.code));
+  });
+  engine.start("run_1");
+  await settle();
+  engine.order({ kind: "cancel", run: "run_1", execution: 1 });
+  await settle();
+  expect(ends).toEqual(["aborted"]);
+});
+
 test("outside of runs there is nothing to wait for", async () => {
   await expect(wait.forToken("waitpoint_1")).rejects.toMatchObject({ code: "invalid-options" });
 });

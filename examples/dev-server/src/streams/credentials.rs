@@ -97,8 +97,9 @@ impl Credentials {
             let mut state = lock(&self.state);
             match &*state {
                 State::Issued(issued) if issued.is_fresh(now_ms()) => return Ok(issued.clone()),
-                State::Asked(asked) => asked.clone(),
-                State::Nothing | State::Issued(_) => {
+                // Who asked may have broken down: then nobody tells any more.
+                State::Asked(asked) if asked.has_changed().is_ok() => asked.clone(),
+                State::Nothing | State::Asked(_) | State::Issued(_) => {
                     let (tell, asked) = watch::channel(None);
                     *state = State::Asked(asked.clone());
                     let state = Arc::clone(&self.state);
@@ -113,7 +114,7 @@ impl Credentials {
         };
         match asked.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone()) {
             Some(answer) => answer,
-            None => Err(Problem::trouble("This server is stopping".to_owned(), true)),
+            None => Err(Problem::trouble("This server broke off before S2 had issued a token".to_owned(), true)),
         }
     }
 }
@@ -165,6 +166,14 @@ mod tests {
         assert_eq!(text(0, "half way to its end").await, "half way to its end");
         assert_eq!(text(u64::MAX, "fresh").await, "fresh");
         assert_eq!(text(u64::MAX, "another").await, "fresh");
+    }
+
+    #[tokio::test]
+    async fn who_breaks_down_leaves_the_asking_to_the_next() {
+        let credentials = Credentials::default();
+        let broken = credentials.issued(async { std::panic::resume_unwind(Box::new("a defect")) }).await;
+        assert!(matches!(broken, Err(Problem::Trouble { .. })));
+        assert!(matches!(credentials.issued(async { Ok(Issued::Unneeded) }).await, Ok(Issued::Unneeded)));
     }
 
     #[tokio::test]

@@ -54,7 +54,7 @@ struct Inner {
     /// The bodies of the records that were not appended.
     dropped: Vec<String>,
     /// Reads that wait for a record.
-    held: usize,
+    held: watch::Sender<usize>,
     delayed: Vec<(String, Value)>,
     gate: watch::Sender<bool>,
     asked: watch::Sender<()>,
@@ -134,9 +134,8 @@ impl FakeS2 {
 
     /// Waits until so many reads wait for a record.
     pub(crate) async fn holds(&self, count: usize) {
-        while self.inner().held != count {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        let mut held = self.inner().held.subscribe();
+        held.wait_for(|held| *held == count).await.unwrap();
     }
 
     /// Waits until so many requests of this kind have come.
@@ -367,12 +366,12 @@ async fn once_there_is_one(fake: &FakeS2, name: String, from: usize, seconds: us
     struct Held<'a>(&'a FakeS2);
     impl Drop for Held<'_> {
         fn drop(&mut self) {
-            self.0.inner().held -= 1;
+            self.0.inner().held.send_modify(|held| *held -= 1);
         }
     }
     let mut grown = {
         let mut inner = fake.inner();
-        inner.held += 1;
+        inner.held.send_modify(|held| *held += 1);
         inner.streams[&name].grown.subscribe()
     };
     let _held = Held(fake);
