@@ -67,7 +67,8 @@
 //!
 //! - An append of this server says at which place its first record is to stand, and S2 puts all of it there or nothing
 //!   anywhere. When the answer is lost, it asks again, three times in all, and a look at the place tells whether it
-//!   stands there.
+//!   stands there. Pauses that S2 asks for with `Retry-After` are kept, up to five seconds each; a longer one is handed
+//!   on, in the header of the 503.
 //! - One append is on its way to a stream at a time. What comes meanwhile, and lines that come together, make the next
 //!   one, up to a thousand records or 1 MiB, which is what S2 takes at once.
 //! - The keys that make a repeat a repeat stay in this server's database: before the append, that the key may stand at

@@ -9,7 +9,7 @@ export function superseded(): TidegateError {
   return new TidegateError(words, { code: "aborted", retryable: false, status: GONE });
 }
 
-/** What a task is told that does something of which its run's end will not see the end. `what`: a sentence's end and another sentence. */
+/** What a task is told whose run has ended before it began something: nobody would end that. `what` goes between two halves of a sentence. */
 export function afterEnd(what: string): TidegateError {
   return invalidOptions(`The run has ended, and ${what} before run returns.`);
 }

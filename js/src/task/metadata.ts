@@ -12,7 +12,8 @@ export type MetadataSource<T> = AsyncIterable<T> | ReadableStream<T>;
  * What changes the metadata of a run. Every call is seen at once, and written within a second together with others, in order. Keys are names, or
  * paths such as `$.steps.0.done`. Values are JSON; dates become strings. Outside of a run nothing happens.
  *
- * A value that is no JSON, and a document of more than 256 KB, throw a {@link TidegateError}, and nothing has changed.
+ * A value that is no JSON, a document of more than 256 KB, and a change that comes when the run has ended, throw a {@link TidegateError}, and
+ * nothing has changed.
  */
 export interface MetadataUpdater {
   /** Puts a value in a place. A path leads through what is there; it makes no objects on its way. */

@@ -23,7 +23,7 @@ const DEFAULT_KEY = "default";
 export interface ReadStreamOptions
   extends Pick<StreamOptions, "startIndex" | "timeoutInSeconds" | "signal" | "lastEventId" | "from"> {}
 
-/** A stream of a run, by its key. */
+/** A stream of a run, by its key. What begins when the run around the caller has ended is refused: `invalid-options`. */
 export interface TaskOutputStream<T> {
   readonly id: string;
   /** Writes what the source gives. */
