@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FakeRun } from "../testing/fake-run.js";
+import { noRejectionsAreLeft } from "../testing/rejections.js";
 import { startInputServer } from "../testing/stream-server.js";
 import { InputStreamTimeoutError, WaitpointTimeoutError } from "./results.js";
 import { inRun } from "./run-context.js";
@@ -19,21 +20,16 @@ describe.skipIf(!built)("an input stream inside of a task", () => {
   const restart = () => {
     run = new FakeRun({ baseURL: server.baseURL, secretKey: "tr_dev_test" });
   };
-  const rejections: unknown[] = [];
-  const onRejection = (reason: unknown) => rejections.push(reason);
 
+  noRejectionsAreLeft();
   beforeEach(async () => {
     server = await startInputServer();
     restart();
-    rejections.length = 0;
-    process.on("unhandledRejection", onRejection);
   });
   afterEach(async () => {
     await run.end();
     await server.stop();
-    process.off("unhandledRejection", onRejection);
     vi.restoreAllMocks();
-    expect(rejections).toEqual([]);
   });
 
   /** Resolves with what the handler is called with, so many times. */

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Mishap } from "../testing/log-server.js";
 import { count, logForEach, runAt, upTo } from "../testing/log-test.js";
+import { noRejectionsAreLeft } from "../testing/rejections.js";
 import { inRun } from "./run-context.js";
 import { streams } from "./streams.js";
 
@@ -10,23 +11,13 @@ describe.each([
   ["lines posted to the API", false],
   ["records appended at S2", true],
 ])("%s", (_, s2) => {
+  noRejectionsAreLeft();
   const log = logForEach({ s2 }, { parentRunId: "run_parent", rootRunId: "run_root" });
   const { inside } = log;
   const writes = () =>
     log.server.requests.filter(({ method, path }) => method === "POST" && path.startsWith("/s2/") === s2);
-  const rejections: unknown[] = [];
-  const onRejection = (reason: unknown) => rejections.push(reason);
-
-  beforeEach(() => {
-    rejections.length = 0;
-    process.on("unhandledRejection", onRejection);
-  });
-  afterEach(async () => {
-    // They are told of in a turn of their own.
-    await new Promise((resolve) => setImmediate(resolve));
-    process.off("unhandledRejection", onRejection);
+  afterEach(() => {
     vi.restoreAllMocks();
-    expect(rejections).toEqual([]);
   });
 
   it("append writes JSON, in the order of the calls, and resolves when it is there", async () => {
