@@ -14,6 +14,8 @@ import { afterEnd, GONE, superseded } from "./failure.js";
 import type { RunContext } from "./run-context.js";
 
 const INTERVAL_MS = 1_000;
+/** Where the clocks of server and worker differ, a time at which to ask again may seem to be hours away. */
+const LONGEST_WISH_MS = 60_000;
 
 interface Waiting {
   resolve(): void;
@@ -150,7 +152,8 @@ export class RunMetadata {
     if (this.#hasEnded) return;
     if (status && told) {
       const dropsRepeats = told.get("x-tidegate-idempotent") === "1";
-      this.#machine.answered(performance.now(), status, waitOf(told), dropsRepeats, text);
+      const afterMs = Math.min(waitOf(told), LONGEST_WISH_MS);
+      this.#machine.answered(performance.now(), status, afterMs, dropsRepeats, text);
     } else this.#machine.lost(performance.now());
     this.#advance();
   }
