@@ -65,11 +65,11 @@ pub(crate) async fn append(
 /// asks for the last line with `HEAD` and goes on from `X-Resume-From-Chunk`; a line sent twice is kept once.
 pub(crate) async fn ingest(
     State(app): State<AppState>,
-    Path((run, target, key)): Target,
+    Path((asked, target, key)): Target,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let run = writable(&app, &run, &target, &headers, "ingest into")?;
+    let run = writable(&app, &asked, &target, &headers, "ingest into")?;
     let first = header(&headers, "x-resume-from-chunk").unwrap_or("0");
     let first: u64 = first.parse().map_err(|_| {
         Refusal::Text(StatusCode::BAD_REQUEST, format!("Invalid X-Resume-From-Chunk header value: {first}"))
@@ -77,6 +77,8 @@ pub(crate) async fn ingest(
     app.store.declare_stream(&run.id, &key);
     let mut lines = Lines {
         app: &app,
+        asked: &asked,
+        headers: &headers,
         run: &run.id,
         key: StreamKey::output(&run.id, &key),
         client: header(&headers, "x-client-id").unwrap_or("default"),
@@ -158,6 +160,10 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// One writer's lines on their way into the log.
 struct Lines<'a> {
     app: &'a AppState,
+    /// The run in the address, and what came with that.
+    asked: &'a str,
+    headers: &'a HeaderMap,
+    /// The run that is written to.
     run: &'a str,
     key: StreamKey,
     client: &'a str,
@@ -198,6 +204,8 @@ impl Lines<'_> {
         if appends.is_empty() {
             return Ok(());
         }
+        // What comes may take its time, and much may have happened since it began.
+        engine::check_counts(self.app, self.asked, self.headers)?;
         if self.app.store.run(self.run).is_none_or(|run| run.is_over()) {
             let message = "Cannot ingest into a realtime stream on a completed run".to_owned();
             return Err(Refusal::Text(StatusCode::BAD_REQUEST, message));

@@ -370,7 +370,7 @@ async fn once_there_is_one(fake: &FakeS2, name: String, from: usize, seconds: us
         }
     }
     let mut grown = {
-        let mut inner = fake.inner();
+        let inner = fake.inner();
         inner.held.send_modify(|held| *held += 1);
         inner.streams[&name].grown.subscribe()
     };

@@ -1,5 +1,6 @@
 //! One server, and requests to it.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -7,10 +8,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tidegate_dev_server::{AppState, Config, S2Config, StreamEngine, app, serve};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tower::ServiceExt;
 
 pub(crate) const KEY: &str = "tr_dev_test";
@@ -54,6 +56,7 @@ pub(crate) struct Ask<'a> {
     headers: Vec<(&'a str, String)>,
     key: Option<String>,
     body: Option<Vec<u8>>,
+    pieces: Option<Body>,
     announced: bool,
 }
 
@@ -78,6 +81,14 @@ impl<'a> Ask<'a> {
         self
     }
 
+    /// A body that comes piece by piece, until its sender is dropped.
+    pub(crate) fn piecemeal(mut self, pieces: UnboundedReceiver<&'static str>) -> Self {
+        let pieces =
+            stream::unfold(pieces, async |mut pieces| Some((Ok::<_, Infallible>(pieces.recv().await?), pieces)));
+        self.pieces = Some(Body::from_stream(pieces));
+        self
+    }
+
     /// Leaves the length out, as chunked transfer coding does.
     pub(crate) fn unannounced(mut self) -> Self {
         self.announced = false;
@@ -95,7 +106,8 @@ impl<'a> Ask<'a> {
         if let (true, Some(body)) = (self.announced, &self.body) {
             request = request.header("content-length", body.len());
         }
-        let request = request.body(Body::from(self.body.unwrap_or_default())).unwrap();
+        let body = self.pieces.unwrap_or_else(|| Body::from(self.body.unwrap_or_default()));
+        let request = request.body(body).unwrap();
         self.server.router.clone().oneshot(request).await.unwrap()
     }
 
@@ -240,6 +252,7 @@ impl Server {
             headers: Vec::new(),
             key: Some(KEY.to_owned()),
             body: None,
+            pieces: None,
             announced: true,
         }
     }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidegate_dev_server::Config;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{advance, sleep};
 
 use crate::hand::{Hand, offer};
@@ -252,6 +253,28 @@ async fn an_execution_that_does_not_count_any_more_writes_to_no_stream() {
     }
     server.complete(&run, 2, "done").await;
     assert_eq!(ask("PUT", &run, 2).body("").answer().await.status, 410);
+}
+
+#[tokio::test]
+async fn an_execution_that_is_over_in_the_middle_of_what_it_writes_writes_nothing_more() {
+    let server = Server::new();
+    let worker = Hand::new(&server, "a", 1).await;
+    let run = worker.begin().await;
+    let (write, lines) = unbounded_channel();
+    let ask = server.ask("POST", format!("/realtime/v1/streams/{run}/self/steps")).piecemeal(lines);
+    let written = ask.header("x-tidegate-execution", "1").answer();
+    let meanwhile = async {
+        let mut read = server.stream(&run, "steps").events().await;
+        write.send("1\n").unwrap();
+        while read.next().await.unwrap().parts() != [json!(1)] {}
+        server.fail(&run, 1).await;
+        write.send("2\n").unwrap();
+        drop(write);
+    };
+    let (written, ()) = tokio::join!(written, meanwhile);
+    assert_eq!(written.status, 410);
+    let read = server.stream(&run, "steps").header("timeout-seconds", "0").events().await;
+    assert_eq!(read.parts().await, [json!(1)]);
 }
 
 #[tokio::test(start_paused = true)]
