@@ -29,13 +29,14 @@ for (const browser of browsers) {
   if (!flags[browser]) throw new Error(`No browser is called ${browser}: ${Object.keys(flags).join(", ")}`);
 }
 
-function browserPart(browser) {
+function browserPart(browser, engine = process.env.ENGINE) {
   const { flag, before = [], after = [] } = flags[browser];
   const wasmPack = ["wasm-pack", "test", "--mode", "no-install", "--headless", flag, ...after, ".", "--test", "web"];
+  const command = engine === "js" ? ["node", "tests/web/as-javascript.mjs", browser] : [withWasm, ...wasmPack];
   return {
     name: browser === "chrome" ? "browser" : `browser-${browser}`,
     counts: true,
-    command: [...before, withWasm, ...wasmPack],
+    command: [...before, ...command],
     around: withWebServer,
     env: {
       TIDEGATE_TEST_SERVER: `http://127.0.0.1:${webPort}`,
@@ -55,15 +56,16 @@ const e2e = (name, env, ...chosen) => ({
   env: { TIDEGATE_DEV: apiProgram, ...env },
 });
 
-// Of the suites that run on WebAssembly, once more as JavaScript: what a page is most likely to do. All of them: ENGINE=js.
+// Of the suites that run on WebAssembly, once more as JavaScript: what a page is most likely to do. All of them, and once: ENGINE=js.
 const asJavaScript = [
+  { ...browserPart("chrome", "js"), name: "browser-js" },
   { name: "faults-js", counts: true, command: ["node", "tests/faults/run.mjs"], env: { ENGINE: "js" } },
   e2e("e2e-js", { ENGINE: "js" }, "approval", "panel", "progress", "reconnect"),
 ];
 
 const test = [
   { name: "rust", counts: true, command: ["cargo", "test", "--workspace", "--no-fail-fast"] },
-  ...browsers.map(browserPart),
+  ...browsers.map((browser) => browserPart(browser)),
   pkg,
   { name: "vitest", counts: true, command: ["npm", "run", "--silent", "test", "--workspace=js"] },
   {
@@ -78,7 +80,7 @@ const test = [
   { name: "faults", counts: true, command: ["node", "tests/faults/run.mjs"] },
   { name: "crash", counts: true, command: ["node", "tests/crash/run.mjs"] },
   e2e("e2e"),
-  ...asJavaScript,
+  ...(process.env.ENGINE === "js" ? [] : asJavaScript),
 ];
 
 const check = [
@@ -185,7 +187,7 @@ const s2 = [
 ];
 
 const suites = { test, check, sim, fuzz, s2 };
-const all = Object.values(suites).flat();
+const all = [...new Set([...Object.values(suites).flat(), ...asJavaScript])];
 const chosen = process.argv.slice(2).flatMap((name) => {
   const parts = suites[name] ?? all.filter((part) => part.name === name).slice(0, 1);
   if (parts.length === 0) throw new Error(`No part is called ${name}: ${all.map((part) => part.name).join(", ")}`);

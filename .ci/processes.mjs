@@ -49,10 +49,12 @@ export const portIsFree = (port) =>
     () => false,
   );
 
+export const anyPort = () => listen(0);
+
 /** The wanted port, or, with a word about it, any free one. */
 export async function freePort(wanted, what) {
   if (await portIsFree(wanted)) return wanted;
-  const port = await listen(0);
+  const port = await anyPort();
   console.log(`Port ${wanted} is taken: ${what} uses ${port}.`);
   return port;
 }

@@ -8,7 +8,7 @@ import zopfli from "@gfx/zopfli";
 import { optimise } from "./optimise.mjs";
 import { cargoTarget, generated, run, source, withWasm } from "./paths.mjs";
 import { even, sort } from "./sort.mjs";
-import { toJavaScript, withoutFeatures } from "./twin.mjs";
+import { compilerFlags, toJavaScript, withoutFeatures } from "./twin.mjs";
 
 const sources = ["core.mjs", "optimise.mjs", "order.mjs", "sort.mjs", "twin.mjs"].map((name) =>
   join(import.meta.dirname, name),
@@ -50,8 +50,7 @@ function isImported(name) {
 async function buildVariant({ name, features, frees, plain, twin }, fast) {
   const wasm = "wasm32-unknown-unknown";
   const options = ["--quiet", "--lib", "--profile=wasm-release", `--target=${wasm}`];
-  // In place of those of .cargo/config.toml.
-  const env = twin && { RUSTFLAGS: "-Ctarget-feature=-reference-types,-multivalue" };
+  const env = twin && { RUSTFLAGS: compilerFlags };
   run(withWasm, ["cargo", "build", ...options, "--no-default-features", `--features=${features}`], env);
   const raw = join(cargoTarget(), wasm, "wasm-release", "tidegate.wasm");
   const tool = execFileSync(withWasm, ["wasm-bindgen", "--version"], { encoding: "utf8" });

@@ -11,6 +11,9 @@ const features = ["bulk-memory", "bulk-memory-opt", "sign-ext", "nontrapping-flo
 const enabled = [...features, "call-indirect-overlong", "reference-types"].map((name) => `--enable-${name}`);
 const lowering = ["--llvm-nontrapping-fptoint-lowering", "--signext-lowering"];
 
+/** For `RUSTFLAGS`, in place of those of .cargo/config.toml: nothing that JavaScript has not. */
+export const compilerFlags = "-Ctarget-feature=-reference-types,-multivalue";
+
 /**
  * The module without the note of what it uses: the standard library is compiled for references to JavaScript's values, and the glue would
  * keep them in a table of the module, which JavaScript has not.
@@ -28,33 +31,37 @@ export function withoutFeatures(module) {
   return Buffer.concat(kept);
 }
 
+/** A module, given as a file of it or of its text, as a JavaScript module that exports `instantiate`. */
+export function translate(file, level, ...passes) {
+  const [lowered, made] = [`${file}.lowered.wasm`, `${file}.js`];
+  tool("wasm-opt", file, ...enabled, ...lowering, level, ...passes, "-o", lowered);
+  tool("wasm2js", lowered, ...enabled, level, "-o", made);
+  const text = readFileSync(made, "utf8");
+  for (const file of [lowered, made]) rmSync(file);
+  const start = /^(import .*;\n)+(?=\n)/.exec(text)?.[0].length;
+  const from = text.indexOf("function asmFunc(imports)");
+  const to = text.indexOf("\nvar retasmFunc");
+  if (!start || from < 0 || to < 0) throw new Error("wasm2js writes its module in another way than it did");
+  // A function of its own around all of it: what it keeps beside its instance would be shared by all of them.
+  return `export function instantiate(imports) {${text.slice(start, to)}\nreturn { exports: asmFunc(imports) };\n}\n`;
+}
+
 /** Puts `twin.js` in the module's place, and makes its glue link that. */
 export async function toJavaScript(folder) {
   const wasmFile = join(folder, "tidegate_bg.wasm");
   const glueFile = join(folder, "tidegate.js");
   const textFile = `${wasmFile}.wat`;
-  const made = `${wasmFile}.js`;
   tool("wasm-opt", wasmFile, ...enabled, "--print-features", "--emit-text", "-o", textFile);
   const short = shorten(withoutUnneeded(readFileSync(textFile, "utf8")), linkTwin(readFileSync(glueFile, "utf8")));
   writeFileSync(textFile, short.text);
   writeFileSync(glueFile, short.glue);
-  tool("wasm-opt", textFile, ...enabled, ...lowering, "-Oz", ...tight, "-o", wasmFile);
-  tool("wasm2js", wasmFile, ...enabled, "-Oz", "-o", made);
-  const text = readFileSync(made, "utf8");
-  const from = text.indexOf("function asmFunc(imports)");
-  const to = text.indexOf("\nvar retasmFunc");
-  const start = text.indexOf("\n\n", text.indexOf(" from './tidegate_bg.js';"));
-  if (start < 0 || from < 0 || to < 0) throw new Error("wasm2js writes its module in another way than it did");
-  // A function of its own around all of it: what it keeps beside its instance would be shared by all of them.
-  const module = `export function instantiate(imports) {${text.slice(start, to)}\nreturn { exports: asmFunc(imports) };\n}\n`;
-  const { code } = await transform(module, { minify: true, target: "es2022" });
+  const { code } = await transform(translate(textFile, "-Oz", ...tight), { minify: true, target: "es2022" });
   writeFileSync(join(folder, "twin.js"), code);
   writeFileSync(
     join(folder, "twin.d.ts"),
     "/** Makes an instance of the module that it was made from. */\nexport declare function instantiate(imports: WebAssembly.Imports): WebAssembly.Instance;\n",
   );
   rmSync(textFile);
-  rmSync(made);
   rmSync(wasmFile);
 }
 
@@ -63,17 +70,24 @@ export async function toJavaScript(folder) {
  * table to fill there is nothing to start; and an engine without WebAssembly may lack more.
  */
 function linkTwin(generated) {
-  let glue = unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), generated);
-  for (const [old, twin] of [
-    ["new WebAssembly.Instance(wasmModule, __wbg_get_imports())", "wasmModule(__wbg_get_imports())"],
-    ["cachedUint8ArrayMemory0.byteLength === 0", "cachedUint8ArrayMemory0.buffer !== wasm.memory.buffer"],
-    ["wasm.__wbindgen_start();", ""],
-    ["new TextDecoder('utf-8', { ignoreBOM: true })", "newTextDecoder()"],
-    ["new TextEncoder()", "newTextEncoder()"],
-    ["crypto.getRandomValues(", "fillRandom("],
-  ]) {
-    if (!glue.includes(old)) throw new Error(`The glue does not say ${old} any more`);
-    glue = glue.replaceAll(old, twin);
-  }
+  const glue = replaceEach(
+    unneeded.reduce((rest, pattern) => rest.replace(pattern, ""), generated),
+    [
+      ["new WebAssembly.Instance(wasmModule, __wbg_get_imports())", "wasmModule(__wbg_get_imports())"],
+      ["cachedUint8ArrayMemory0.byteLength === 0", "cachedUint8ArrayMemory0.buffer !== wasm.memory.buffer"],
+      ["wasm.__wbindgen_start();", ""],
+      ["new TextDecoder('utf-8', { ignoreBOM: true })", "newTextDecoder()"],
+      ["new TextEncoder()", "newTextEncoder()"],
+      ["crypto.getRandomValues(", "fillRandom("],
+    ],
+  );
   return `import { fillRandom, newTextDecoder, newTextEncoder } from "../../bare.ts";\n${glue}`;
+}
+
+/** Generated glue with each of these in place of the other; none may be missing. */
+export function replaceEach(glue, pairs) {
+  return pairs.reduce((rest, [old, twin]) => {
+    if (!rest.includes(old)) throw new Error(`The glue does not say ${old} any more`);
+    return rest.replaceAll(old, twin);
+  }, glue);
 }

@@ -15,7 +15,8 @@ fn bytes(random: &mut Random) -> Vec<u8> {
 
 #[wasm_bindgen_test]
 fn sixteen_bytes_are_what_each_of_them_is() {
-    const { assert!(cfg!(target_feature = "simd128"), "as it is built to ship") };
+    const AS_JAVASCRIPT: bool = option_env!("TIDEGATE_AS_JAVASCRIPT").is_some();
+    const { assert!(cfg!(target_feature = "simd128") != AS_JAVASCRIPT, "as it is built to ship") };
     let mut random = Random::new(1);
     for _ in 0..20_000 {
         let bytes = bytes(&mut random);
