@@ -73,6 +73,8 @@ async function bundle() {
       { entryPoints: [{ in: join(source, file), out }], minify: out === "core-js" },
       { TIDEGATE_RUNS: String(out !== "core") },
     );
+  separateInstances("core-js", "");
+  separateInstances("core-slim", "...arguments");
   for (const folder of [dist, join(dist, plain)]) {
     for (const name of readdirSync(folder).filter((name) => name.endsWith(".js"))) dropBareImports(join(folder, name));
   }
@@ -110,6 +112,19 @@ async function bundleFiles(what, define) {
     ...what,
   });
   if (warnings.length > 0) process.exit(1);
+}
+
+/**
+ * Makes a core of a file with one instance into one with as many as are started: the glue keeps its instance in the variables of its
+ * file. Where each request of a server has to have its own, those that nobody uses any more go as other objects do.
+ */
+function separateInstances(name, given) {
+  const file = join(dist, `${name}.js`);
+  const code = readFileSync(file, "utf8");
+  const [tail, start = "startCore"] = /export\s*\{\s*(?:(\w+) as )?startCore\s*\};?\s*$/.exec(code) ?? [];
+  if (!tail || /^import\b/m.test(code)) throw new Error(`${file} is not one file with one export any more`);
+  const body = code.slice(0, -tail.length);
+  writeFileSync(file, `export function startCore(){${body}return ${start}(${given})}\n`);
 }
 
 /** Imports of chunks from which nothing is used. The package says that none does anything by itself, so bundlers warn of these. */

@@ -44,6 +44,15 @@ describe.skipIf(!built)("the real core", () => {
     expect(JSON.parse(request?.body ?? "")).toEqual({ data });
   });
 
+  it("takes the page of a site for no acceptance", async () => {
+    const { client } = await connect((_, response) =>
+      response.setHeader("content-type", "text/html").end("<!doctype html>"),
+    );
+    const error = await client.send("run_1", "approval", 1).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: "not-found", outcome: "rejected" });
+    expect(error.message).toMatch(/^The base URL may be wrong\./);
+  });
+
   it("sends to one stream in call order, one at a time", async () => {
     let open = 0;
     const { client, server } = await connect((_, response) => {

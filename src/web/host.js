@@ -78,7 +78,8 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
   let isOpen = false;
   const inFlight = new Map();
   let timer;
-  let due = Number.POSITIVE_INFINITY;
+  /** When it rings, where it is armed. */
+  let due;
 
   const call = (what, id = 0, number = 0, first = "", second = "", third = "") =>
     core.call(what, id, number, first, second, third);
@@ -101,7 +102,7 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
     try {
       const response = await request(url, whole);
       if (!wanted()) return;
-      tellHead(id, response);
+      tellHead(id, response, init.method);
       if (init.method && response.ok && !wantsText) {
         // The head of a success says it all: that the rest breaks off, or never comes, changes nothing.
         response.text().catch(() => {});
@@ -127,13 +128,15 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
     }
   };
 
-  const tellHead = (id, { status, headers }) => {
-    const after = headers.get("retry-after") ?? "";
+  const tellHead = (id, { status, headers }, isPost) => {
+    // A site that answers whatever it is asked with its page has taken nothing.
+    if (isPost && status < 300 && /html/.test(headers.get("content-type"))) status = 404;
+    const after = headers.get("retry-after");
     // Seconds, or a date.
     const afterMs = Math.floor(Number.parseFloat(after) * 1000 || Date.parse(after) - Date.now());
     const isV2 = headers.get("x-stream-version") === "v2";
     const isIdempotent = headers.get("x-tidegate-idempotent") === "1";
-    call(HEAD, id, status | (isV2 << 10) | (isIdempotent << 11), String(afterMs));
+    call(HEAD, id, status | (isV2 << 10) | (isIdempotent << 11), `${afterMs}`);
   };
 
   const setReading = (id, wanted) => {
@@ -158,14 +161,14 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
 
   const disarm = () => {
     clearTimeout(timer);
-    due = Number.POSITIVE_INFINITY;
+    due = undefined;
   };
 
   /** Gives everything up. A call of the core may be under way: nothing comes of it any more. */
   const close = () => {
     isOpen = false;
     disarm();
-    for (const id of [...inFlight.keys()]) abort(id);
+    for (const [id] of inFlight) abort(id);
   };
 
   // Events: the shapes of types.d.ts
@@ -227,7 +230,7 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
       due = wanted;
       timer = setTimeout(
         () => {
-          due = Number.POSITIVE_INFINITY;
+          disarm();
           call(TIMEOUT);
         },
         Math.min(ms, LONGEST_MS),

@@ -73,9 +73,10 @@ async function parcel(out) {
 /** Next writes its output beside its sources. */
 const next = (bundler) => async () => {
   const output = await collect(nextProgram, ["build", nextFolder, `--${bundler}`], nextEnvironment(bundler));
-  // On a machine that builds for others Next misses the cache of an earlier build.
-  return output.split("\n").filter((line) => /warn|⚠|deprecat/i.test(line) && !line.includes("No build cache"));
+  return output.split("\n").filter((line) => /warn|⚠|deprecat/i.test(line) && !known.test(line));
 };
+/** On a machine that builds for others Next misses the cache of an earlier build. Of what runs at the edge it says that it is that. */
+const known = /No build cache|edge runtime/i;
 export const nextProgram = join(here, "node_modules/next/dist/bin/next");
 export const nextFolder = join(apps, "next");
 export const nextEnvironment = (bundler) => ({

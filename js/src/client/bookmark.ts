@@ -126,10 +126,18 @@ export async function openBookmark(
   const { storage, id, reduces } = resume as Resume;
   const subject = identity.startsWith("jwt:") ? JSON.parse(identity.slice(4))[0] : null;
   const name = JSON.stringify([target.baseURL, target.branch, subject, runId, key, lastEventId, id]);
-  const kept = typeof storage === "object" ? storage : storage === "local" ? localStorage : sessionStorage;
-  const bookmark = new Bookmark(kept, `tidegate-stream:${name}`, reduces, current);
+  const bookmark = new Bookmark(toStorage(storage), `tidegate-stream:${name}`, reduces, current);
   await bookmark.load().catch((cause) => {
     console.warn(`Tidegate: where a stream stood could not be read, so it is read from the beginning: ${cause}`);
   });
   return bookmark;
+}
+
+function toStorage(given: Resume["storage"]): ResumeStorage {
+  if (typeof given === "object") return given;
+  if (given === "local") return localStorage;
+  if (given === "session") return sessionStorage;
+  const message = `resume must be "session", "local" or a storage, not "${given}"`;
+  console.warn(`Tidegate: ${message}, so the stream is read from the beginning.`);
+  throw new Error(message);
 }

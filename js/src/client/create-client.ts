@@ -1,10 +1,11 @@
 import type { EngineKind } from "../wasm/interface.js";
+import { loadOwnCore } from "../wasm/load.js";
 import type { CallOptions, RetrievedRun, RunHandle, TriggerOptions } from "./calls.js";
 import { debugPage } from "./debug-page.js";
 import { encode } from "./encode.js";
 import type { SendHandle, SendUpdate, StreamListener, UnreadableRecord } from "./entries.js";
 import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
-import { pagePump } from "./event-pump.js";
+import { EventPump, pagePump } from "./event-pump.js";
 import type { DebugDump } from "./insight/dump.js";
 import type { Listen } from "./insight/events.js";
 import { followLater, loadCalls } from "./later.js";
@@ -19,6 +20,9 @@ import { SendLine } from "./send-line.js";
 import { type StreamStart, startOf } from "./stream-start.js";
 import type { AccessToken } from "./token-source.js";
 import { listen, listenChecked } from "./watch.js";
+
+/** Whether this host may compile: phones, Workers and what is like them have a build of their own. */
+declare const TIDEGATE_COMPILES: boolean | undefined;
 
 /** The server's acknowledgement of a send. */
 export interface Receipt {
@@ -171,7 +175,11 @@ export interface Client {
 export function createClient(options: ConnectionOptions = {}): Client {
   let { accessToken } = options;
   checkToken(accessToken);
-  const pump = pagePump();
+  // In Workers what a request has begun, a timer or a connection, ends with it and serves no other: so there each client has its own.
+  const pump =
+    typeof TIDEGATE_COMPILES !== "undefined" && !TIDEGATE_COMPILES && typeof window === "undefined"
+      ? new EventPump(loadOwnCore)
+      : pagePump();
   const principal = pump.openPrincipal(toEndpoint(options), accessToken);
   const lines = new Map<string, SendLine>();
   const closers = new Set<() => void>();
@@ -221,7 +229,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
       const key = JSON.stringify([runId, streamId, outbox]);
       const address = { runId, streamId, outbox, accessToken: accessToken ?? "" };
       // What an outbox brings back is nobody's call any more.
-      const line = lines.get(key) ?? new SendLine(principal, address, (_, connect) => connect(() => {}));
+      const line = lines.get(key) ?? new SendLine(pump, principal, address, (_, connect) => connect(() => {}));
       // Any other has nothing to remember between two sends.
       if (schema || outbox) lines.set(key, line);
       return new Promise<Receipt>((resolve, reject) => {
@@ -293,7 +301,7 @@ export function createClient(options: ConnectionOptions = {}): Client {
       checkOpen();
       return stopsWithClient(listenChecked(type, listener, principal));
     },
-    debug: debugPage,
+    debug: () => debugPage(pump),
     measure() {
       checkOpen();
       return stopsWithClient(listen("*", undefined, principal));

@@ -37,7 +37,7 @@ export function pagePump(): EventPump {
 }
 
 /**
- * Owns the page's engine. Principals, sends and streams are entries here, and the engine is told of them when it
+ * Owns an engine, mostly that of the page. Principals, sends and streams are entries here, and the engine is told of them when it
  * runs: first start and restart after a panic are the same walk over the entries.
  *
  * Where feeds and calls turn out to be wanted only after the core without them has begun, the one with them takes its place. Readers

@@ -1,6 +1,6 @@
 import type { Principal, SendHandle, SendRequest } from "./entries.js";
 import { TidegateError } from "./errors.js";
-import { pagePump } from "./event-pump.js";
+import type { EventPump } from "./event-pump.js";
 import type { OutboxOptions } from "./options.js";
 import type { Hand, LaneOptions } from "./outbox/lane.js";
 import { type StandardSchema, validate } from "./schema.js";
@@ -31,10 +31,10 @@ export class SendLine {
   #hand: Hand;
   readonly #watch: (listener: Listener) => Listener;
 
-  constructor(principal: Principal, address: LineAddress, restored: LaneOptions["restored"]) {
+  constructor(pump: EventPump, principal: Principal, address: LineAddress, restored: LaneOptions["restored"]) {
     const { runId, streamId } = address;
     this.#watch = (listener) => watchSend({ principal, runId, streamId, line: this }, listener);
-    this.#hand = (json, listener) => pagePump().send({ principal, runId, streamId, json, listener });
+    this.#hand = (json, listener) => pump.send({ principal, runId, streamId, json, listener });
     if (address.outbox) this.#lastTurn = this.#openOutbox(principal, address, restored).catch(console.warn);
   }
 

@@ -187,6 +187,15 @@ it("a page that is left in the middle of a batch leaves a place from which nothi
 });
 
 describe("a storage", () => {
+  it("of no kind that there is says so, and the stream is read", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const { result } = await mount({ ...joined, resume: "cookie" as never });
+    await bring(["a"], "1");
+    expect(result.current.value).toBe("a");
+    expect(warn.mock.calls.flat().join()).toMatch(/resume must be "session", "local" or a storage, not "cookie"/);
+    warn.mockRestore();
+  });
+
   it("of one's own may answer with promises", async () => {
     const kept = new Map<string, string>();
     const resume = {

@@ -59,8 +59,11 @@ export async function attempt(given: Attempt): Promise<Answer | Miss> {
       ...("cache" in Request.prototype && { cache: "no-store" }),
       ...(body !== undefined && { body }),
     });
-    const { ok, status, headers: told } = response;
-    if (ok) return { status, text: await response.text(), headers: told };
+    const { ok, headers: told } = response;
+    // A site that answers whatever it is asked with its page is no API.
+    const isSite = ok && /html/.test(told.get("content-type") ?? "");
+    if (ok && !isSite) return { status: response.status, text: await response.text(), headers: told };
+    const status = isSite ? 404 : response.status;
     const text = await response.text().catch(() => "");
     return { ...failureOf(status, told, text, subject), status, text, headers: told };
   } catch (cause) {

@@ -52,6 +52,21 @@ test("cancels, by id or by what has one", async () => {
   expect(requests).toMatchObject(Array(2).fill({ method, path, body }));
 });
 
+test("takes the page of a site for no answer", async () => {
+  const { baseURL, stop } = await startServer((_, response) =>
+    response.setHeader("content-type", "text/html; charset=utf-8").end("<!doctype html>"),
+  );
+  stops.push(stop);
+  const { streams, trigger } = createBackend({ secretKey, baseURL });
+  const refusal = {
+    code: "not-found",
+    outcome: "rejected",
+    message: expect.stringContaining("not as a Trigger.dev API"),
+  };
+  await expect(streams.input("approval").send("run_1", {})).rejects.toMatchObject(refusal);
+  await expect(trigger("echo", {})).rejects.toMatchObject(refusal);
+});
+
 test("retrieves a run", async () => {
   const { backend } = await connect("run-retrieve");
   expect(await backend.runs.retrieve("run_1")).toMatchObject({

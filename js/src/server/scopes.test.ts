@@ -40,6 +40,7 @@ test.each<[unknown, RegExp]>([
   [["read:runs:"], /would grant all runs/],
   [["read"], /grants nothing: it takes action:type/],
   [["read:inputstreams:run_1"], /its type is written "inputStreams"/],
+  [{ write: { inputStream: "run_1" } }, /its type is written "inputStreams"/],
   [[7], /A scope is a text/],
 ])("%j is refused", (given, sentence) => {
   expect(() => toScopes(given as PublicTokenScopes)).toThrow(sentence);

@@ -68,7 +68,10 @@ function checked(scope: unknown): string {
     throw invalidOptions(
       `The scope "${scope}" has an empty id, which would grant all ${type}. Pass the id, or leave out the colon.`,
     );
-  const meant = TYPES.find((known) => known !== type && known.toLowerCase() === type.toLowerCase());
+  const meant = TYPES.find((known) => known !== type && bare(known) === bare(type));
   if (meant) throw invalidOptions(`The scope "${scope}" grants nothing: its type is written "${meant}".`);
   return scope;
 }
+
+/** As far as people remember how it is written. */
+const bare = (type: string) => type.toLowerCase().replace(/s$/, "");

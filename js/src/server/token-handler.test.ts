@@ -37,6 +37,12 @@ test("refuses whom nothing is granted", async () => {
   }
 });
 
+test("says what it needs", async () => {
+  for (const given of [undefined, {}, { authorize: { read: { runs: "run_1" } } }])
+    expect(() => tokenHandler(given as never)).toThrow(/^tokenHandler needs authorize: a function/);
+  await expect(answerTo(true as never)).rejects.toMatchObject({ code: "invalid-options" });
+});
+
 test("passes on an answer of the application's own", async () => {
   const login = Response.redirect("https://app.test/login");
   expect(await answerTo(login)).toBe(login);

@@ -1,3 +1,4 @@
+import { invalidOptions } from "../client/errors.js";
 import type { PublicTokenOptions } from "./mint.js";
 import type { PublicTokenScopes } from "./scopes.js";
 
@@ -19,13 +20,18 @@ const HEADERS = { "content-type": "text/plain; charset=utf-8", "cache-control": 
 /** The route: its answer is a token as text, for the `accessToken` function of a page. */
 export function toTokenHandler<Rest extends unknown[]>(
   mint: (options: PublicTokenOptions) => Promise<string>,
-  { authorize, ...options }: TokenHandlerOptions<Rest>,
+  given: TokenHandlerOptions<Rest>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
+  const { authorize, ...options }: TokenHandlerOptions<Rest> = Object(given);
+  if (typeof authorize !== "function")
+    throw invalidOptions(
+      "tokenHandler needs authorize: a function that takes the request and returns scopes, or null for nothing.",
+    );
   return async (request, ...rest) => {
     const granted = await authorize(request, ...rest);
     // By its looks: some frameworks bring a Response of their own.
-    if (granted && "status" in granted) return granted;
+    if (granted && "status" in Object(granted)) return granted as Response;
     if (!granted) return new Response("You may not see or do this.", { status: 403, headers: HEADERS });
-    return new Response(await mint({ ...options, scopes: granted }), { headers: HEADERS });
+    return new Response(await mint({ ...options, scopes: granted as PublicTokenScopes }), { headers: HEADERS });
   };
 }

@@ -100,11 +100,11 @@ export class SendStore<T> extends ExternalStore<SendSnapshot<T>> {
     super(IDLE_SENDS);
     this.#address = address;
     if (!address) return;
-    const { principal } = acquirePrincipal(address.target);
+    const { principal, pump } = acquirePrincipal(address.target);
     const hear = () => this.#forgive();
     principal.beforeToken.add(hear);
     this.#stopHearing = () => principal.beforeToken.delete(hear);
-    this.#line = new SendLine(principal, { ...address, ...address.target }, (json, connect, createdAt) => {
+    this.#line = new SendLine(pump, principal, { ...address, ...address.target }, (json, connect, createdAt) => {
       const entry = this.#add(JSON.parse(json), json, { state: "queued", attempt: 0 }, createdAt);
       entry.handle = connect((update) => this.#update(entry, update));
     });

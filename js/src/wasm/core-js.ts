@@ -18,7 +18,7 @@ interface Reading {
 
 /** React Native's own `fetch`, which says what it is, resolves with the whole answer: that of a stream ends when the stream does. */
 async function request(url: string, init: Reading) {
-  if (!init.headers.accept || !(globalThis.fetch as { polyfill?: boolean }).polyfill) return fetch(url, init);
+  if (!init.headers.accept || !(fetch as { polyfill?: boolean }).polyfill) return fetch(url, init);
   const { xhrFetch } = await import("./xhr-fetch.js");
   return xhrFetch(url, init);
 }

@@ -58,6 +58,11 @@ export function loadCore(runs = false): Promise<Core> {
   return newest.core as Promise<Core>;
 }
 
+/** A core of its own, in an instance of its own, for a host that is no page: it tells of nothing, and does not count connections. */
+export async function loadOwnCore(): Promise<Core> {
+  return { ...(await start({})), watchPage() {}, hasFewConnections: () => false };
+}
+
 async function start(own: Loading): Promise<Core> {
   // What a page needs first it often asks for in one turn.
   await undefined;

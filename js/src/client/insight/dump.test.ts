@@ -112,9 +112,10 @@ it("names both cores for as long as there are two, and JavaScript where that is 
 
   fakePage.reset();
   fakePage.loader.runsAs = "js";
-  createClient({ accessToken: "t" }).stream("run_1");
+  const next = createClient({ accessToken: "t" });
+  next.stream("run_1");
   await told();
-  expect((await client.debug()).engine).toEqual({ kind: "js", state: "running", cores: ["core-js"], crashes: 0 });
+  expect((await next.debug()).engine).toEqual({ kind: "js", state: "running", cores: ["core-js"], crashes: 0 });
 });
 
 it("forgets what is settled or closed, and counts crashes", async () => {
@@ -134,7 +135,7 @@ it("forgets what is settled or closed, and counts crashes", async () => {
 it("forgets what a line has queued when that is closed, and knows it again when it goes on", async () => {
   const pump = pagePump();
   const principal = pump.openPrincipal({ baseURL: "https://api.example.com", branch: undefined }, "t");
-  const line = new SendLine(principal, { runId: "run_1", streamId: "approval", accessToken: "t" }, () => {});
+  const line = new SendLine(pump, principal, { runId: "run_1", streamId: "approval", accessToken: "t" }, () => {});
   let validated: (result: { value: number }) => void = () => {};
   const result = new Promise<{ value: number }>((resolve) => {
     validated = resolve;

@@ -91,9 +91,8 @@ export interface DumpedCall extends WithPrincipal {
 
 const CALLS: Record<CallKind, DumpedCall["what"]> = ["trigger", "complete", "retrieve", "cancel", "packet"];
 
-/** Looks at the page's pump, if there is one. */
-export function dump(): DebugDump {
-  const pump = peekPage<EventPump>("pump");
+/** Looks at a pump, or at the page's, if there is one. */
+export function dump(pump = peekPage<EventPump>("pump")): DebugDump {
   const [readers, calls, crashes, seats, starting] = pump?.inspect() ?? NOTHING;
   const { sends } = pageWatch();
   const principals = new Set([...readers, ...sends, ...calls].map(({ principal }) => principal));

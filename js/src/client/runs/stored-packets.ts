@@ -4,7 +4,7 @@ import type { EventPump } from "../event-pump.js";
 import { onePerPage } from "../page.js";
 import { decodePacket } from "./packets.js";
 
-/** Characters of packets that are kept, over all feeds; what was used last stays longest. */
+/** Characters of packets that are kept, over all feeds of an engine; what was used last stays longest. */
 const MOST_KEPT = 2 ** 24;
 const MOST_AT_ONCE = 4;
 const ATTEMPTS = 3;
@@ -71,7 +71,10 @@ class Store {
 export function loadStored(pump: EventPump, principal: Principal, path: string): Promise<unknown> {
   const { baseURL, branch } = principal.endpoint;
   const key = JSON.stringify([baseURL, branch, path]);
-  return onePerPage("stored-packets", () => new Store()).get(key, async () => {
+  const stores = onePerPage("packets", () => new WeakMap<EventPump, Store>());
+  const store = stores.get(pump) ?? new Store();
+  stores.set(pump, store);
+  return store.get(key, async () => {
     for (let attempt = 1; ; attempt += 1) {
       // Its address is good for some minutes only, so each attempt asks for one.
       const { text } = await pump.call({ principal, what: 4, name: path, body: "" });

@@ -13,5 +13,9 @@ const main :Workerd.Worker = (
     ( name = "worker.js", esModule = embed "worker.bundle.js" ),
     ( name = "tidegate/core.wasm", wasm = embed "core.wasm" ),
   ],
+  bindings = [
+    ( name = "TRIGGER_SECRET_KEY", fromEnvironment = "TRIGGER_SECRET_KEY" ),
+    ( name = "TRIGGER_API_URL", fromEnvironment = "TRIGGER_API_URL" ),
+  ],
   compatibilityDate = "2026-11-01",
 );

@@ -1,0 +1,5 @@
+import { handle } from "../../../edge.js";
+
+export const config = { runtime: "edge" };
+
+export default () => handle();
