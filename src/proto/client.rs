@@ -41,8 +41,6 @@ pub struct Client {
     ids: Ids,
     principals: Table<PrincipalId, Principal>,
     channels: Table<ChannelId, Channel>,
-    /// In which queue a send is.
-    sends: Table<SendId, ChannelId>,
     /// Whose a request is.
     requests: Table<RequestId, ChannelId>,
     outputs: Queue<Output>,
@@ -71,7 +69,6 @@ impl Client {
             ids: Ids::default(),
             principals: Table::default(),
             channels: Table::default(),
-            sends: Table::default(),
             requests: Table::default(),
             outputs: Queue::default(),
             turn_ends: None,
@@ -221,12 +218,10 @@ impl Client {
                 }
             }
             Command::ForgetSend(send) => {
-                if let Some((_, queue)) = self.queue_of(send)
-                    && queue.forget(send)
-                {
-                    self.sends.remove(send);
-                    self.remove_idle_queues();
+                if let Some((_, queue)) = self.queue_of(send) {
+                    queue.forget(send);
                 }
+                self.remove_idle_queues();
             }
             Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds } => {
                 let mut reader = Subscription::new(last_event_id, timeout_seconds);
@@ -276,14 +271,14 @@ impl Client {
         let found = self.channels.key_where(|channel| channel.is_queue_of(principal, run, &key));
         let id = found.unwrap_or_else(|| self.next_subscription());
         if found.is_none() {
+            self.remove_idle_queues();
             let queue = Machine::Queue(SendQueue::default());
             self.channels.insert(id, Channel::new(principal, run.to_owned(), key, queue));
         }
-        self.sends.insert(send, id);
         let idempotency_key = self.random.uuid();
         let body = concat(&["{\"data\":", json, "}"]);
         let problem = refuse_data(json, body.len());
-        if let Some((_, queue)) = self.queue_of(send) {
+        if let Some(Machine::Queue(queue)) = self.channels.get_mut(id).map(|channel| &mut channel.machine) {
             match problem {
                 Some(problem) => queue.push_rejected(send, problem),
                 None => queue.push(send, Rc::new(body), Rc::new(idempotency_key)),
@@ -302,7 +297,8 @@ impl Client {
     }
 
     fn queue_of(&mut self, send: SendId) -> Option<(ChannelId, &mut SendQueue)> {
-        let id = *self.sends.get(send)?;
+        let is_there = |channel: &Channel| matches!(&channel.machine, Machine::Queue(queue) if queue.holds(send));
+        let id = self.channels.key_where(is_there)?;
         match &mut self.channels.get_mut(id)?.machine {
             Machine::Queue(queue) => Some((id, queue)),
             Machine::Reader(_) | Machine::Watch(_) | Machine::Feed(_) | Machine::Call(_) => None,
@@ -573,16 +569,10 @@ impl Client {
         for id in self.channels.keys_where(|channel| channel.principal == principal) {
             self.give_up(id);
             // All of them before the first is told: a line that moves up in between would be told otherwise.
-            let sends = self.sends.keys_where(|&queue| queue == id);
-            for &send in &sends {
-                if let Some((_, queue)) = self.queue_of(send) {
-                    queue.cancel(send);
-                }
-                self.sends.remove(send);
-            }
             if let Some(mut channel) = self.channels.remove(id)
-                && !sends.is_empty()
+                && let Machine::Queue(queue) = &mut channel.machine
             {
+                queue.cancel_all();
                 channel.drain(id, &mut self.outputs);
             }
         }

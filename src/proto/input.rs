@@ -101,7 +101,7 @@ pub enum Command<'a> {
     CancelSend(SendId),
     /// Makes a settled send again, under the same idempotency key.
     RetrySend(SendId),
-    /// Frees a settled send.
+    /// Frees a settled send. One that was accepted is freed by itself.
     ForgetSend(SendId),
     /// Reads a stream.
     Subscribe {

@@ -1,5 +1,6 @@
 //! The sends to one input stream of one run: in order, one in flight, each with an honest outcome.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -43,7 +44,7 @@ pub enum SendState {
     Queued(Hold),
     /// It is on its way.
     Sending,
-    /// The server has it.
+    /// The server has it. Nothing more is kept of it.
     Accepted,
     /// The server certainly does not have it.
     Rejected(Rc<Problem>),
@@ -112,7 +113,7 @@ struct Doubt {
 /// The send machine of one stream. It has one request at most; methods that answer `bool` say whether that is to be given up.
 #[derive(Debug)]
 pub struct SendQueue {
-    sends: Table<SendId, Send>,
+    sends: Table<SendId, Box<Send>>,
     /// Those that have not left, in order.
     waiting: Queue<SendId>,
     /// The one that has, and when.
@@ -217,8 +218,10 @@ impl SendQueue {
         let Some((id, sent)) = self.in_flight.take() else { return };
         match verdict {
             Verdict::Accepted => {
-                while self.accepted.first().is_some_and(|earliest| !is_recent(earliest, now.monotonic)) {
-                    self.accepted.remove(0);
+                // Many at a time: each time all that are left have to move.
+                let first = self.accepted.first();
+                if first.is_some_and(|first| now.monotonic.since(first.settled) >= 2 * MEMORY_MS) {
+                    self.accepted.retain(|sent| is_recent(sent, now.monotonic));
                 }
                 self.accepted.push(Sent { settled: now.monotonic, ..sent });
                 self.end(id, SendState::Accepted);
@@ -309,8 +312,7 @@ impl SendQueue {
         flying || in_doubt.is_some_and(|doubt| doubt.inquiry.is_some())
     }
 
-    /// Puts a settled send back at the end of the line, under the same idempotency key. Not one that was accepted, nor one
-    /// whose data can never be sent.
+    /// Puts a settled send back at the end of the line, under the same idempotency key. Not one whose data can never be sent.
     pub fn retry(&mut self, id: SendId) {
         let Some(send) = self.sends.get_mut(id) else { return };
         if send.body.is_empty() {
@@ -324,18 +326,29 @@ impl SendQueue {
         }
     }
 
+    /// Whether that send is here.
+    pub fn holds(&self, id: SendId) -> bool {
+        self.sends.get(id).is_some()
+    }
+
     /// Whether there is nothing in it and nothing to remember.
     pub fn is_idle(&self, now: Instant) -> bool {
         self.sends.is_empty() && !self.accepted.iter().any(|sent| is_recent(sent, now))
     }
 
-    /// Drops a settled send. `false` when it is still under way: it stays.
-    pub fn forget(&mut self, id: SendId) -> bool {
+    /// Drops a settled send. One that is still under way stays.
+    pub fn forget(&mut self, id: SendId) {
         if let Some(SendState::Queued(_) | SendState::Sending) = self.sends.get(id).map(|send| &send.state) {
-            return false;
+            return;
         }
         self.sends.remove(id);
-        true
+    }
+
+    /// Takes back all that are under way.
+    pub fn cancel_all(&mut self) {
+        for id in self.sends.keys_where(|_| true) {
+            self.cancel(id);
+        }
     }
 
     /// Tries the first in line now: the cause of its delay may be gone.
@@ -371,7 +384,7 @@ impl SendQueue {
     fn add(&mut self, id: SendId, body: Rc<String>, idempotency_key: Rc<String>, state: SendState) {
         self.changes.push(SendChanged { send: id, state: state.clone(), attempt: 0 });
         let send = Send { body, idempotency_key, state, attempt: 0, first_attempt: 0, doubtful: false };
-        self.sends.insert(id, send);
+        self.sends.insert(id, Box::new(send));
     }
 
     /// When the answer to the request under way is overdue.
@@ -405,7 +418,11 @@ impl SendQueue {
     fn end(&mut self, id: SendId, state: SendState) {
         self.backoff.reset();
         self.not_before = Instant::default();
+        let is_over = state == SendState::Accepted;
         self.set(id, state);
+        if is_over {
+            self.sends.remove(id);
+        }
     }
 
     fn set(&mut self, id: SendId, state: SendState) {

@@ -7,7 +7,7 @@ use super::host::Host;
 use crate::proto::call::CallOutcome;
 use crate::proto::error::{ErrorCode, Problem};
 use crate::proto::output::Event;
-use crate::proto::send::{Hold, SendChanged, SendState};
+use crate::proto::send::{SendChanged, SendState};
 #[cfg(feature = "runs")]
 use crate::proto::shape::Rows;
 use crate::proto::status::StreamStatus;
@@ -44,53 +44,46 @@ pub(super) fn deliver(host: &Host, event: &Event) {
 }
 
 fn deliver_send(host: &Host, change: &SendChanged) {
-    let (state, waiting_for, problem) = match &change.state {
-        SendState::Queued(hold) => ("queued", Some(hold_name(*hold)), None),
-        SendState::Sending => ("sending", None, None),
-        SendState::Accepted => ("accepted", None, None),
-        SendState::Rejected(problem) => ("rejected", None, Some(problem)),
-        SendState::Unknown(problem) => ("unknown", None, Some(problem)),
-        SendState::Cancelled => ("cancelled", None, None),
+    // By number, and named in `host.js`: a text costs more than all else that is told.
+    let (standing, problem) = match &change.state {
+        SendState::Queued(hold) => (*hold as u32, None),
+        SendState::Sending => (4, None),
+        SendState::Accepted => (5, None),
+        SendState::Rejected(problem) => (6, Some(problem)),
+        SendState::Unknown(problem) => (7, Some(problem)),
+        SendState::Cancelled => (8, None),
     };
     let error = problem.map_or(JsValue::UNDEFINED, |problem| convert_problem(host, problem));
-    host.tell_send(change.send.number(), state, waiting_for, change.attempt, error);
-}
-
-const fn hold_name(hold: Hold) -> &'static str {
-    match hold {
-        Hold::Turn => "turn",
-        Hold::Token => "token",
-        Hold::Online => "online",
-        Hold::Backoff => "backoff",
-    }
+    host.tell_send(change.send.number(), standing, change.attempt, error);
 }
 
 fn deliver_status(host: &Host, is_feed: bool, subscription: u32, status: &StreamStatus) {
-    let (name, attempt, retry_in_ms, end_reason, problem) = match status {
-        StreamStatus::Connecting => ("connecting", 0, None, None, None),
-        StreamStatus::Live => ("live", 0, None, None, None),
+    let (standing, attempt, retry_in_ms, problem) = match status {
+        StreamStatus::Connecting => (0, 0, None, None),
+        StreamStatus::Live => (1, 0, None, None),
         StreamStatus::Reconnecting { attempt, retry_in_ms, problem } => {
-            ("reconnecting", *attempt, Some(*retry_in_ms as f64), None, Some(problem))
+            (2, *attempt, Some(*retry_in_ms as f64), Some(problem))
         }
-        StreamStatus::Paused => ("paused", 0, None, None, None),
-        StreamStatus::Ended => ("ended", 0, None, Some("run-finished"), None),
-        StreamStatus::Failed(problem) => ("failed", 0, None, Some(end_reason(problem)), Some(problem)),
+        StreamStatus::Paused => (3, 0, None, None),
+        StreamStatus::Ended => (4, 0, None, None),
+        StreamStatus::Failed(problem) => (failed(problem), 0, None, Some(problem)),
     };
     let error = problem.map_or(JsValue::UNDEFINED, |problem| convert_problem(host, problem));
-    host.tell_stream(is_feed, subscription, name, attempt, retry_in_ms, end_reason, error);
+    host.tell_stream(is_feed, subscription, standing, attempt, retry_in_ms, error);
 }
 
-fn end_reason(problem: &Problem) -> &'static str {
+/// The standing that says why.
+fn failed(problem: &Problem) -> u32 {
     if problem.status == Some(410) {
-        "gone"
+        5
     } else if problem.code == ErrorCode::NotFound {
-        "not-found"
+        6
     } else if problem.code == ErrorCode::Forbidden {
-        "forbidden"
+        7
     } else if problem.code.concerns_token() {
-        "unauthorized"
+        8
     } else {
-        "refused"
+        9
     }
 }
 

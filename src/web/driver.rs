@@ -44,8 +44,8 @@ impl Driver {
             }
         };
         self.draining.set(false);
-        // One more, since the clock's fraction was cut off: never before the time.
-        self.host.arm(due.map(|due| due.since(clock::now().monotonic) as f64 + 1.0));
+        // One more, since a timer cuts fractions off: never before the time.
+        self.host.arm(due.map(|due| due.as_millis() as f64 + 1.0));
     }
 
     fn start(&self, request: &OutgoingRequest) {

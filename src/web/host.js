@@ -38,6 +38,13 @@ const HEAD = 20;
  */
 const cache = "cache" in (globalThis.Request?.prototype ?? {}) ? "no-store" : undefined;
 
+// Where something stands, as convert.rs counts it. A queued send: what it waits for; any other: its state, behind those.
+const HOLDS = "turn token online backoff".split(" ");
+const STATES = "sending accepted rejected unknown cancelled".split(" ");
+// A reader: its status; behind those, beginning with the last of them, why it is over.
+const STATUSES = "connecting live reconnecting paused ended".split(" ");
+const END_REASONS = "run-finished gone not-found forbidden unauthorized refused".split(" ");
+
 /** Tells of a panic whose engine was made last: it ends every engine of the module. */
 let crash;
 
@@ -86,7 +93,7 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
 
   // Requests
 
-  const perform = async (id, url, token, branch, headers, init, wantsText) => {
+  const perform = async (id, url, token, branch, init, wantsText) => {
     if (!isOpen) return;
     const controller = new AbortController();
     inFlight.set(id, controller);
@@ -96,11 +103,11 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
       inFlight.delete(id);
       call(what, id, number, text, told);
     };
-    headers.authorization = `Bearer ${token}`;
-    if (branch !== undefined) headers["x-trigger-branch"] = branch;
-    const whole = { ...init, headers, cache, signal: controller.signal };
+    init.headers.authorization = `Bearer ${token}`;
+    if (branch !== undefined) init.headers["x-trigger-branch"] = branch;
+    init.signal = controller.signal;
     try {
-      const response = await request(url, whole);
+      const response = await request(url, init);
       if (!wanted()) return;
       tellHead(id, response, init.method);
       if (init.method && response.ok && !wantsText) {
@@ -124,7 +131,7 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
       finish(END);
     } catch {
       // The browser does not say why. It never left only if it makes no request at all: asked here, since it costs a third of a send.
-      finish(END, isRequest(url, whole) ? 2 : 1);
+      finish(END, isRequest(url, init) ? 2 : 1);
     }
   };
 
@@ -133,10 +140,10 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
     if (isPost && status < 300 && /html/.test(headers.get("content-type"))) status = 404;
     const after = headers.get("retry-after");
     // Seconds, or a date.
-    const afterMs = Math.floor(Number.parseFloat(after) * 1000 || Date.parse(after) - Date.now());
+    const afterMs = after && Math.floor(Number.parseFloat(after) * 1000 || Date.parse(after) - Date.now());
     const isV2 = headers.get("x-stream-version") === "v2";
     const isIdempotent = headers.get("x-tidegate-idempotent") === "1";
-    call(HEAD, id, status | (isV2 << 10) | (isIdempotent << 11), `${afterMs}`);
+    call(HEAD, id, status | (isV2 << 10) | (isIdempotent << 11), `${afterMs || ""}`);
   };
 
   const setReading = (id, wanted) => {
@@ -196,21 +203,22 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
       const headers = { "content-type": "application/json", "x-trigger-request-idempotency-key": idempotencyKey };
       // A run that is triggered without it cannot be sent to.
       if (RUNS && isCall) headers["x-trigger-realtime-streams-version"] = "v2";
-      perform(id, url, token, branch, headers, { method: "POST", body }, RUNS && isCall);
+      // Nobody keeps the answer to a POST, so that it needs no word on `cache`, which adds headers.
+      perform(id, url, token, branch, { method: "POST", headers, body }, RUNS && isCall);
     },
 
     read(id, url, token, branch, lastEventId, timeoutSeconds) {
       const headers = { accept: "text/event-stream" };
       if (lastEventId !== undefined) headers["last-event-id"] = lastEventId;
       if (timeoutSeconds !== undefined) headers["timeout-seconds"] = String(timeoutSeconds);
-      perform(id, url, token, branch, headers, {});
+      perform(id, url, token, branch, { headers, cache });
     },
 
     get(id, url, token, branch, isFeed) {
       // Without it a run that is dequeued is told to be executing.
       const headers = { "x-trigger-api-version": "2025-07-16" };
       if (RUNS && isFeed) headers["x-trigger-electric-version"] = "1.0.0-beta.1";
-      perform(id, url, token, branch, headers, {}, true);
+      perform(id, url, token, branch, { headers, cache }, true);
     },
 
     abort,
@@ -219,21 +227,20 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
     setReading,
 
     /**
-     * Calls back after so many milliseconds, or not at all. One that is armed for an earlier time is left: every chunk moves the
-     * stall deadline, and a call back that comes too early costs less than setting the clock for each.
+     * Calls back at that time, on the clock of `performance.now()`, or not at all. One that is armed for an earlier time is left: every
+     * chunk moves the stall deadline, and a call back that comes too early costs less than setting the clock for each.
      */
-    arm(ms) {
-      if (ms === undefined || !isOpen) return disarm();
-      const wanted = performance.now() + ms;
-      if (due <= wanted) return;
+    arm(at) {
+      if (at === undefined || !isOpen) return disarm();
+      if (due <= at) return;
       disarm();
-      due = wanted;
+      due = at;
       timer = setTimeout(
         () => {
           disarm();
           call(TIMEOUT);
         },
-        Math.min(ms, LONGEST_MS),
+        Math.min(at - performance.now(), LONGEST_MS),
       );
     },
 
@@ -243,12 +250,15 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
 
     tellTokenNeeded: (principal) => tell({ type: "token-needed", principal }),
 
-    tellSend: (send, state, waitingFor, attempt, error) =>
-      tell({ type: "send-changed", send, state, waitingFor, attempt, error }),
+    tellSend(send, standing, attempt, error) {
+      const state = STATES[standing - 4] ?? "queued";
+      tell({ type: "send-changed", send, state, waitingFor: HOLDS[standing], attempt, error });
+    },
 
-    tellStream(isFeed, id, status, attempt, retryInMs, endReason, error) {
+    tellStream(isFeed, id, standing, attempt, retryInMs, error) {
       const who = RUNS && isFeed ? { type: "feed-changed", feed: id } : { type: "stream-changed", subscription: id };
-      tell({ ...who, status, attempt, retryInMs, endReason, error });
+      const status = STATUSES[standing] ?? "failed";
+      tell({ ...who, status, attempt, retryInMs, endReason: END_REASONS[standing - 4], error });
     },
 
     tellUnreadable: (subscription, id, reason) => tell({ type: "record-unreadable", subscription, id, reason }),
@@ -300,7 +310,7 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
         /** Makes a settled send again, under the same idempotency key. */
         retrySend: (send) => call(RETRY_SEND, send),
 
-        /** Frees a settled send. */
+        /** Frees a settled send. One that was accepted is freed by itself. */
         forgetSend: (send) => call(FORGET_SEND, send),
 
         /** Reads a stream, from its beginning or behind a record. The key `input/<id>` names an input stream. */

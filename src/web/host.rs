@@ -43,7 +43,7 @@ extern "C" {
     pub(super) fn set_reading(this: &Host, id: u32, wanted: bool);
 
     #[wasm_bindgen(method)]
-    pub(super) fn arm(this: &Host, ms: Option<f64>);
+    pub(super) fn arm(this: &Host, at: Option<f64>);
 
     #[wasm_bindgen(method)]
     pub(super) fn problem(
@@ -63,24 +63,16 @@ extern "C" {
     pub(super) fn tell_token_needed(this: &Host, principal: u32);
 
     #[wasm_bindgen(method, js_name = tellSend)]
-    pub(super) fn tell_send(
-        this: &Host,
-        send: u32,
-        state: &str,
-        waiting_for: Option<&str>,
-        attempt: u32,
-        error: JsValue,
-    );
+    pub(super) fn tell_send(this: &Host, send: u32, standing: u32, attempt: u32, error: JsValue);
 
     #[wasm_bindgen(method, js_name = tellStream)]
     pub(super) fn tell_stream(
         this: &Host,
         is_feed: bool,
         subscription: u32,
-        status: &str,
+        standing: u32,
         attempt: u32,
         retry_in_ms: Option<f64>,
-        end_reason: Option<&str>,
         error: JsValue,
     );
 

@@ -6,7 +6,11 @@ const program = join(import.meta.dirname, "node-process.mjs");
 
 /** One measurement in a fresh process. */
 export async function measureInNode(what, subject, job) {
-  const parameters = [...profiling(`${what}-${subject}-${job.runId ?? job.atOnce}`), "--expose-gc", program];
+  const parameters = [
+    ...profiling(`${what}-${subject}-${job.runId ?? job.atOnce}${job.inOrder ? "-in-order" : ""}`),
+    "--expose-gc",
+    program,
+  ];
   const { stdout } = await promisify(execFile)(process.execPath, [...parameters, what, subject, JSON.stringify(job)]);
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }

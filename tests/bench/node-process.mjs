@@ -9,7 +9,7 @@ const job = JSON.parse(text);
 const subject = await import(`./subjects/${name}.mjs`);
 const run = {
   decode: (sample) => decode(subject.subscribe, job.baseURL, job.runId, job.count, sample),
-  send: () => sendMany(subject.send, job.baseURL, job.count, job.atOnce),
+  send: () => sendMany(subject.send, job),
 }[what];
 
 async function measure() {

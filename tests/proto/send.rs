@@ -311,6 +311,34 @@ fn a_forgotten_send_leaves_nothing_behind() {
     assert!(world.requests.is_empty());
 }
 
+#[test]
+fn of_what_was_accepted_nothing_stays_though_nobody_forgets_it() {
+    let (mut world, principal) = World::with_token(1);
+    let empty = format!("{:?}", World::with_token(1).0.client).len();
+    for stream in ["one", "another"] {
+        world.send(principal, stream, "\"something to be remembered\"");
+        let request = world.next_request();
+        world.answer(request.id, status(200), OK);
+    }
+    world.advance(20_000);
+    let last = world.send(principal, "a third", "not JSON");
+    world.command(Command::ForgetSend(last));
+    assert!(format!("{:?}", world.client).len() < empty + 100, "{:?}", world.client);
+}
+
+#[test]
+fn a_line_that_never_rests_remembers_the_last_of_what_was_accepted() {
+    let (mut world, principal) = World::with_token(1);
+    for second in 0..200 {
+        world.send(principal, "chat", &format!("\"body {second}\""));
+        let request = world.next_request();
+        world.answer(request.id, status(200), OK);
+        world.advance(1_000);
+        let remembered = format!("{:?}", world.client).matches("Sent(").count();
+        assert!((second.min(19) + 1..=41).contains(&remembered), "{remembered} after {second} s");
+    }
+}
+
 /// The server says, with any answer, that it drops repeated sends.
 fn announce_idempotence(world: &mut World, principal: tidegate::proto::id::PrincipalId) {
     world.send(principal, "chat", "1");

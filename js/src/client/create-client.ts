@@ -244,8 +244,8 @@ export function createClient(options: ConnectionOptions = {}): Client {
           if (state === "queued" || state === "sending") return;
           signal?.removeEventListener("abort", cancel);
           closers.delete(cancelQueued);
-          if (state === "accepted") resolve({ runId, streamId, attempts: attempt });
-          else reject(error ?? cancelled());
+          if (state === "accepted") return resolve({ runId, streamId, attempts: attempt });
+          reject(error ?? cancelled());
           queueMicrotask(() => handle?.forget());
         };
         signal?.addEventListener("abort", cancel);

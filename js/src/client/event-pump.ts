@@ -439,7 +439,8 @@ export class EventPump {
     if (id === undefined || !seat) return;
     entry.id = entry.seat = undefined;
     seat.sends.delete(id);
-    seat.call((engine) => engine.forgetSend(id));
+    // Of one that was accepted the engine has kept nothing.
+    if (entry.state !== "accepted") seat.call((engine) => engine.forgetSend(id));
     this.#retire();
   }
 

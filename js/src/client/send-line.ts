@@ -26,7 +26,7 @@ export interface LineItem extends Pick<SendRequest, "json" | "listener">, Pick<O
  */
 export class SendLine {
   #lastTurn: Promise<void> | undefined;
-  readonly #closed = new AbortController();
+  #closed: AbortController | undefined;
   /** To the pump, or to the outbox in front of it. */
   #hand: Hand;
   readonly #watch: (listener: Listener) => Listener;
@@ -74,11 +74,13 @@ export class SendLine {
 
   /** What an outbox holds is left to the next page, or to the next line. */
   close(): void {
-    this.#closed.abort();
+    this.#closed?.abort();
     unwatchQueued(this);
   }
 
   async #openOutbox(principal: Principal, address: LineAddress, restored: LaneOptions["restored"]) {
+    this.#closed = new AbortController();
+    const { signal } = this.#closed;
     const { openLane } = await import("./outbox/lane.js");
     const lane = await openLane({
       ...principal.endpoint,
@@ -88,7 +90,7 @@ export class SendLine {
       hand: this.#hand,
       restored: (json, connect, createdAt) => restored(json, (listener) => connect(this.#watch(listener)), createdAt),
       Failure: TidegateError,
-      closed: this.#closed.signal,
+      closed: signal,
     });
     if (lane) this.#hand = lane;
   }

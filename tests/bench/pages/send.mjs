@@ -1,4 +1,4 @@
 import { send } from "bench-subject";
 import { sendMany } from "../send-many.mjs";
 
-window.bench = ({ baseURL, count, atOnce }) => sendMany(send, baseURL, count, atOnce);
+window.bench = (job) => sendMany(send, job);
