@@ -80,7 +80,7 @@ async function buildVariant({ name, features, frees, plain, twin }, fast) {
   exposeStart(folder);
   if (twin) await toJavaScript(folder);
   else {
-    if (!fast) optimise(wasmFileOf(name), join(folder, "tidegate.js"), { frees });
+    if (!fast) await optimise(wasmFileOf(name), join(folder, "tidegate.js"), { frees });
     await inline(folder, { fast, plain });
   }
   writeFileSync(stamp, key);
@@ -125,7 +125,7 @@ async function inline(folder, { fast, plain }) {
   const module = even(readFileSync(file));
   writeFileSync(file, module);
   const sorted = sort(module);
-  const deflated = fast ? deflateRawSync(sorted) : await zopfli.deflateAsync(sorted, { numiterations: 30 });
+  const deflated = fast ? deflateRawSync(sorted) : await zopfli.deflateAsync(sorted, { numiterations: 200 });
   writeFileSync(
     join(folder, "inline.js"),
     `export const compressed = "${Buffer.from(deflated).toString("base64")}";\n`,

@@ -2,8 +2,10 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import zopfli from "@gfx/zopfli";
 import { order } from "./order.mjs";
 import { root } from "./paths.mjs";
+import { even, sort } from "./sort.mjs";
 
 export const tool = (name, ...parameters) =>
   execFileSync(join(root, "node_modules/.bin", name), parameters, { cwd: root, encoding: "utf8" });
@@ -11,6 +13,9 @@ export const tool = (name, ...parameters) =>
 // Every pass is repeated until none finds more. Inlining functions that have one caller makes the file smaller and what is sent
 // larger: past 30 bytes it does not pay. The lowest memory is the far end of the stack, where nothing has an address of its own.
 export const tight = ["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=30", "--converge"];
+
+/** How many orders of the functions are tried: together 0.3 % of what is sent. */
+const ROUNDS = 10;
 
 // Control flow is built anew from a flat form first: another 1 % of what is sent.
 const passes = ["--flatten", "--rereloop", "-Oz", ...tight];
@@ -82,7 +87,7 @@ export function shorten(text, glue) {
 /**
  * Rewrites both files. `frees`: its objects may end before their instance does, so that the glue stays as it is. Nor is it sent to anybody.
  */
-export function optimise(wasmFile, glueFile, { frees = false } = {}) {
+export async function optimise(wasmFile, glueFile, { frees = false } = {}) {
   const textFile = `${wasmFile}.wat`;
   const features = tool("wasm-opt", wasmFile, "--print-features", "--emit-text", "-o", textFile).trim().split(/\s+/);
   const whole = readFileSync(textFile, "utf8");
@@ -96,10 +101,20 @@ export function optimise(wasmFile, glueFile, { frees = false } = {}) {
   writeFileSync(textFile, short.text);
   writeFileSync(glueFile, short.glue);
   tool("wasm-opt", textFile, ...features, ...passes, "-o", wasmFile);
-  if (!frees) {
+  if (!frees) await reorder(wasmFile, textFile, features);
+  rmSync(textFile);
+}
+
+/** Each order of the functions changes the numbers by which they call each other, and with them what the next is made by. The best stays. */
+async function reorder(wasmFile, textFile, features) {
+  let best = { size: Number.POSITIVE_INFINITY };
+  for (let round = 0; round < ROUNDS; round += 1) {
     tool("wasm-opt", wasmFile, ...features, "--strip-debug", "--emit-text", "-o", textFile);
     order(wasmFile, textFile);
     tool("wasm-opt", textFile, ...features, "--strip-debug", "-o", wasmFile);
+    const module = readFileSync(wasmFile);
+    const { length: size } = await zopfli.deflateAsync(sort(even(module)), { numiterations: 15 });
+    if (size < best.size) best = { size, module };
   }
-  rmSync(textFile);
+  writeFileSync(wasmFile, best.module);
 }

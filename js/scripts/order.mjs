@@ -3,9 +3,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 /** How many bytes are compared at a time, how many functions back, and how much less each of those counts than the one behind it. */
-const GRAM = 4;
-const BACK = 3;
-const FADE = 0.7;
+const GRAM = 3;
+const BACK = 5;
+const FADE = 0.8;
 
 /** Writes `textFile`, the text of the module in `wasmFile`, with its functions in another order. */
 export function order(wasmFile, textFile) {
@@ -26,14 +26,17 @@ function chain(grams) {
   const left = new Set(grams.keys());
   const chained = [];
   while (left.size > 0) {
-    const recent = chained.slice(-BACK).reverse();
+    const wanted = new Map();
+    for (const [distance, other] of chained.slice(-BACK).reverse().entries()) {
+      for (const gram of grams[other]) {
+        wanted.set(gram, (wanted.get(gram) ?? 0) + rarity.get(gram) * FADE ** distance);
+      }
+    }
     let best = { index: 0, worth: -1 };
     for (const index of left) {
       let shared = 0;
-      for (const [distance, other] of recent.entries()) {
-        for (const gram of grams[index]) if (grams[other].has(gram)) shared += rarity.get(gram) * FADE ** distance;
-      }
-      const worth = shared / (grams[index].size + 40);
+      for (const gram of grams[index]) shared += wanted.get(gram) ?? 0;
+      const worth = shared / (grams[index].size + 80);
       if (worth > best.worth) best = { index, worth };
       if (chained.length === 0) break;
     }
