@@ -84,7 +84,7 @@ fn parts_print_as_so_many_bytes_wherever_they_are() {
     keeps_quiet(&Scanner::new(JSON));
     let quoted = format!("{JSON:?}");
     keeps_quiet(&Scanner::new(&quoted).literal().unwrap());
-    let parts = Parts { text, form: Form::Checked, last_event_id: Some("7".to_owned()) };
+    let parts = Parts { text, form: Form::Checked, last_event_id: "7".to_owned() };
     keeps_quiet(&parts);
     keeps_quiet(&Effect::Parts(parts.clone()));
     let rows = Rows { text: JSON.to_owned(), schema: None, fresh: true, complete: true };
@@ -93,7 +93,7 @@ fn parts_print_as_so_many_bytes_wherever_they_are() {
     keeps_quiet(&Event::Call(ChannelId::new(1), outcome));
     let event = Event::Parts(ChannelId::new(1), parts);
     keeps_quiet(&event);
-    assert_eq!(format!("{event:?}"), "Parts(31 bytes, Checked, Some(\"7\")) of ChannelId(1)");
+    assert_eq!(format!("{event:?}"), "Parts(31 bytes, Checked, \"7\") of ChannelId(1)");
     keeps_quiet(&Output::Event(event));
 }
 
@@ -103,7 +103,7 @@ fn machines_print_without_what_they_hold() {
     decoder.feed(format!("data: {PAYLOAD}\ndata: {PAYLOAD}").as_bytes(), |_| ()).unwrap();
     keeps_quiet(&decoder);
 
-    let mut reader = Subscription::new(None, None);
+    let mut reader = Subscription::new("", 0);
     reader.start(Instant::default());
     reader.handle_open(Instant::default(), StreamVersion::V1);
     let chunk = format!("id: 1-0\ndata: {JSON}\n\ndata: {JSON}");
@@ -180,7 +180,7 @@ fn commands(client: &mut Client, token: &'static str) -> Vec<Command<'static>> {
     }
     let (run, key) = ("run_1", "draft");
     let subscription = client.next_subscription();
-    let (last_event_id, timeout_seconds) = (None, None);
+    let (last_event_id, timeout_seconds) = ("", 0);
     commands.push(Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds });
     let (feed, kind, query, endless) = (client.next_subscription(), FeedKind::Run, "", false);
     commands.push(Command::Follow { feed, principal, kind, name: run, query, endless });

@@ -14,76 +14,91 @@ const WINDOW: usize = 5000;
 #[derive(Clone, Debug, Default)]
 pub struct Cursor {
     place: Place,
-    /// How many records with the id of the place have been passed.
-    shared: u32,
-    /// How many of them the connection has brought.
-    brought: u32,
+    /// What to ask for until a place of its own is known; nothing for the beginning.
+    given: String,
+    /// The time of the entry before that of the place, where the line that the latter begins with may begin; 0 where none is known.
+    before_ms: u64,
+    /// How many records of the entry have been passed.
+    passed: u64,
+    /// How many of them the connection has still to bring again.
+    to_skip: u64,
     recent: HashSet,
     /// What was recent before: between them at least the last `WINDOW` are known.
     older: HashSet,
 }
 
+/// `<ms>-<n>` as numbers, which is how the store of v1 orders what it got at once. Several records may share such an id.
+type Entry = (u64, u64);
+
 #[derive(Clone, Debug, Default)]
 enum Place {
     #[default]
-    Start,
+    Given,
     Sequence(u64),
-    /// With its numbers, if that is what it is made of.
-    Id(String, Option<(u64, u64)>),
+    Entry(Entry),
 }
 
 impl Cursor {
-    /// Starts behind the record with this id, or at the beginning.
-    pub fn new(last_event_id: Option<&str>) -> Self {
-        let place = match last_event_id {
-            None => Place::Start,
-            Some(id) => {
-                parse_digits(id.as_bytes()).map_or_else(|| Place::Id(id.to_owned(), order(id)), Place::Sequence)
-            }
-        };
-        Self { place, ..Self::default() }
-    }
-
-    /// What to send as `Last-Event-ID` from a new connection. Where records share an id, not all of those with the last one need have
-    /// come: the store is asked for them again, by the latest id before it.
-    pub fn resume(&mut self) -> Option<String> {
-        self.brought = 0;
-        let before = match self.place {
-            Place::Id(_, Some((ms, n))) if self.shared > 0 => match n.checked_sub(1) {
-                Some(n) => Some((ms, n)),
-                None => ms.checked_sub(1).map(|ms| (ms, u64::MAX)),
-            },
-            Place::Start | Place::Sequence(_) | Place::Id(..) => None,
-        };
-        if let Some((ms, n)) = before {
-            return Some(concat(&[&decimal(ms), "-", &decimal(n)]));
+    /// Starts behind the record with this id or at this place, or at the beginning if it is empty.
+    pub fn new(last_event_id: &str) -> Self {
+        let mut cursor = Self { given: last_event_id.to_owned(), ..Self::default() };
+        match parse_digits(last_event_id.as_bytes()) {
+            Some(number) => cursor.place = Place::Sequence(number),
+            None => _ = cursor.enter(last_event_id),
         }
-        self.shared = 0;
-        self.last_event_id()
+        cursor
     }
 
-    /// The place behind the last record.
-    pub fn last_event_id(&self) -> Option<String> {
-        match &self.place {
-            Place::Start => None,
-            Place::Sequence(number) => Some(decimal(*number)),
-            Place::Id(id, _) => Some(id.clone()),
+    /// `<id>+<passed>+<what to ask for>`: with the id alone, records that share it would be lost.
+    fn enter(&mut self, text: &str) -> Option<()> {
+        let (id, rest) = split_once(text, b'+')?;
+        let (passed, given) = split_once(rest, b'+')?;
+        let entry = parse_entry(id)?;
+        self.passed = parse_digits(passed.as_bytes())?;
+        self.place = Place::Entry(entry);
+        self.given = given.to_owned();
+        Some(())
+    }
+
+    /// What to send as `Last-Event-ID` from a new connection, empty for the beginning. Not all records of the last entry need have
+    /// come: the store is asked for them again.
+    pub fn resume(&mut self) -> String {
+        self.to_skip = self.passed;
+        self.known()
+    }
+
+    /// The place behind the last record, empty for the beginning.
+    pub fn last_event_id(&self) -> String {
+        let known = self.known();
+        let Place::Entry((ms, n)) = self.place else { return known };
+        concat(&[&decimal(ms), "-", &decimal(n), "+", &decimal(self.passed), "+", &known])
+    }
+
+    /// The id from which on nothing is missing.
+    fn known(&self) -> String {
+        if let Place::Sequence(number) = self.place {
+            return decimal(number);
+        }
+        match self.before_ms {
+            0 => self.given.clone(),
+            ms => concat(&[&decimal(ms - 1), "-0"]),
         }
     }
 
     /// Learns where the log ends, having read to there. An id of no use here, such as a time, gives way to it.
     pub fn settle(&mut self, tail: u64) {
-        if let Place::Id(..) = self.place {
-            self.place = tail.checked_sub(1).map_or(Place::Start, Place::Sequence);
+        if !self.given.is_empty() && !matches!(self.place, Place::Sequence(_)) {
+            self.given.clear();
+            self.place = tail.checked_sub(1).map_or(Place::Given, Place::Sequence);
         }
     }
 
     /// Whether the next record will be the one with this sequence number, or has been seen.
     pub const fn is_at(&self, next: u64) -> bool {
         match self.place {
-            Place::Start => next == 0,
+            Place::Given => next == 0 && self.given.is_empty(),
             Place::Sequence(last) => next <= last.saturating_add(1),
-            Place::Id(..) => false,
+            Place::Entry(_) => false,
         }
     }
 
@@ -98,25 +113,28 @@ impl Cursor {
                 self.place = Place::Sequence(number);
             }
             Position::Id(id) => {
-                let order = order(id);
-                if let Place::Id(last, last_order) = &mut self.place {
-                    if order.is_some() && order < *last_order {
+                let Some(entry) = parse_entry(id) else {
+                    (self.place, self.given, self.before_ms) = (Place::Given, id.to_owned(), 0);
+                    return true;
+                };
+                if let Place::Entry(last) = self.place {
+                    if entry < last {
                         return false;
                     }
-                    // Records may share an id: an equal one is news once those that were passed have come again.
-                    if last == id {
-                        self.brought += 1;
-                        let is_news = self.brought > self.shared;
-                        self.shared = self.shared.max(self.brought);
+                    // An equal one is news once those that were passed have come again.
+                    if entry == last {
+                        let is_news = self.to_skip == 0;
+                        if is_news {
+                            self.passed += 1
+                        } else {
+                            self.to_skip -= 1
+                        }
                         return is_news;
                     }
-                    last.clear();
-                    last.push_str(id);
-                    *last_order = order;
-                } else {
-                    self.place = Place::Id(id.to_owned(), order);
+                    self.before_ms = last.0;
                 }
-                (self.shared, self.brought) = (1, 1);
+                self.place = Place::Entry(entry);
+                (self.passed, self.to_skip) = (1, 0);
             }
         }
         true
@@ -175,8 +193,7 @@ impl HashSet {
     }
 }
 
-/// `<ms>-<n>` as numbers, which is how the store orders them.
-fn order(id: &str) -> Option<(u64, u64)> {
+fn parse_entry(id: &str) -> Option<Entry> {
     let (ms, n) = split_once(id, b'-')?;
     Some((parse_digits(ms.as_bytes())?, parse_digits(n.as_bytes())?))
 }

@@ -51,10 +51,10 @@ pub enum RequestKind {
     },
     /// `GET` of an event stream.
     Stream {
-        /// For `Last-Event-ID`.
-        last_event_id: Option<String>,
-        /// For `Timeout-Seconds`: how long the server waits for the next record before it ends the window.
-        timeout_seconds: Option<u32>,
+        /// For `Last-Event-ID`, empty for the beginning.
+        last_event_id: String,
+        /// For `Timeout-Seconds`: how long the server waits for the next record before it ends the window. 0 is left out.
+        timeout_seconds: u32,
     },
     /// `GET` of a run, as JSON, or of what else is asked once.
     Run,

@@ -113,10 +113,10 @@ pub enum Command<'a> {
         run: &'a str,
         /// Which output stream, or `input/<id>` for an input stream.
         key: &'a str,
-        /// Begins behind this record.
-        last_event_id: Option<&'a str>,
-        /// For `Timeout-Seconds`.
-        timeout_seconds: Option<u32>,
+        /// Begins behind this record or place, or at the beginning if it is empty.
+        last_event_id: &'a str,
+        /// For `Timeout-Seconds`: 0 leaves it to the server.
+        timeout_seconds: u32,
     },
     /// Follows a feed of runs.
     Follow {

@@ -89,9 +89,9 @@ impl Inquiry {
         Self { decoder: SseDecoder::default(), from: next, next, equal: Vec::new(), foreign: UnixTime::default() }
     }
 
-    /// What to send as `Last-Event-ID`.
-    pub fn last_event_id(&self) -> Option<String> {
-        self.next.checked_sub(1).map(decimal)
+    /// What to send as `Last-Event-ID`, empty for the beginning.
+    pub fn last_event_id(&self) -> String {
+        self.next.checked_sub(1).map(decimal).unwrap_or_default()
     }
 
     /// The sequence number behind the last record seen.

@@ -201,7 +201,7 @@ impl SendQueue {
             let inquiry = Inquiry::new(self.next);
             let last_event_id = inquiry.last_event_id();
             doubt.inquiry = Some((inquiry, now));
-            return Some(RequestKind::Stream { last_event_id, timeout_seconds: Some(1) });
+            return Some(RequestKind::Stream { last_event_id, timeout_seconds: 1 });
         }
         let id = self.waiting.pop()?;
         let send = self.sends.get_mut(id)?;

@@ -99,8 +99,8 @@ pub struct Parts {
     pub text: String,
     /// How it holds them.
     pub form: Form,
-    /// The cursor behind the last of them: resume behind this.
-    pub last_event_id: Option<String>,
+    /// The place behind the last of them: resume there. Empty where none is known.
+    pub last_event_id: String,
 }
 
 /// Tells how much was read, and nothing of it.
@@ -168,7 +168,7 @@ struct Connection {
 /// The subscription machine. It has one request at most; methods that answer `bool` say whether that is to be given up.
 #[derive(Debug)]
 pub struct Subscription {
-    timeout_seconds: Option<u32>,
+    timeout_seconds: u32,
     cursor: Cursor,
     state: State,
     last_connect: Option<Instant>,
@@ -196,8 +196,8 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Starts reading behind `last_event_id`, or at the beginning.
-    pub fn new(last_event_id: Option<&str>, timeout_seconds: Option<u32>) -> Self {
+    /// Starts reading behind `last_event_id`, or at the beginning if it is empty.
+    pub fn new(last_event_id: &str, timeout_seconds: u32) -> Self {
         let mut effects = Queue::default();
         effects.push(Effect::Status(StreamStatus::Connecting));
         Self {
@@ -290,7 +290,7 @@ impl Subscription {
         if core::mem::take(&mut self.paused) {
             self.effects.push(Effect::Status(StreamStatus::Connecting));
         }
-        let timeout_seconds = if self.run_finished || self.held_back { Some(1) } else { self.timeout_seconds };
+        let timeout_seconds = if self.run_finished || self.held_back { 1 } else { self.timeout_seconds };
         RequestKind::Stream { last_event_id: self.cursor.resume(), timeout_seconds }
     }
 
@@ -538,7 +538,7 @@ impl Intake<'_> {
             Body::Part { json, form, .. } => self.tell((*json).to_owned(), *form),
             Body::Skipped => {}
             Body::Unreadable(reason) => {
-                let id = self.cursor.last_event_id().unwrap_or_default();
+                let id = self.cursor.last_event_id();
                 self.effects.push(Effect::Unreadable { id, reason });
             }
         }

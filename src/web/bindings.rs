@@ -62,8 +62,8 @@ impl Core {
                     principal,
                     run: first,
                     key: second,
-                    last_event_id: given(third),
-                    timeout_seconds: u32::try_from(number).ok(),
+                    last_event_id: third,
+                    timeout_seconds: number.unsigned_abs(),
                 }));
                 return subscription.number();
             }

@@ -36,7 +36,6 @@ pub(super) fn deliver(host: &Host, event: &Event) {
         #[cfg(not(feature = "runs"))]
         Event::Rows(..) | Event::Call(..) => {}
         Event::Parts(subscription, Parts { text, form, last_event_id }) => {
-            let last_event_id = last_event_id.as_deref().unwrap_or_default();
             host.tell_parts(subscription.number(), text, last_event_id, *form as u32);
         }
         Event::Unreadable { subscription, id, reason } => host.tell_unreadable(subscription.number(), id, reason),

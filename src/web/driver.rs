@@ -50,7 +50,7 @@ impl Driver {
 
     fn start(&self, request: &OutgoingRequest) {
         let (id, url, token) = (request.id.number(), &request.url, request.token.reveal());
-        let branch = request.branch.as_ref().map(|branch| branch.as_str());
+        let branch = request.branch.as_ref().map_or("", |branch| branch.as_str());
         match &request.kind {
             RequestKind::Send { body, idempotency_key } => {
                 self.host.send(id, url, token, branch, body, idempotency_key, false);
@@ -60,7 +60,7 @@ impl Driver {
                 self.host.send(id, url, token, branch, body, idempotency_key, true);
             }
             RequestKind::Stream { last_event_id, timeout_seconds } => {
-                self.host.read(id, url, token, branch, last_event_id.as_deref(), *timeout_seconds);
+                self.host.read(id, url, token, branch, last_event_id, *timeout_seconds);
             }
             RequestKind::Run => self.host.get(id, url, token, branch, false),
             #[cfg(feature = "runs")]

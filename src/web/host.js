@@ -104,7 +104,7 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
       call(what, id, number, text, told);
     };
     init.headers.authorization = `Bearer ${token}`;
-    if (branch !== undefined) init.headers["x-trigger-branch"] = branch;
+    if (branch) init.headers["x-trigger-branch"] = branch;
     init.signal = controller.signal;
     try {
       const response = await request(url, init);
@@ -209,8 +209,8 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
 
     read(id, url, token, branch, lastEventId, timeoutSeconds) {
       const headers = { accept: "text/event-stream" };
-      if (lastEventId !== undefined) headers["last-event-id"] = lastEventId;
-      if (timeoutSeconds !== undefined) headers["timeout-seconds"] = String(timeoutSeconds);
+      if (lastEventId) headers["last-event-id"] = lastEventId;
+      if (timeoutSeconds) headers["timeout-seconds"] = String(timeoutSeconds);
       perform(id, url, token, branch, { headers, cache });
     },
 
@@ -315,7 +315,7 @@ export function createHost(sink, request = (url, init) => fetch(url, init)) {
 
         /** Reads a stream, from its beginning or behind a record. The key `input/<id>` names an input stream. */
         subscribe: (principal, runId, key, lastEventId, timeoutSeconds) =>
-          call(SUBSCRIBE, principal, timeoutSeconds ?? -1, runId, key, lastEventId),
+          call(SUBSCRIBE, principal, timeoutSeconds, runId, key, lastEventId),
 
         /** Stops reading. Nothing more is told of it. */
         unsubscribe: (subscription) => call(UNSUBSCRIBE, subscription),

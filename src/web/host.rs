@@ -16,7 +16,7 @@ extern "C" {
         id: u32,
         url: &str,
         token: &str,
-        branch: Option<&str>,
+        branch: &str,
         body: &str,
         key: &str,
         is_call: bool,
@@ -28,13 +28,13 @@ extern "C" {
         id: u32,
         url: &str,
         token: &str,
-        branch: Option<&str>,
-        last_event_id: Option<&str>,
-        timeout_seconds: Option<u32>,
+        branch: &str,
+        last_event_id: &str,
+        timeout_seconds: u32,
     );
 
     #[wasm_bindgen(method)]
-    pub(super) fn get(this: &Host, id: u32, url: &str, token: &str, branch: Option<&str>, is_feed: bool);
+    pub(super) fn get(this: &Host, id: u32, url: &str, token: &str, branch: &str, is_feed: bool);
 
     #[wasm_bindgen(method)]
     pub(super) fn abort(this: &Host, id: u32);

@@ -79,8 +79,7 @@ fn told(calendar: impl Fn(u64) -> u64) -> Vec<String> {
     step(1_000, Input::Command(open));
     step(1_000, Input::Command(Command::SetToken(principal, &run_token(EPOCH_MS, 900))));
     let (run, key) = ("run_1", "draft");
-    let subscribe =
-        Command::Subscribe { subscription, principal, run, key, last_event_id: None, timeout_seconds: None };
+    let subscribe = Command::Subscribe { subscription, principal, run, key, last_event_id: "", timeout_seconds: 0 };
     let mut request = step(1_000, Input::Command(subscribe)).expect("it connects");
     for round in 0..8_u64 {
         let now_ms = 2_000 + round * 20_000;

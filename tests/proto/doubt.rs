@@ -78,9 +78,8 @@ fn what_is_in_the_stream_was_accepted() {
     assert_eq!(scene.world.due_in_ms(), Some(2_000), "what is on its way is given the time to arrive");
     let question = scene.question();
     assert_eq!(question.url, post.url);
-    let RequestKind::Stream { last_event_id: None, timeout_seconds: Some(1) } = question.kind else {
-        panic!("{question:?}")
-    };
+    let RequestKind::Stream { timeout_seconds: 1, .. } = question.kind else { panic!("{question:?}") };
+    assert_eq!(cursor_of(&question), None);
     scene.tell(&question, 0, &[(90_000, "\"hello\""), (1_990, "{\"text\":\"caf\u{e9} \\\"1\\\"\"}")]);
     assert_eq!(scene.world.states(send), ["queued:turn", "sending", "accepted"]);
     assert_eq!(scene.world.aborted, [question.id], "the rest of the window is nobody's concern");

@@ -142,7 +142,7 @@ impl World {
 
     pub(crate) fn subscribe(&mut self, principal: PrincipalId, key: &str, last_event_id: Option<&str>) -> ChannelId {
         let subscription = self.client.next_subscription();
-        let timeout_seconds = None;
+        let (last_event_id, timeout_seconds) = (last_event_id.unwrap_or_default(), 0);
         self.command(Command::Subscribe { subscription, principal, run: RUN, key, last_event_id, timeout_seconds });
         subscription
     }
@@ -252,6 +252,15 @@ impl World {
         self.events.iter().filter_map(of_it).flatten().collect()
     }
 
+    /// The place that a reader was last told to resume behind.
+    pub(crate) fn last_place(&self, id: ChannelId) -> Option<String> {
+        let of_it = |event: &Event| {
+            let Event::Parts(reader, Parts { last_event_id, .. }) = event else { return None };
+            (*reader == id && !last_event_id.is_empty()).then(|| last_event_id.clone())
+        };
+        self.events.iter().rev().find_map(of_it)
+    }
+
     pub(crate) fn tokens_asked(&self) -> usize {
         self.events.iter().filter(|event| matches!(event, Event::TokenNeeded(_))).count()
     }
@@ -315,7 +324,7 @@ pub(crate) fn key_of(request: &OutgoingRequest) -> String {
 
 pub(crate) fn cursor_of(request: &OutgoingRequest) -> Option<String> {
     match &request.kind {
-        RequestKind::Stream { last_event_id, .. } => last_event_id.clone(),
+        RequestKind::Stream { last_event_id, .. } => (!last_event_id.is_empty()).then(|| last_event_id.clone()),
         RequestKind::Send { .. } | RequestKind::Run | RequestKind::Feed | RequestKind::Call { .. } => {
             panic!("{} reads no stream", request.url)
         }

@@ -33,7 +33,7 @@ fn finish(world: &mut World) -> RequestId {
         assert!(world.jump(), "one more window is opened");
     }
     let last = world.next_request();
-    let RequestKind::Stream { timeout_seconds: Some(1), .. } = last.kind else { panic!("{last:?}") };
+    let RequestKind::Stream { timeout_seconds: 1, .. } = last.kind else { panic!("{last:?}") };
     last.id
 }
 
@@ -303,7 +303,7 @@ fn questions(part_every_ms: u64, lost: bool) -> Vec<u64> {
     for n in 0..20 {
         let subscription = world.client.next_subscription();
         let run = &format!("run_{n}");
-        let (key, last_event_id, timeout_seconds) = ("draft", None, None);
+        let (key, last_event_id, timeout_seconds) = ("draft", "", 0);
         world.command(Command::Subscribe { subscription, principal, run, key, last_event_id, timeout_seconds });
     }
     let (start, mut asked) = (world.now_ms(), Vec::new());

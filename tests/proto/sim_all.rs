@@ -148,8 +148,8 @@ impl Simulation {
             principal: self.principals[owner],
             run: &name,
             key: &key,
-            last_event_id: None,
-            timeout_seconds: None,
+            last_event_id: "",
+            timeout_seconds: 0,
         });
         self.readers.push(Reader { id, url, run, held: false, closed: false });
     }

@@ -148,7 +148,7 @@ const fn at(ms: u64) -> Instant {
 
 /// A reader in that stage since a moment ago.
 fn reader(stage: Stage, flag: Flag) -> Subscription {
-    let mut reader = Subscription::new(None, None);
+    let mut reader = Subscription::new("", 0);
     let failed = |code| Rc::new(Problem::new(code));
     match flag {
         Flag::None => {}

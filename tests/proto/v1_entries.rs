@@ -1,9 +1,9 @@
 //! v1 streams as their server reads them: a log of entries, each with a piece of the text that a task wrote, wherever that was cut. An
 //! event has the id of the entry that ends its line, so that several may share one, and who asks for what is behind an id gets the
-//! log from the next entry on, also if that begins in the middle of a line.
+//! log from the next entry on, also if that begins in the middle of a line. A line without text is no event.
 
 use tidegate::proto::http::StreamVersion;
-use tidegate::proto::input::{Input, News};
+use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::random::Random;
 
 use super::harness::{World, cursor_of, seeds, status};
@@ -40,7 +40,9 @@ impl Log {
             for part in piece.split_inclusive('\n') {
                 line.push_str(part);
                 if line.ends_with('\n') {
-                    events += &format!("id: {ms}-{n}\ndata: {line}\n");
+                    if line.len() > 1 {
+                        events += &format!("id: {ms}-{n}\ndata: {line}\n");
+                    }
                     line.clear();
                 }
             }
@@ -72,6 +74,23 @@ fn a_cut_between_records_that_share_an_id_loses_none_of_them() {
 }
 
 #[test]
+fn a_cut_behind_a_line_whose_end_has_an_entry_of_its_own_loses_nothing() {
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    let log = Log { entries: vec![((7, 0), "1\n2".into()), ((8, 0), "\n3\n4\n".into())] };
+    let told = log.behind(None);
+    let request = world.next_request().id;
+    world.input(Input::News(request, News::Head(status(200))));
+    world.chunk(request, &told[..told.find("data: 3").expect("the third")]);
+    world.fail(request);
+    world.jump();
+    let request = world.next_request();
+    world.input(Input::News(request.id, News::Head(status(200))));
+    world.chunk(request.id, &log.behind(cursor_of(&request).as_deref()));
+    assert_eq!(world.parts(reader), ["1", "2", "3", "4"]);
+}
+
+#[test]
 fn what_a_task_wrote_is_read_however_it_lies_in_the_store() {
     for seed in seeds() {
         let mut dice = Random::new(seed ^ 0xE11);
@@ -81,7 +100,9 @@ fn what_a_task_wrote_is_read_however_it_lies_in_the_store() {
         let largest = [3, 12, 200][dice.below(3) as usize];
         let log = Log::of(&lines, largest, &mut dice);
         let (mut world, principal) = World::with_token(seed);
-        let reader = world.subscribe(principal, "draft", None);
+        let mut reader = world.subscribe(principal, "draft", None);
+        // What earlier readers have read, and where the last one stood.
+        let (mut before, mut place) = (Vec::new(), None);
         for round in 0.. {
             assert!(round < 5_000, "seed {seed}: it never comes to the end");
             let Some(request) = world.requests.pop_front() else {
@@ -94,12 +115,22 @@ fn what_a_task_wrote_is_read_however_it_lies_in_the_store() {
             assert_eq!(StreamVersion::default(), StreamVersion::V1);
             world.input(Input::News(request.id, News::Head(status(200))));
             world.chunk(request.id, &told[..end]);
-            assert!(lines.starts_with(&world.parts(reader)), "seed {seed}: {:?} of {lines:?}", world.parts(reader));
+            let read = [before.clone(), world.parts(reader)].concat();
+            assert!(lines.starts_with(&read), "seed {seed}: {read:?} of {lines:?}");
             if is_whole {
+                assert_eq!(read, lines, "seed {seed}");
                 break;
             }
-            world.fail(request.id);
+            if dice.below(3) == 0 {
+                // The page is loaded anew.
+                before = read;
+                place = world.last_place(reader).or(place);
+                world.command(Command::Unsubscribe(reader));
+                world.requests.clear();
+                reader = world.subscribe(principal, "draft", place.as_deref());
+            } else {
+                world.fail(request.id);
+            }
         }
-        assert_eq!(world.parts(reader), lines, "seed {seed}");
     }
 }

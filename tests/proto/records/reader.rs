@@ -26,7 +26,7 @@ fn a_part_that_was_written_twice_is_told_once() {
     assert_eq!(reader.feed(&batch(&[(0, "a"), (1, "a"), (2, "b")])), ["parts [0,2] at 2"]);
     reader.reconnect();
     assert_eq!(reader.feed(&batch(&[(3, "b"), (4, "a")])), [""; 0], "another connection");
-    assert_eq!(reader.resumes_behind().as_deref(), Some("4"), "it moves the cursor all the same");
+    assert_eq!(reader.resumes_behind(), "4", "it moves the cursor all the same");
     assert_eq!(reader.feed(&batch(&[(5, ""), (6, "")])), ["parts [5,6] at 6"], "an empty id names nothing");
 }
 
@@ -46,11 +46,15 @@ fn in_v1_records_may_share_an_id_and_none_goes_back() {
     let mut reader = Reader::new(StreamVersion::V1);
     let frame = |id: &str, data: &str| format!("id: {id}\ndata: {data}\n\n");
     let shared = ["1000-0", "1000-0", "1000-1"].map(|id| frame(id, "1")).concat();
-    assert_eq!(reader.feed(&shared), ["parts [1,1,1] at 1000-1"]);
+    assert_eq!(reader.feed(&shared), ["parts [1,1,1] at 1000-1+1+999-0"]);
     assert_eq!(reader.feed(&frame("1000-0", "2")), [""; 0]);
     assert_eq!(reader.feed(&frame("999-7", "2")), [""; 0]);
-    assert_eq!(reader.feed(&frame("1000-10", "3")), ["parts [3] at 1000-10"], "compared as numbers, not as text");
-    assert_eq!(reader.feed("data: 4\n\n"), ["parts [4] at 1000-10"], "without an id it cannot be resumed from");
+    assert_eq!(
+        reader.feed(&frame("1000-10", "3")),
+        ["parts [3] at 1000-10+1+999-0"],
+        "compared as numbers, not as text"
+    );
+    assert_eq!(reader.feed("data: 4\n\n"), ["parts [4] at 1000-10+1+999-0"], "without an id it cannot be resumed from");
     assert_eq!(reader.feed(&frame("strange", "5")), ["parts [5] at strange"], "an id that cannot be compared is news");
 }
 
@@ -78,7 +82,7 @@ fn skipped_records_move_the_cursor() {
     let mut reader = Reader::new(StreamVersion::V2);
     let command = json!({ "records": [{ "seq_num": 5, "body": "", "headers": [["", "trim"]] }] });
     assert_eq!(reader.feed(&format!("event: batch\ndata: {command}\n\n")), [""; 0]);
-    assert_eq!(reader.resumes_behind().as_deref(), Some("5"));
+    assert_eq!(reader.resumes_behind(), "5");
 }
 
 #[test]
@@ -92,7 +96,7 @@ fn behind_a_failure_nothing_is_taken_so_nothing_is_lost() {
         let mut reader = Reader::new(StreamVersion::V2);
         let chunk = [&batch(&[(0, "a")]), broken, &batch(&[(3, "d")])].concat();
         assert_eq!(reader.feed(&chunk), [expected, "reconnecting: server"], "{broken}");
-        assert_eq!(reader.resumes_behind().as_deref(), Some(cursor), "{broken}");
+        assert_eq!(reader.resumes_behind(), cursor, "{broken}");
     }
 }
 
@@ -103,18 +107,28 @@ fn a_frame_without_an_end_is_given_up() {
     assert_eq!(reader.feed(&batch(&[(0, "a")])), ["parts [0] at 0"]);
     let told: Vec<_> = (0..17).map(|_| reader.feed(&megabyte)).take_while(Vec::is_empty).collect();
     assert_eq!(told.len(), 16, "16 MiB are taken");
-    assert_eq!(reader.resumes_behind().as_deref(), Some("0"));
+    assert_eq!(reader.resumes_behind(), "0");
 }
 
 #[test]
 fn a_place_is_remembered_as_it_was_given() {
-    for id in ["0", "5", "1795301071007-0", "2,3,168", "abc"] {
-        assert_eq!(Cursor::new(Some(id)).last_event_id().as_deref(), Some(id));
+    for id in [
+        "",
+        "0",
+        "5",
+        "1795301071007-0",
+        "1795301071007-0+2+1795301071000-3",
+        "2,3,168",
+        "abc",
+        "7-0+",
+        "7-0+1+",
+        "7-0+x+6-0",
+    ] {
+        assert_eq!(Cursor::new(id).last_event_id(), id);
     }
-    assert_eq!(Cursor::new(None).last_event_id(), None);
-    let mut moved = Cursor::new(Some("abc"));
+    let mut moved = Cursor::new("abc");
     assert!(moved.pass(Position::Sequence(0)), "the server did not understand it and began anew");
-    assert_eq!(moved.last_event_id().as_deref(), Some("0"));
+    assert_eq!(moved.last_event_id(), "0");
 }
 
 fn record(sequence: u64, body: &str) -> serde_json::Value {
@@ -136,13 +150,13 @@ struct Reader {
 
 impl Reader {
     fn new(version: StreamVersion) -> Self {
-        let subscription = Subscription::new(None, None);
+        let subscription = Subscription::new("", 0);
         let mut reader = Self { subscription, version, now: Instant::from_millis(1), random: Random::new(1) };
         reader.connect();
         reader
     }
 
-    fn connect(&mut self) -> Option<String> {
+    fn connect(&mut self) -> String {
         let RequestKind::Stream { last_event_id, .. } = self.subscription.start(self.now) else {
             panic!("a reader reads");
         };
@@ -158,7 +172,7 @@ impl Reader {
     }
 
     /// What the next connection asks for.
-    fn resumes_behind(&mut self) -> Option<String> {
+    fn resumes_behind(&mut self) -> String {
         self.now = self.now.after(60_000);
         self.connect()
     }
@@ -169,7 +183,7 @@ impl Reader {
         std::iter::from_fn(|| self.subscription.poll_effect())
             .map(|effect| match effect {
                 Effect::Parts(Parts { text, last_event_id, .. }) => {
-                    format!("parts {text} at {}", last_event_id.as_deref().unwrap_or("the start"))
+                    format!("parts {text} at {last_event_id}")
                 }
                 Effect::Unreadable { id, .. } => format!("unreadable at {id}"),
                 Effect::Status(StreamStatus::Reconnecting { problem, .. }) => {

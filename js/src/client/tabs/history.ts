@@ -2,7 +2,7 @@
 export interface Position {
   /** Parts before it. */
   readonly index: number;
-  /** Resume position; in v1 several parts may share one. */
+  /** Resume position. */
   readonly cursor: string | undefined;
 }
 
@@ -16,7 +16,7 @@ export interface Batch {
 
 const sizeOf = ({ json }: Batch) => json.length + 100;
 
-/** Parts of v2 that are read again when another tab reads on: the decoder drops what a writer repeats only if it has seen it. */
+/** Parts that are read again when another tab reads on: the decoder drops what a writer repeats only if it has seen it. */
 const OVERLAP = 50;
 
 /** What a reader has passed: where it stands, and the newest batches that led there, each beginning where the last one ends. */
@@ -66,13 +66,9 @@ export class History {
     return found[0] && found[0].from.index <= index ? found : [];
   }
 
-  /**
-   * From where to read on, best first, with an overlap to compare: what is repeated is known only to who has read it, and in v1 the
-   * cursor may stand between two records with one id, of which the second would never come.
-   */
+  /** From where to read on, best first, with an overlap to compare: what is repeated is known only to who has read it. */
   get readingPoints(): Position[] {
-    const isV2 = /^\d+$/.test(this.#end.cursor ?? "");
-    const isFar = ({ from }: Batch) => isV2 && this.#end.index - from.index >= OVERLAP;
+    const isFar = ({ from }: Batch) => this.#end.index - from.index >= OVERLAP;
     const [oldest] = this.#batches;
     return oldest ? [(this.#batches.findLast(isFar) ?? oldest).from, oldest.from] : [this.#end];
   }
