@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`proto`] | State machines that are told what happened and say what they want | nothing: no I/O, no clock, no randomness, no JavaScript |
 //! | `web` (wasm only) | Drives them: requests, one timer, events as JavaScript values | `proto` |
-//! | `js/src/wasm` | Loads a module when something is first wanted, and only then: the core that sends and reads, the one that follows runs and calls, too (feature `runs`), or that one as JavaScript. Modules travel sorted by what their bytes are, and are put together here | the exported class |
+//! | `js/src/wasm` | Loads a module when something is first wanted, and only then: the core that sends and reads, the one that follows runs and calls, too (feature `runs`), or that one as JavaScript. One for a page; at the edge, where requests share nothing, one for a client. Modules travel sorted by what their bytes are, and are put together here | the exported class |
 //! | `js/src/client` | Clients, tokens, errors in words; chunks of their own: `outbox/` keeps what is queued over a reload, `tabs/` reads for several tabs at once, `runs/` makes runs of the rows of a feed, `insight/` makes events and a dump of what the rest lets be seen | `wasm` |
 //! | `js/src/store` | The last immutable snapshot for each key, counted references | `client` |
 //! | `js/src/react` | Hooks of a few dozen lines over `useSyncExternalStore` | `store` |
@@ -71,7 +71,8 @@
 //!
 //! **A reconnect.** The end of a body is the end of a window, not of the stream: the reader comes back with its cursor, at once
 //! after a window, later and later after failures. A refusal ends it, and a new token revives it. Where an answer was waited for in vain,
-//! as behind a proxy that keeps it until it is whole, windows are a second long from then on.
+//! as behind a proxy that keeps it until it is whole, windows are a second long from then on. In v1 records share the id of the entry
+//! that ends them, and a line may begin in the entry before: so a cursor counts, and asks again from before both.
 //!
 //! **The end of a stream.** An idle reader asks, less and less often, whether its run has finished; one [watch](proto::run_watch) asks for
 //! all readers of the run. Once it has, one more window brings what is left: its end, seen at the tail of the log or by a
