@@ -14,7 +14,7 @@ export const tool = (name, ...parameters) =>
 // larger: past 30 bytes it does not pay. The lowest memory is the far end of the stack, where nothing has an address of its own.
 export const tight = ["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=30", "--converge"];
 
-/** How many orders of the functions are tried: together 0.3 % of what is sent. */
+/** How many orders of the functions are tried. */
 const ROUNDS = 10;
 
 // Control flow is built anew from a flat form first: another 1 % of what is sent.
