@@ -14,6 +14,7 @@ use tidegate::proto::http::{
 };
 use tidegate::proto::id::{ChannelId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
+use tidegate::proto::intake::{Effect, Parts};
 use tidegate::proto::json::Scanner;
 use tidegate::proto::output::{Event, Output};
 use tidegate::proto::random::Random;
@@ -21,8 +22,8 @@ use tidegate::proto::records::{Body, Form};
 use tidegate::proto::runs::Runs;
 use tidegate::proto::send::SendQueue;
 use tidegate::proto::shape::{Rows, Shape};
-use tidegate::proto::sse::{Frame, SseDecoder};
-use tidegate::proto::subscription::{Effect, Parts, Subscription};
+use tidegate::proto::sse::{Frame, SseDecoder, Standing};
+use tidegate::proto::subscription::Subscription;
 use tidegate::proto::time::{Instant, Now};
 use tidegate::proto::token::{AccessToken, Claims};
 
@@ -79,7 +80,7 @@ fn commands_print_without_what_they_carry() {
 #[test]
 fn parts_print_as_so_many_bytes_wherever_they_are() {
     let (text, data) = (format!("[{JSON}]"), JSON);
-    keeps_quiet(&Frame { event: "", id: Some("7"), data });
+    keeps_quiet(&Frame { event: "", id: Some("7"), data, standing: Standing::Next });
     keeps_quiet(&Body::Part { json: data, form: Form::Checked, part_id: Some(Cow::Borrowed("p1")) });
     keeps_quiet(&Scanner::new(JSON));
     let quoted = format!("{JSON:?}");
@@ -100,7 +101,7 @@ fn parts_print_as_so_many_bytes_wherever_they_are() {
 #[test]
 fn machines_print_without_what_they_hold() {
     let mut decoder = SseDecoder::default();
-    decoder.feed(format!("data: {PAYLOAD}\ndata: {PAYLOAD}").as_bytes(), |_| ()).unwrap();
+    decoder.feed(format!("data: {PAYLOAD}\ndata: {PAYLOAD}").as_bytes(), |_, _| ()).unwrap();
     keeps_quiet(&decoder);
 
     let mut reader = Subscription::new("", 0);
@@ -108,6 +109,10 @@ fn machines_print_without_what_they_hold() {
     reader.handle_open(Instant::default(), StreamVersion::V1);
     let chunk = format!("id: 1-0\ndata: {JSON}\n\ndata: {JSON}");
     reader.handle_chunk(Instant::default(), chunk.as_bytes(), &mut Random::new(1));
+    keeps_quiet(&reader);
+    let half = format!("\n\n: ping\n\nid: 2-0\ndata: [{JSON}\n\n");
+    reader.handle_chunk(Instant::default(), half.as_bytes(), &mut Random::new(1));
+    assert!(!format!("{reader:?}").contains("SseDecoder(0 bytes held)"), "half a record is kept");
     keeps_quiet(&reader);
 
     let runs = Runs::given().expect("a default feature");

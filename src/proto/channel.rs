@@ -14,12 +14,13 @@ use super::http::{
 use super::id::{ChannelId, Generation, PrincipalId, RequestId};
 use super::input::News;
 use super::inquiry::Finding;
+use super::intake::Effect;
 use super::output::{Event, Output};
 use super::random::Random;
 use super::run_watch::RunWatch;
 use super::send::{Hold, SendQueue};
 use super::shape::Shape;
-use super::subscription::{Effect, Subscription};
+use super::subscription::Subscription;
 use super::table::Queue;
 use super::text::split_once;
 use super::time::{Instant, Now};

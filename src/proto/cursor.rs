@@ -20,6 +20,8 @@ pub struct Cursor {
     before_ms: u64,
     /// How many records of the entry have been passed.
     passed: u64,
+    /// How long the last of them is, if its line need not have ended: then it comes again, with the entry that ends the line. Else 0.
+    open: u64,
     /// How many of them the connection has still to bring again.
     to_skip: u64,
     recent: HashSet,
@@ -49,14 +51,17 @@ impl Cursor {
         cursor
     }
 
-    /// `<id>+<passed>+<what to ask for>`: with the id alone, records that share it would be lost.
+    /// `<ms>+<n>+<passed>+<open>+<what to ask for>`: with the id alone, records that share it would be lost.
     fn enter(&mut self, text: &str) -> Option<()> {
-        let (id, rest) = split_once(text, b'+')?;
-        let (passed, given) = split_once(rest, b'+')?;
-        let entry = parse_entry(id)?;
-        self.passed = parse_digits(passed.as_bytes())?;
-        self.place = Place::Entry(entry);
-        self.given = given.to_owned();
+        let (mut numbers, mut rest) = ([0; 4], text);
+        for number in &mut numbers {
+            let (digits, more) = split_once(rest, b'+')?;
+            *number = parse_digits(digits.as_bytes())?;
+            rest = more;
+        }
+        let [ms, n, passed, open] = numbers;
+        (self.place, self.passed, self.open) = (Place::Entry((ms, n)), passed, open);
+        self.given = rest.to_owned();
         Some(())
     }
 
@@ -69,9 +74,15 @@ impl Cursor {
 
     /// The place behind the last record, empty for the beginning.
     pub fn last_event_id(&self) -> String {
-        let known = self.known();
-        let Place::Entry((ms, n)) = self.place else { return known };
-        concat(&[&decimal(ms), "-", &decimal(n), "+", &decimal(self.passed), "+", &known])
+        let mut place = String::new();
+        if let Place::Entry((ms, n)) = self.place {
+            for number in [ms, n, self.passed, self.open] {
+                place.push_str(&decimal(number));
+                place.push('+');
+            }
+        }
+        place.push_str(&self.known());
+        place
     }
 
     /// The id from which on nothing is missing.
@@ -102,8 +113,8 @@ impl Cursor {
         }
     }
 
-    /// Moves over a record. `false` when it has been passed before.
-    pub fn pass(&mut self, position: Position<'_>) -> bool {
+    /// Moves over a record with a part that is so long. `false` when it has been passed before.
+    pub fn pass(&mut self, position: Position<'_>, length: u64) -> bool {
         match position {
             Position::Unknown => {}
             Position::Sequence(number) => {
@@ -117,27 +128,38 @@ impl Cursor {
                     (self.place, self.given, self.before_ms) = (Place::Given, id.to_owned(), 0);
                     return true;
                 };
+                let mut is_news = true;
+                let mut passed = 1;
                 if let Place::Entry(last) = self.place {
                     if entry < last {
                         return false;
                     }
-                    // An equal one is news once those that were passed have come again.
                     if entry == last {
-                        let is_news = self.to_skip == 0;
-                        if is_news {
-                            self.passed += 1
-                        } else {
-                            self.to_skip -= 1
+                        // News once those that were passed have come again.
+                        if self.to_skip > 0 {
+                            self.to_skip -= 1;
+                            return false;
                         }
-                        return is_news;
+                        passed = self.passed + 1;
+                    } else if self.to_skip == 1 && self.open == length && length > 0 {
+                        is_news = false;
+                    } else {
+                        self.before_ms = last.0;
                     }
-                    self.before_ms = last.0;
                 }
                 self.place = Place::Entry(entry);
-                (self.passed, self.to_skip) = (1, 0);
+                (self.passed, self.open, self.to_skip) = (passed, 0, 0);
+                return is_news;
             }
         }
         true
+    }
+
+    /// The line of the last record, with a part that is so long, need not have ended.
+    pub const fn leave_open(&mut self, length: u64) {
+        if self.to_skip == 0 {
+            self.open = length;
+        }
     }
 
     /// Notes the writer's id of a part. `false` when the same part has been seen: a writer repeats what it is unsure of.

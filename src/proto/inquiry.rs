@@ -110,7 +110,7 @@ impl Inquiry {
     ) -> Result<Option<Finding>, Broken> {
         let mut decoder = core::mem::take(&mut self.decoder);
         let (mut finding, mut broken) = (None, false);
-        let fed = decoder.feed(chunk, |frame| {
+        let fed = decoder.feed(chunk, |frame, _| {
             match records::read(StreamVersion::V2, &frame, usize::MAX, |record| self.take(&record, sent, earlier)) {
                 // It is not the log that it was.
                 Signal::Ping { tail: Some(tail), .. } if tail < self.from => {

@@ -50,18 +50,19 @@ pub mod inquiry;
 #[cfg(feature = "task")]
 pub mod operation;
 
-// Level 6: the sender, the reader, the follower of a feed, and the caller.
+// Level 6: the sender, what a reader takes in, the follower of a feed, and the caller.
 pub mod call;
+pub mod intake;
 #[cfg(feature = "task")]
 pub mod operation_queue;
 pub mod send;
 pub mod shape;
-pub mod subscription;
 
-// Level 7: the door out, and whose turn it is.
+// Level 7: the reader, the door out, and whose turn it is.
 #[cfg(feature = "task")]
 pub mod metadata_view;
 pub mod output;
+pub mod subscription;
 pub mod turns;
 
 // Level 8: one of them, with its request.

@@ -6,10 +6,10 @@ use core::fmt;
 use super::call::CallOutcome;
 use super::http::OutgoingRequest;
 use super::id::{ChannelId, PrincipalId, RequestId};
+use super::intake::Parts;
 use super::send::SendChanged;
 use super::shape::Rows;
 use super::status::StreamStatus;
-use super::subscription::Parts;
 use super::time::Instant;
 
 /// One output. Take them until [`Idle`](Self::Idle) comes, before the next input.

@@ -71,6 +71,16 @@ pub struct Record<'a> {
     pub body: Body<'a>,
 }
 
+impl Record<'_> {
+    /// How long the text of the part is, in bytes. 0 without a part.
+    pub const fn length(&self) -> u64 {
+        match self.body {
+            Body::Part { json, .. } => json.len() as u64,
+            Body::Skipped | Body::Unreadable(_) => 0,
+        }
+    }
+}
+
 /// What a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {

@@ -21,6 +21,20 @@ pub struct Frame<'a> {
     pub id: Option<&'a str>,
     /// The `data` lines, joined by line feeds. Invalid UTF-8 has become U+FFFD.
     pub data: &'a str,
+    /// What came before it.
+    pub standing: Standing,
+}
+
+/// How a frame stands among what else comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Right behind another, or first.
+    #[default]
+    Next,
+    /// Behind a comment, by which a server says that it has nothing to say.
+    AfterComment,
+    /// It was kept, and a line follows it now, or nothing more is awaited.
+    Again,
 }
 
 /// Tells how much data there is, and nothing of it.
@@ -30,7 +44,8 @@ impl fmt::Debug for Frame<'_> {
     }
 }
 
-type OnFrame<'a> = &'a mut dyn FnMut(Frame<'_>);
+// Not with an answer: its type would be that of the functions that format, and all of them would stay in the module.
+type OnFrame<'a> = &'a mut dyn FnMut(Frame<'_>, &mut Standing);
 
 /// A block grew past [`FRAME_LIMIT`]. The connection cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +68,8 @@ pub struct SseDecoder {
     after_return: bool,
     /// Only the very first line may begin with a byte order mark.
     first_line: bool,
+    /// How the next frame stands, or the one that is kept.
+    standing: Standing,
 }
 
 /// Tells how much is held, and nothing of it.
@@ -83,6 +100,7 @@ impl SseDecoder {
             retry_ms: 0,
             after_return: false,
             first_line: true,
+            standing: Standing::Next,
         }
     }
 
@@ -91,13 +109,19 @@ impl SseDecoder {
         self.retry_ms
     }
 
-    /// Takes the next bytes and hands out every frame they complete.
-    pub fn feed(&mut self, chunk: &[u8], mut on_frame: impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
+    /// Takes the next bytes, if any, and hands out every frame they complete. One that is marked as [`Standing::Again`] is kept, and comes
+    /// again when a line follows it, or with the next call.
+    pub fn feed(
+        &mut self,
+        chunk: &[u8],
+        mut on_frame: impl FnMut(Frame<'_>, &mut Standing),
+    ) -> Result<(), FrameTooLong> {
         self.take_chunk(chunk, &mut on_frame)
     }
 
     /// One piece of code for every caller.
     fn take_chunk(&mut self, mut chunk: &[u8], on_frame: OnFrame<'_>) -> Result<(), FrameTooLong> {
+        self.settle(on_frame);
         // An empty chunk says nothing about what comes next.
         if self.after_return && !chunk.is_empty() {
             self.after_return = false;
@@ -123,6 +147,7 @@ impl SseDecoder {
     }
 
     fn take_line(&mut self, on_frame: OnFrame<'_>) -> Result<(), FrameTooLong> {
+        self.settle(on_frame);
         let mut whole = core::mem::take(&mut self.line);
         // With its mark, as it is counted while it arrives: where a body is given up must not depend on how it was cut.
         self.check_limit(whole.len())?;
@@ -150,7 +175,8 @@ impl SseDecoder {
                 self.has_id = true;
             }
             b"retry" => self.retry_ms = parse_digits(value).unwrap_or(self.retry_ms),
-            // A comment, or a field the standard does not know.
+            b"" => self.standing = Standing::AfterComment,
+            // A field the standard does not know.
             _ => {}
         }
         whole.clear();
@@ -158,11 +184,23 @@ impl SseDecoder {
         Ok(())
     }
 
-    fn dispatch(&mut self, on_frame: OnFrame<'_>) {
-        if core::mem::take(&mut self.has_data) {
-            let id = self.has_id.then_some(&*self.id);
-            on_frame(Frame { event: &self.event, id, data: &decode(&self.data[self.data_from..]) });
+    fn settle(&mut self, on_frame: OnFrame<'_>) {
+        if self.standing == Standing::Again {
+            self.dispatch(on_frame);
         }
+    }
+
+    fn dispatch(&mut self, on_frame: OnFrame<'_>) {
+        if self.has_data {
+            let id = self.has_id.then_some(&*self.id);
+            let data = &decode(&self.data[self.data_from..]);
+            let standing = core::mem::take(&mut self.standing);
+            on_frame(Frame { event: &self.event, id, data, standing }, &mut self.standing);
+            if self.standing == Standing::Again {
+                return;
+            }
+        }
+        self.has_data = false;
         self.data.clear();
         self.data_from = 0;
         self.event.clear();

@@ -33,20 +33,16 @@
 //! | run finished (finished) | = | = | = | = | = | = |
 //! | yield turn | | Waiting | Waiting | | | |
 
-use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
-use alloc::string::String;
-use core::fmt;
 
 use super::backoff::{Backoff, BackoffPolicy};
-use super::cursor::Cursor;
 use super::error::{ErrorCode, Problem};
 use super::http::{RequestKind, StreamVersion};
+use super::intake::{Effect, Intake};
 use super::random::Random;
-use super::records::{self, Body, Form, Record, Signal};
-use super::sse::{FrameTooLong, SseDecoder};
+use super::records::Signal;
+use super::sse::{FrameTooLong, SseDecoder, Standing};
 use super::status::StreamStatus;
-use super::table::Queue;
 use super::time::Instant;
 
 const RECONNECT: BackoffPolicy = BackoffPolicy { first_ms: 500, cap_ms: 15_000, stable_ms: 10_000 };
@@ -73,53 +69,13 @@ const IDLE_CAP_MS: u64 = 60_000;
 /// Silence after which a connection counts as dead: three times the longest ping period seen (5 to 15 s).
 const STALL_MS: u64 = 45_000;
 
-/// From this many bytes on a part is parsed by JavaScript alone. For less, crossing on its own costs more than is saved.
-const LARGE_FROM: usize = 16 << 10;
+/// How long a record that may be half of one is kept when nothing follows. Right behind it a window would have ended.
+const DOUBT_MS: u64 = 1_000;
 
-/// What a subscription has to tell.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// It has a new status.
-    Status(StreamStatus),
-    /// Parts, in order.
-    Parts(Parts),
-    /// A record that is not what the protocol says.
-    Unreadable {
-        /// Its position.
-        id: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-}
+const NEVER: Instant = Instant::from_millis(u64::MAX);
 
-/// What was read in one go.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Parts {
-    /// What holds them. If it turns out not to be readable, it is a record that is not what the protocol says.
-    pub text: String,
-    /// How it holds them.
-    pub form: Form,
-    /// The place behind the last of them: resume there. Empty where none is known.
-    pub last_event_id: String,
-}
-
-/// Tells how much was read, and nothing of it.
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Parts({} bytes, {:?}, {:?})", self.text.len(), self.form, self.last_event_id)
-    }
-}
-
-/// Tells how much was read, and nothing of it.
-impl fmt::Debug for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => write!(f, "Status({status:?})"),
-            Self::Parts(parts) => write!(f, "{parts:?}"),
-            Self::Unreadable { id, reason } => write!(f, "Unreadable({id:?}, {reason:?})"),
-        }
-    }
-}
+/// Before a v1 window of at least this length ends, there is a ping: after 10 s of silence, looked at every 5 s.
+const PINGED_S: u32 = 20;
 
 /// Where a reader is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,15 +117,19 @@ struct Connection {
     decoder: SseDecoder,
     opened: Instant,
     heard: Instant,
+    /// When it last brought something else than records that are known.
+    news: Instant,
     /// Nothing has come of it but the word that it closes.
     empty: bool,
+    /// Until then a record is kept that may be half of one. It has not been passed: if the connection is over, it comes again, or whole.
+    doubt_until: Instant,
 }
 
 /// The subscription machine. It has one request at most; methods that answer `bool` say whether that is to be given up.
 #[derive(Debug)]
 pub struct Subscription {
     timeout_seconds: u32,
-    cursor: Cursor,
+    intake: Intake,
     state: State,
     last_connect: Option<Instant>,
     backoff: Backoff,
@@ -177,9 +137,6 @@ pub struct Subscription {
     retry_floor_ms: u64,
     /// Until then it asked to be left alone.
     not_before: Instant,
-    /// An answer was waited for in vain, as where a proxy keeps each until it is whole: windows are short, until something comes of one
-    /// while it is open.
-    held_back: bool,
     paused: bool,
     live: bool,
     /// When to ask whether the run has finished, while connected. Not set before the first window.
@@ -191,24 +148,21 @@ pub struct Subscription {
     run_finished: bool,
     /// Nobody wants more for now: what comes is left unread, so silence means nothing, and nothing is connected.
     held: bool,
-    large_from: usize,
-    effects: Queue<Effect>,
 }
 
 impl Subscription {
     /// Starts reading behind `last_event_id`, or at the beginning if it is empty.
     pub fn new(last_event_id: &str, timeout_seconds: u32) -> Self {
-        let mut effects = Queue::default();
-        effects.push(Effect::Status(StreamStatus::Connecting));
+        let mut intake = Intake::new(last_event_id);
+        intake.effects.push(Effect::Status(StreamStatus::Connecting));
         Self {
             timeout_seconds,
-            cursor: Cursor::new(last_event_id),
+            intake,
             state: State::Waiting { until: Instant::default() },
             last_connect: None,
             backoff: Backoff::new(RECONNECT),
             retry_floor_ms: 0,
             not_before: Instant::default(),
-            held_back: false,
             paused: false,
             live: false,
             ask_at: Instant::default(),
@@ -216,14 +170,12 @@ impl Subscription {
             has_caught_up: false,
             run_finished: false,
             held: false,
-            large_from: LARGE_FROM,
-            effects,
         }
     }
 
     /// The same, with another size from which on parts are handed over alone and unread. From 0 on every one is alone, and has a place.
     pub const fn with_large_from(mut self, bytes: usize) -> Self {
-        self.large_from = bytes;
+        self.intake.large_from = bytes;
         self
     }
 
@@ -279,7 +231,7 @@ impl Subscription {
     pub fn pause(&mut self) {
         self.live = false;
         if !core::mem::replace(&mut self.paused, true) {
-            self.effects.push(Effect::Status(StreamStatus::Paused));
+            self.intake.effects.push(Effect::Status(StreamStatus::Paused));
         }
     }
 
@@ -288,10 +240,10 @@ impl Subscription {
         self.state = State::Connecting { since: now };
         self.last_connect = Some(now);
         if core::mem::take(&mut self.paused) {
-            self.effects.push(Effect::Status(StreamStatus::Connecting));
+            self.intake.effects.push(Effect::Status(StreamStatus::Connecting));
         }
-        let timeout_seconds = if self.run_finished || self.held_back { 1 } else { self.timeout_seconds };
-        RequestKind::Stream { last_event_id: self.cursor.resume(), timeout_seconds }
+        let timeout_seconds = if self.run_finished || self.intake.held_back { 1 } else { self.timeout_seconds };
+        RequestKind::Stream { last_event_id: self.intake.cursor.resume(), timeout_seconds }
     }
 
     /// The connection stands.
@@ -299,15 +251,23 @@ impl Subscription {
         self.backoff.succeed(now);
         let decoder = SseDecoder::default();
         // Of a window that is held back the head comes late, too: its silence began before. v2 tells where the log ends.
-        let heard = if self.held_back && version == StreamVersion::V1 { self.last_turn() } else { now };
-        self.state = State::Live(Connection { version, decoder, opened: now, heard, empty: true });
+        let heard = if self.intake.held_back && version == StreamVersion::V1 { self.last_turn() } else { now };
+        self.state = State::Live(Connection {
+            version,
+            decoder,
+            opened: now,
+            heard,
+            news: heard,
+            empty: true,
+            doubt_until: NEVER,
+        });
         // What was due before this window stays due: where windows are short, each would put it off.
         if self.ask_at == Instant::default() {
             self.ask_at = now.after(self.idle_ms);
         }
         // A window that follows another is no news.
         if !core::mem::replace(&mut self.live, true) {
-            self.effects.push(Effect::Status(StreamStatus::Live));
+            self.intake.effects.push(Effect::Status(StreamStatus::Live));
         }
     }
 
@@ -316,31 +276,30 @@ impl Subscription {
         let State::Live(connection) = &mut self.state else { return false };
         let heard_before = core::mem::replace(&mut connection.heard, now);
         let version = connection.version;
-        let mut intake = Intake {
-            cursor: &mut self.cursor,
-            effects: &mut self.effects,
-            json: String::new(),
-            alone: self.large_from == 0,
-            heard: false,
-        };
+        // What is half when the run has finished stays so.
+        let wary = version == StreamVersion::V1 && !self.run_finished;
+        let unpinged = self.intake.held_back || (1..PINGED_S).contains(&self.timeout_seconds);
+        connection.doubt_until = NEVER;
         let (mut failed, mut caught_up, mut closing) = (false, false, false);
-        let fed = connection.decoder.feed(chunk, |frame| {
+        let fed = connection.decoder.feed(chunk, |frame, standing| {
             // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
             if failed {
                 return;
             }
-            match records::read(version, &frame, self.large_from, |record| intake.take(&record)) {
+            let may_be_half = wary && (unpinged || frame.standing != Standing::Next);
+            let signal = self.intake.read(version, &frame, may_be_half, standing);
+            connection.doubt_until = if *standing == Standing::Again { now.after(DOUBT_MS) } else { NEVER };
+            match signal {
                 Signal::Failure => failed = true,
-                Signal::Ping { tail: Some(tail), .. } => {
-                    intake.cursor.settle(tail);
-                    caught_up = intake.cursor.is_at(tail);
-                }
+                Signal::Ping { tail: Some(tail), .. } => caught_up = self.intake.is_at(tail),
                 Signal::WindowEnd => closing = true,
                 Signal::Records | Signal::Ping { .. } => {}
             }
         });
-        intake.flush();
-        let heard = intake.heard;
+        let (heard, met) = self.intake.finish();
+        if heard || !(closing || met) {
+            connection.news = now;
+        }
         // The word that a window closes is no sign of life: the silence before it counts.
         if closing && !heard {
             connection.heard = heard_before;
@@ -370,17 +329,16 @@ impl Subscription {
 
     /// The body ended: the server's window is over, which says nothing about the stream.
     pub fn handle_end(&mut self, now: Instant, random: &mut Random) {
-        let State::Live(Connection { opened, heard, empty, .. }) = self.state else { return };
-        let began = if self.held_back { self.last_turn() } else { opened };
+        let State::Live(Connection { opened, heard, news, empty, .. }) = self.state else { return };
+        let began = if self.intake.held_back { self.last_turn() } else { opened };
         if now.since(began) < SHORT_WINDOW_MS {
             return self.handle_loss(now, Problem::shared(ErrorCode::Protocol), 0, random);
         }
-        let fell_silent = now.since(heard) >= SHORT_WINDOW_MS;
         // A proxy may end a body in the middle. The server ends it when the log has been silent.
-        if self.run_finished && fell_silent {
+        if self.run_finished && now.since(news) >= SHORT_WINDOW_MS {
             return self.end();
         }
-        self.held_back &= empty || !fell_silent;
+        self.intake.held_back &= empty || now.since(heard) < SHORT_WINDOW_MS;
         self.ask_at = now;
         self.state = State::Waiting { until: self.earliest(now) };
     }
@@ -416,7 +374,7 @@ impl Subscription {
         self.live = false;
         let status =
             StreamStatus::Reconnecting { attempt: self.backoff.failures(), retry_in_ms: until.since(now), problem };
-        self.effects.push(Effect::Status(status));
+        self.intake.effects.push(Effect::Status(status));
     }
 
     /// The server will not have it.
@@ -424,7 +382,7 @@ impl Subscription {
         self.state = State::Failed { by_token: problem.code.concerns_token() };
         self.live = false;
         self.paused = false;
-        self.effects.push(Effect::Status(StreamStatus::Failed(problem)));
+        self.intake.effects.push(Effect::Status(StreamStatus::Failed(problem)));
     }
 
     /// The server would not have that token; another is coming.
@@ -436,7 +394,7 @@ impl Subscription {
     pub fn revive(&mut self, now: Instant) {
         if let State::Failed { by_token: true } = self.state {
             self.state = State::Waiting { until: self.earliest(now) };
-            self.effects.push(Effect::Status(StreamStatus::Connecting));
+            self.intake.effects.push(Effect::Status(StreamStatus::Connecting));
         }
     }
 
@@ -458,15 +416,20 @@ impl Subscription {
 
     /// Gives up on a connection that has been silent for too long.
     pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> bool {
+        if let State::Live(Connection { doubt_until, .. }) = self.state
+            && doubt_until <= now
+        {
+            return self.handle_chunk(now, &[], random);
+        }
         let overdue = self.deadline().is_some_and(|deadline| deadline <= now);
         if overdue {
             let mut problem = Problem::new(ErrorCode::Timeout);
             match self.state {
                 State::Live(Connection { empty: true, .. }) => {
                     problem.subject = Some("stream");
-                    self.held_back = true;
+                    self.intake.held_back = true;
                 }
-                State::Connecting { .. } => self.held_back = true,
+                State::Connecting { .. } => self.intake.held_back = true,
                 State::Waiting { .. } | State::Live(_) | State::Ended | State::Failed { .. } => {}
             }
             self.handle_loss(now, Rc::new(problem), 0, random);
@@ -478,14 +441,16 @@ impl Subscription {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } => Some(until),
-            State::Live(_) if !self.run_finished => self.deadline().min(Some(self.ask_at)),
+            State::Live(Connection { doubt_until, .. }) if !self.run_finished => {
+                self.deadline().min(Some(self.ask_at.min(doubt_until)))
+            }
             State::Connecting { .. } | State::Live(_) | State::Ended | State::Failed { .. } => self.deadline(),
         }
     }
 
     /// The next thing to tell.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop()
+        self.intake.effects.pop()
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -499,62 +464,10 @@ impl Subscription {
     fn end(&mut self) {
         self.state = State::Ended;
         self.live = false;
-        self.effects.push(Effect::Status(StreamStatus::Ended));
+        self.intake.effects.push(Effect::Status(StreamStatus::Ended));
     }
 
     fn earliest(&self, now: Instant) -> Instant {
         self.last_connect.map_or(now, |last| last.after(MIN_INTERVAL_MS)).max(now)
-    }
-}
-
-/// Gathers the parts of one chunk into one batch. Large ones go alone.
-struct Intake<'a> {
-    cursor: &'a mut Cursor,
-    effects: &'a mut Queue<Effect>,
-    json: String,
-    /// Parts are not gathered.
-    alone: bool,
-    /// There were parts.
-    heard: bool,
-}
-
-impl Intake<'_> {
-    fn take(&mut self, record: &Record<'_>) {
-        // What is told alone comes behind what was before it.
-        if self.alone
-            || matches!(record.body, Body::Unreadable(_) | Body::Part { form: Form::Plain | Form::Envelope, .. })
-        {
-            self.flush();
-        }
-        if !self.cursor.pass(record.position) {
-            return;
-        }
-        match &record.body {
-            Body::Part { part_id: Some(id), .. } if !self.cursor.note_part(id) => {}
-            Body::Part { json, form: Form::Checked, .. } => {
-                self.json.push(if self.json.is_empty() { '[' } else { ',' });
-                self.json.push_str(json);
-            }
-            Body::Part { json, form, .. } => self.tell((*json).to_owned(), *form),
-            Body::Skipped => {}
-            Body::Unreadable(reason) => {
-                let id = self.cursor.last_event_id();
-                self.effects.push(Effect::Unreadable { id, reason });
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        if !self.json.is_empty() {
-            let mut json = core::mem::take(&mut self.json);
-            json.push(']');
-            self.tell(json, Form::Checked);
-        }
-    }
-
-    fn tell(&mut self, text: String, form: Form) {
-        self.heard = true;
-        let last_event_id = self.cursor.last_event_id();
-        self.effects.push(Effect::Parts(Parts { text, form, last_event_id }));
     }
 }

@@ -6,12 +6,12 @@ use super::host::Host;
 #[cfg(feature = "runs")]
 use crate::proto::call::CallOutcome;
 use crate::proto::error::{ErrorCode, Problem};
+use crate::proto::intake::Parts;
 use crate::proto::output::Event;
 use crate::proto::send::{SendChanged, SendState};
 #[cfg(feature = "runs")]
 use crate::proto::shape::Rows;
 use crate::proto::status::StreamStatus;
-use crate::proto::subscription::Parts;
 
 /// Hands an event to the application.
 pub(super) fn deliver(host: &Host, event: &Event) {

@@ -7,11 +7,11 @@ use tidegate::proto::error::ErrorCode;
 use tidegate::proto::http::{OutgoingRequest, RequestFailure, RequestKind, ResponseHead, StreamVersion, Told};
 use tidegate::proto::id::{ChannelId, PrincipalId, RequestId, SendId};
 use tidegate::proto::input::{Command, Input, News};
+use tidegate::proto::intake::Parts;
 use tidegate::proto::output::{Event, Output};
 use tidegate::proto::records::Form;
 use tidegate::proto::send::SendState;
 use tidegate::proto::status::StreamStatus;
-use tidegate::proto::subscription::Parts;
 use tidegate::proto::time::{Instant, Now, UnixTime};
 
 pub(crate) const RUN: &str = "run_1";

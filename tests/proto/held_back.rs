@@ -116,7 +116,11 @@ fn an_event_that_is_too_large_is_named() {
 
 #[test]
 fn a_stream_that_is_held_back_ends_with_its_run() {
-    for (version, body) in [(StreamVersion::V1, String::new()), (StreamVersion::V2, ping(0) + "data: [DONE]\n\n")] {
+    for (version, body) in [
+        (StreamVersion::V1, String::new()),
+        (StreamVersion::V1, "id: 7-0\ndata: 1\n\n".into()),
+        (StreamVersion::V2, ping(0) + "data: [DONE]\n\n"),
+    ] {
         let (mut world, reader, mut window) = starved(false, version);
         for round in 0..20 {
             assert!(round < 19, "{version:?} {body:?}: it never ends: {:?}", world.statuses(reader));

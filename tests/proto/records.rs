@@ -6,7 +6,7 @@ mod reader;
 use serde_json::{Value, json};
 use tidegate::proto::http::StreamVersion;
 use tidegate::proto::records::{Body, Form, Position, Record, Signal, read};
-use tidegate::proto::sse::Frame;
+use tidegate::proto::sse::{Frame, Standing};
 use tidegate::proto::time::UnixTime;
 
 #[test]
@@ -181,22 +181,27 @@ fn batch(data: &str) -> (Vec<String>, Signal) {
 /// What a frame holds, in words.
 fn records(version: StreamVersion, event: &str, id: Option<&str>, data: &str) -> (Vec<String>, Signal) {
     let mut told = Vec::new();
-    let signal = read(version, &Frame { event, id, data }, usize::MAX, |Record { position, body, .. }| {
-        let place = match position {
-            Position::Sequence(number) => number.to_string(),
-            Position::Id(id) => id.into(),
-            Position::Unknown => "unknown".into(),
-        };
-        told.push(match body {
-            Body::Part { form: Form::Plain | Form::Envelope, .. } => panic!("nothing is large here"),
-            Body::Part { json, part_id: Some(id), .. } => format!("{place}: part {json} as {id}"),
-            Body::Part { json, part_id: None, .. } => format!("{place}: part {json}"),
-            Body::Skipped => format!("{place}: skipped"),
-            Body::Unreadable(reason) => {
-                assert!(!reason.is_empty());
-                format!("{place}: unreadable")
-            }
-        });
-    });
+    let signal = read(
+        version,
+        &Frame { event, id, data, standing: Standing::Next },
+        usize::MAX,
+        |Record { position, body, .. }| {
+            let place = match position {
+                Position::Sequence(number) => number.to_string(),
+                Position::Id(id) => id.into(),
+                Position::Unknown => "unknown".into(),
+            };
+            told.push(match body {
+                Body::Part { form: Form::Plain | Form::Envelope, .. } => panic!("nothing is large here"),
+                Body::Part { json, part_id: Some(id), .. } => format!("{place}: part {json} as {id}"),
+                Body::Part { json, part_id: None, .. } => format!("{place}: part {json}"),
+                Body::Skipped => format!("{place}: skipped"),
+                Body::Unreadable(reason) => {
+                    assert!(!reason.is_empty());
+                    format!("{place}: unreadable")
+                }
+            });
+        },
+    );
     (told, signal)
 }

@@ -110,15 +110,15 @@ fn the_largest_record_of_the_wire_fits() {
     let mut decoder = SseDecoder::default();
     let chunk = vec![b'x'; 1 << 16];
     let mut count = 0;
-    decoder.feed(b"data:", |_| ()).unwrap();
+    decoder.feed(b"data:", |_, _| ()).unwrap();
     for _ in 0..(FRAME_LIMIT >> 16) - 1 {
-        decoder.feed(&chunk, |_| ()).unwrap();
+        decoder.feed(&chunk, |_, _| ()).unwrap();
     }
-    decoder.feed(b"\n\n", |frame| count = frame.data.len()).unwrap();
+    decoder.feed(b"\n\n", |frame, _| count = frame.data.len()).unwrap();
     assert_eq!(count, FRAME_LIMIT - (1 << 16));
     let mut fed = Ok(());
     for _ in 0..=FRAME_LIMIT >> 16 {
-        fed = fed.and_then(|()| decoder.feed(&chunk, |_| ()));
+        fed = fed.and_then(|()| decoder.feed(&chunk, |_, _| ()));
     }
     assert_eq!(fed, Err(FrameTooLong));
 }

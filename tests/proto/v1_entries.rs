@@ -2,8 +2,9 @@
 //! event has the id of the entry that ends its line, so that several may share one, and who asks for what is behind an id gets the
 //! log from the next entry on, also if that begins in the middle of a line. A line without text is no event.
 
-use tidegate::proto::http::StreamVersion;
+use tidegate::proto::id::RequestId;
 use tidegate::proto::input::{Command, Input, News};
+use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
 
 use super::harness::{World, cursor_of, seeds, status};
@@ -29,26 +30,56 @@ impl Log {
         Self { entries }
     }
 
-    /// What the server says to a request with that `Last-Event-ID`.
+    /// What the server says at once to a request with that `Last-Event-ID`.
     fn behind(&self, cursor: Option<&str>) -> String {
+        Window::of(self, cursor).tell(self.entries.len())
+    }
+}
+
+/// One answer of the server.
+struct Window<'a> {
+    log: &'a Log,
+    /// How much of the log it has read.
+    at: usize,
+    /// What it has read of a line.
+    line: String,
+}
+
+impl<'a> Window<'a> {
+    fn of(log: &'a Log, cursor: Option<&str>) -> Self {
         let behind = cursor.map(|id| {
             let (ms, n) = id.split_once('-').expect("an id of the store");
             (ms.parse::<u64>().expect("a number"), n.parse::<u64>().expect("a number"))
         });
-        let (mut events, mut line) = (String::new(), String::new());
-        for ((ms, n), piece) in self.entries.iter().filter(|(id, _)| Some(*id) > behind) {
+        let at = log.entries.iter().position(|(id, _)| Some(*id) > behind).unwrap_or(log.entries.len());
+        Self { log, at, line: String::new() }
+    }
+
+    /// Reads up to there.
+    fn tell(&mut self, end: usize) -> String {
+        let mut events = String::new();
+        while self.at < end {
+            let (id, piece) = &self.log.entries[self.at];
+            self.at += 1;
             for part in piece.split_inclusive('\n') {
-                line.push_str(part);
-                if line.ends_with('\n') {
-                    if line.len() > 1 {
-                        events += &format!("id: {ms}-{n}\ndata: {line}\n");
-                    }
-                    line.clear();
+                self.line.push_str(part);
+                if self.line.ends_with('\n') {
+                    events += &event(*id, &core::mem::take(&mut self.line));
                 }
             }
         }
         events
     }
+
+    /// Its last words: what it has read of a line.
+    fn close(self) -> String {
+        self.at.checked_sub(1).map_or_else(String::new, |last| event(self.log.entries[last].0, self.line.trim()))
+    }
+}
+
+fn event((ms, n): Id, line: &str) -> String {
+    let line = line.trim_end_matches('\n');
+    if line.is_empty() { String::new() } else { format!("id: {ms}-{n}\ndata: {line}\n\n") }
 }
 
 #[test]
@@ -90,46 +121,242 @@ fn a_cut_behind_a_line_whose_end_has_an_entry_of_its_own_loses_nothing() {
     assert_eq!(world.parts(reader), ["1", "2", "3", "4"]);
 }
 
+/// The server's answer to the next request, over that much of the log.
+struct Served<'a> {
+    request: RequestId,
+    window: Window<'a>,
+}
+
+impl<'a> Served<'a> {
+    #[track_caller]
+    fn next(world: &mut World, log: &'a Log, end: usize) -> Self {
+        let mut served = Self::open(world, log);
+        served.tell(world, end);
+        served
+    }
+
+    #[track_caller]
+    fn open(world: &mut World, log: &'a Log) -> Self {
+        while world.requests.is_empty() {
+            while let Some(question) = world.run_requests.pop_front() {
+                world.tell_run(&question, false);
+            }
+            assert!(!world.requests.is_empty() || world.jump(), "nothing is due");
+        }
+        let request = world.next_request();
+        world.input(Input::News(request.id, News::Head(status(200))));
+        Self { request: request.id, window: Window::of(log, cursor_of(&request).as_deref()) }
+    }
+
+    fn tell(&mut self, world: &mut World, end: usize) {
+        let told = self.window.tell(end);
+        self.chunk(world, &told);
+    }
+
+    fn chunk(&self, world: &mut World, text: &str) {
+        if !text.is_empty() {
+            world.chunk(self.request, text);
+        }
+    }
+
+    /// So many times ten seconds without a word.
+    fn idle(&self, world: &mut World, pings: u64) {
+        for _ in 0..pings {
+            world.advance(10_000);
+            world.chunk(self.request, ": ping\n\n");
+        }
+    }
+
+    /// The window ends after a silence, as long as it was asked to.
+    fn close(self, world: &mut World) {
+        world.advance(9_990);
+        let Self { request, window } = self;
+        let last = window.close();
+        if !last.is_empty() {
+            world.chunk(request, &last);
+        }
+        world.advance(10);
+        world.end(request);
+    }
+}
+
+fn unreadable(world: &World) -> usize {
+    world.events.iter().filter(|event| matches!(event, Event::Unreadable { .. })).count()
+}
+
+#[test]
+fn what_is_there_of_a_line_when_a_window_ends_is_no_part() {
+    for (half, rest, line) in [
+        ("12", "345\n", "12345"),
+        ("-1", ".5e3\n", "-1500.0"),
+        ("{\"a\":[1,", "2]}\n", "{\"a\":[1,2]}"),
+        ("\"tide", "gate\"\n", "\"tidegate\""),
+        ("unde", "fined\n", "null"),
+        ("[1]", "\n", "[1]"),
+        ("[1]", " \n", "[1]"),
+        ("7", "\n", "7"),
+    ] {
+        let entries = [((7, 0), "0\n1\n".to_owned() + half), ((8, 0), rest.to_owned()), ((9, 0), "9\n".into())];
+        let log = Log { entries: entries.into() };
+        let (mut world, principal) = World::with_token(1);
+        let reader = world.subscribe(principal, "draft", None);
+        for _ in 0..3 {
+            let served = Served::next(&mut world, &log, 1);
+            served.idle(&mut world, 5);
+            served.close(&mut world);
+        }
+        Served::next(&mut world, &log, 3);
+        assert_eq!(world.parts(reader), ["0", "1", line, "9"], "{half:?}");
+        assert_eq!(unreadable(&world), 0, "{half:?}");
+    }
+}
+
+#[test]
+fn a_page_loaded_anew_has_a_line_once_whose_end_came_later() {
+    let entries = [((7, 0), "[0]\n[1]".to_owned()), ((8, 0), "\n[2]\n".to_owned()), ((9, 0), "[3]\n".into())];
+    let log = Log { entries: entries.into() };
+    let (mut world, principal) = World::with_token(1);
+    let mut reader = world.subscribe(principal, "draft", None);
+    let served = Served::next(&mut world, &log, 1);
+    served.idle(&mut world, 5);
+    served.close(&mut world);
+    assert_eq!(world.parts(reader), ["[0]", "[1]"]);
+    for (end, expected) in [(2, "[2]"), (3, "[3]")] {
+        let place = world.last_place(reader);
+        world.command(Command::Unsubscribe(reader));
+        world.requests.clear();
+        reader = world.subscribe(principal, "draft", place.as_deref());
+        Served::next(&mut world, &log, end);
+        assert_eq!(world.parts(reader), [expected]);
+    }
+}
+
+#[test]
+fn a_number_after_a_silence_is_told_within_a_second() {
+    let log = Log { entries: vec![((7, 0), "1\n".into()), ((8, 0), "2\n".into()), ((9, 0), "3\n".into())] };
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    let mut served = Served::next(&mut world, &log, 1);
+    assert_eq!(world.parts(reader), ["1"]);
+    served.idle(&mut world, 1);
+    served.tell(&mut world, 2);
+    world.advance(1_000);
+    assert_eq!(world.parts(reader), ["1", "2"]);
+    served.idle(&mut world, 1);
+    served.tell(&mut world, 3);
+    world.chunk(served.request, ": ping\n\n");
+    assert_eq!(world.parts(reader), ["1", "2", "3"], "what something follows is whole");
+}
+
+#[test]
+fn a_log_whose_last_line_has_no_end_ends_with_its_run() {
+    for (last, part) in [("[2]", Some("[2]")), ("2", Some("2")), ("[2", None)] {
+        let log = Log { entries: vec![((7, 0), "1\n".into()), ((8, 0), last.into())] };
+        let (mut world, principal) = World::with_token(1);
+        let reader = world.subscribe(principal, "draft", None);
+        Served::next(&mut world, &log, 2);
+        while world.run_requests.is_empty() {
+            assert!(world.jump(), "the run is asked about");
+        }
+        let question = world.next_run_request();
+        world.tell_run(&question, true);
+        for window in 0.. {
+            assert!(window < 5, "{last:?}: it never ends");
+            Served::next(&mut world, &log, 2).close(&mut world);
+            if world.statuses(reader).last().is_some_and(|status| status == "ended") {
+                break;
+            }
+        }
+        assert_eq!(world.parts(reader), ["1"].into_iter().chain(part).collect::<Vec<_>>(), "{last:?}");
+        assert_eq!(unreadable(&world), usize::from(part.is_none()), "{last:?}");
+    }
+}
+
+#[test]
+fn half_a_line_is_no_part_behind_a_proxy_either_that_holds_answers_back() {
+    let pieces = ["[1,1]\n[2]", "\n3", "\n[4,", "4]\n"];
+    let log = Log { entries: (7..).map(|ms| (ms, 0)).zip(pieces.map(String::from)).collect() };
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    let starved = world.next_request();
+    while !world.aborted.contains(&starved.id) {
+        world.advance(1_000);
+    }
+    // A number is taken at its word: nothing would ever follow it.
+    for (end, expected) in [(1, 2), (1, 2), (2, 3), (3, 3), (3, 3), (4, 4)] {
+        while world.requests.is_empty() {
+            world.run_requests.clear();
+            assert!(world.jump(), "another window is opened");
+        }
+        let request = world.next_request();
+        let mut window = Window::of(&log, cursor_of(&request).as_deref());
+        world.advance(5_000);
+        world.input(Input::News(request.id, News::Head(status(200))));
+        world.chunk(request.id, &(window.tell(end) + &window.close()));
+        world.end(request.id);
+        assert_eq!(world.parts(reader), ["[1,1]", "[2]", "3", "[4,4]"][..expected], "{end}");
+    }
+    assert_eq!(unreadable(&world), 0);
+}
+
 #[test]
 fn what_a_task_wrote_is_read_however_it_lies_in_the_store() {
     for seed in seeds() {
         let mut dice = Random::new(seed ^ 0xE11);
         let count = 1 + dice.below(150);
         // Pieces of them are JSON too, and would be taken for parts.
-        let lines: Vec<_> = (0..count).map(|n| if n % 3 == 0 { n.to_string() } else { format!("[{n},{n}]") }).collect();
+        let line = |n: u64| match n % 3 {
+            0 => (n * 1_001).to_string(),
+            1 if n % 50 == 4 => format!("[{n},{:?}]", "]".repeat(20_000)),
+            _ => format!("[{n},{n}]"),
+        };
+        let lines: Vec<_> = (0..count).map(line).collect();
         let largest = [3, 12, 200][dice.below(3) as usize];
         let log = Log::of(&lines, largest, &mut dice);
         let (mut world, principal) = World::with_token(seed);
         let mut reader = world.subscribe(principal, "draft", None);
         // What earlier readers have read, and where the last one stood.
         let (mut before, mut place) = (Vec::new(), None);
+        let (mut written, all) = (0, log.entries.len() as u64);
         for round in 0.. {
-            assert!(round < 5_000, "seed {seed}: it never comes to the end");
-            let Some(request) = world.requests.pop_front() else {
-                assert!(world.jump(), "seed {seed}: nothing is due");
-                continue;
-            };
-            let told = log.behind(cursor_of(&request).as_deref());
-            let is_whole = round > 30 || dice.below(8) == 0;
-            let end = if is_whole { told.len() } else { dice.below(told.len() as u64 + 1) as usize };
-            assert_eq!(StreamVersion::default(), StreamVersion::V1);
-            world.input(Input::News(request.id, News::Head(status(200))));
-            world.chunk(request.id, &told[..end]);
+            assert!(round < 1_000, "seed {seed}: it never comes to the end");
+            written += dice.below(all / 4 + 2).min(all - written);
+            let mut served = Served::open(&mut world, &log);
+            let mut told = served.window.tell(written as usize);
+            let is_cut = dice.below(3) > 0;
+            if is_cut {
+                told.truncate(dice.below(told.len() as u64 + 1) as usize);
+            }
+            served.chunk(&mut world, &told);
+            while !is_cut && dice.below(2) == 0 {
+                served.idle(&mut world, 1 + dice.below(4));
+                written += dice.below(all / 8 + 2).min(all - written);
+                served.tell(&mut world, written as usize);
+            }
+            let is_whole = !is_cut && written == all;
+            match dice.below(4) {
+                0 if !is_cut => {
+                    served.idle(&mut world, 5);
+                    served.close(&mut world);
+                }
+                // The page is loaded anew.
+                1 if !is_whole => {
+                    before.extend(world.parts(reader));
+                    place = world.last_place(reader).or(place);
+                    world.command(Command::Unsubscribe(reader));
+                    world.requests.clear();
+                    reader = world.subscribe(principal, "draft", place.as_deref());
+                }
+                _ => {
+                    world.advance(dice.below(2) * 1_000);
+                    world.fail(served.request);
+                }
+            }
             let read = [before.clone(), world.parts(reader)].concat();
             assert!(lines.starts_with(&read), "seed {seed}: {read:?} of {lines:?}");
-            if is_whole {
-                assert_eq!(read, lines, "seed {seed}");
+            assert_eq!(unreadable(&world), 0, "seed {seed}");
+            if read.len() == lines.len() {
                 break;
-            }
-            if dice.below(3) == 0 {
-                // The page is loaded anew.
-                before = read;
-                place = world.last_place(reader).or(place);
-                world.command(Command::Unsubscribe(reader));
-                world.requests.clear();
-                reader = world.subscribe(principal, "draft", place.as_deref());
-            } else {
-                world.fail(request.id);
             }
         }
     }

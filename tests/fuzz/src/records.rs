@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::value::RawValue;
 use tidegate::proto::http::StreamVersion;
 use tidegate::proto::records::{self, Body, Form, Position, Record, Signal};
-use tidegate::proto::sse::Frame;
+use tidegate::proto::sse::{Frame, Standing};
 use tidegate::proto::time::UnixTime;
 
 use crate::json::{unescaped, whole};
@@ -61,7 +61,7 @@ fn batch_of(lines: &str) -> String {
 fn compare(version: StreamVersion, event: &str, large_from: usize, data: &str) {
     const ID: &str = "1795301399118-0";
     let mut told = Vec::new();
-    let frame = Frame { event, id: Some(ID), data };
+    let frame = Frame { event, id: Some(ID), data, standing: Standing::Next };
     let signal = records::read(version, &frame, large_from, |Record { position, time, body }| {
         let place = match position {
             Position::Sequence(number) => Place::Sequence(number),

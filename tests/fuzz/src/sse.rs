@@ -48,7 +48,7 @@ pub fn decode<'a>(
     let mut decoder = SseDecoder::with_limit(limit);
     let mut frames = Vec::new();
     let mut keep = |chunk| {
-        decoder.feed(chunk, |frame| {
+        decoder.feed(chunk, |frame, _| {
             frames.push(Kept { event: frame.event.into(), id: frame.id.map(Into::into), data: frame.data.into() });
         })
     };

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use tidegate::proto::http::StreamVersion;
+use tidegate::proto::intake::Effect;
 use tidegate::proto::random::Random;
 use tidegate::proto::records::Form;
-use tidegate::proto::subscription::{Effect, Subscription};
+use tidegate::proto::subscription::Subscription;
 use tidegate::proto::time::Instant;
 
 use crate::harness::values;

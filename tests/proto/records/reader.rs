@@ -3,10 +3,11 @@
 use serde_json::json;
 use tidegate::proto::cursor::Cursor;
 use tidegate::proto::http::{RequestKind, StreamVersion};
+use tidegate::proto::intake::{Effect, Parts};
 use tidegate::proto::random::Random;
 use tidegate::proto::records::Position;
 use tidegate::proto::status::StreamStatus;
-use tidegate::proto::subscription::{Effect, Parts, Subscription};
+use tidegate::proto::subscription::Subscription;
 use tidegate::proto::time::Instant;
 
 #[test]
@@ -46,15 +47,19 @@ fn in_v1_records_may_share_an_id_and_none_goes_back() {
     let mut reader = Reader::new(StreamVersion::V1);
     let frame = |id: &str, data: &str| format!("id: {id}\ndata: {data}\n\n");
     let shared = ["1000-0", "1000-0", "1000-1"].map(|id| frame(id, "1")).concat();
-    assert_eq!(reader.feed(&shared), ["parts [1,1,1] at 1000-1+1+999-0"]);
+    assert_eq!(reader.feed(&shared), ["parts [1,1,1] at 1000+1+1+0+999-0"]);
     assert_eq!(reader.feed(&frame("1000-0", "2")), [""; 0]);
     assert_eq!(reader.feed(&frame("999-7", "2")), [""; 0]);
     assert_eq!(
         reader.feed(&frame("1000-10", "3")),
-        ["parts [3] at 1000-10+1+999-0"],
+        ["parts [3] at 1000+10+1+0+999-0"],
         "compared as numbers, not as text"
     );
-    assert_eq!(reader.feed("data: 4\n\n"), ["parts [4] at 1000-10+1+999-0"], "without an id it cannot be resumed from");
+    assert_eq!(
+        reader.feed("data: 4\n\n"),
+        ["parts [4] at 1000+10+1+0+999-0"],
+        "without an id it cannot be resumed from"
+    );
     assert_eq!(reader.feed(&frame("strange", "5")), ["parts [5] at strange"], "an id that cannot be compared is news");
 }
 
@@ -127,7 +132,7 @@ fn a_place_is_remembered_as_it_was_given() {
         assert_eq!(Cursor::new(id).last_event_id(), id);
     }
     let mut moved = Cursor::new("abc");
-    assert!(moved.pass(Position::Sequence(0)), "the server did not understand it and began anew");
+    assert!(moved.pass(Position::Sequence(0), 1), "the server did not understand it and began anew");
     assert_eq!(moved.last_event_id(), "0");
 }
 
