@@ -117,7 +117,7 @@ struct Connection {
     decoder: SseDecoder,
     opened: Instant,
     heard: Instant,
-    /// When it last brought something else than records that are known.
+    /// When it last brought something else than its last word.
     news: Instant,
     /// Nothing has come of it but the word that it closes.
     empty: bool,
@@ -199,7 +199,7 @@ impl Subscription {
     pub fn set_reading(&mut self, now: Instant, wanted: bool) {
         self.held = !wanted;
         if let State::Live(connection) = &mut self.state {
-            connection.heard = now;
+            (connection.heard, connection.news) = (now, now);
         }
     }
 
@@ -297,7 +297,9 @@ impl Subscription {
             }
         });
         let (heard, met) = self.intake.finish();
-        if heard || !(closing || met) {
+        // What is known comes first in a window, or as its last word, behind a silence that it does not end.
+        let silent = now.since(heard_before) >= SHORT_WINDOW_MS;
+        if heard || !(closing || (met && silent)) {
             connection.news = now;
         }
         // The word that a window closes is no sign of life: the silence before it counts.
