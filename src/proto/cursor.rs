@@ -51,13 +51,13 @@ impl Cursor {
         cursor
     }
 
-    /// `<ms>+<n>+<passed>+<open>+<what to ask for>`: with the id alone, records that share it would be lost.
+    /// `<ms>-<n>+<passed>+<open>+<what to ask for>`: with the id alone, records that share it would be lost.
     fn enter(&mut self, text: &str) -> Option<()> {
-        let (mut numbers, mut rest) = ([0; 4], text);
+        let (mut numbers, mut rest, mut mark) = ([0; 4], text, b'-');
         for number in &mut numbers {
-            let (digits, more) = split_once(rest, b'+')?;
+            let (digits, more) = split_once(rest, mark)?;
             *number = parse_digits(digits.as_bytes())?;
-            rest = more;
+            (rest, mark) = (more, b'+');
         }
         let [ms, n, passed, open] = numbers;
         (self.place, self.passed, self.open) = (Place::Entry((ms, n)), passed, open);
@@ -76,9 +76,11 @@ impl Cursor {
     pub fn last_event_id(&self) -> String {
         let mut place = String::new();
         if let Place::Entry((ms, n)) = self.place {
+            let mut mark = '-';
             for number in [ms, n, self.passed, self.open] {
                 place.push_str(&decimal(number));
-                place.push('+');
+                place.push(mark);
+                mark = '+';
             }
         }
         place.push_str(&self.known());

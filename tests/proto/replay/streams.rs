@@ -172,13 +172,13 @@ fn places_of_entries(ids: &[&str], asked: Option<String>) -> (Option<String>, Op
     let Some(last) = ids.last() else { return (None, asked) };
     let passed = ids.iter().filter(|id| *id == last).count();
     let resumed = ids.iter().rfind(|id| *id != last).map(|before| just_before(before)).or(asked);
-    (Some(format!("{}+{passed}+0+{}", last.replace('-', "+"), resumed.as_deref().unwrap_or_default())), resumed)
+    (Some(format!("{last}+{passed}+0+{}", resumed.as_deref().unwrap_or_default())), resumed)
 }
 
 /// The place, as if it were known that the last line had ended.
 fn closed(place: String) -> String {
     match place.split('+').collect::<Vec<_>>()[..] {
-        [ms, n, passed, _, asked] => [ms, n, passed, "0", asked].join("+"),
+        [id, passed, _, asked] => [id, passed, "0", asked].join("+"),
         _ => place,
     }
 }
