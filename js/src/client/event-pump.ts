@@ -3,9 +3,7 @@ import type { EngineEvent, EngineKind, Problem, SendState, Sink, StreamChange } 
 import { type Core, loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
 import type {
-  CallAnswer,
   CallEntry,
-  CallRequest,
   FeedEntry,
   FeedRequest,
   Principal,
@@ -18,7 +16,7 @@ import type {
   StreamRequest,
   StreamUpdate,
 } from "./entries.js";
-import { cancelled, messageOf, type SendOutcome, TidegateError } from "./errors.js";
+import { messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
@@ -154,44 +152,19 @@ export class EventPump {
     };
   }
 
-  /** Asks once. Rejects with a {@link TidegateError}, whose `outcome` says whether it can have taken effect. */
-  call(request: CallRequest): Promise<CallAnswer> {
-    return new Promise((resolve, reject) => {
-      const { principal, signal } = request;
-      if (signal?.aborted) {
-        reject(cancelled("call"));
-        return;
-      }
-      const abort = () => {
-        const { id, seat } = entry;
-        let unsent = 0;
-        if (id !== undefined) {
-          seat?.call((engine) => {
-            unsent = engine.cancelCall(id);
-          });
-        }
-        const error =
-          !unsent &&
-          mayHaveActed(entry) &&
-          this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
-        entry.settle(error || cancelled("call"));
-      };
-      const entry: CallEntry = {
-        ...request,
-        settle: (error, answer) => {
-          if (!this.#calls.delete(entry)) return;
-          signal?.removeEventListener("abort", abort);
-          if (entry.id !== undefined) entry.seat?.calls.delete(entry.id);
-          if (answer) resolve(answer);
-          else reject(error);
-          this.release(principal);
-        },
-      };
-      signal?.addEventListener("abort", abort);
-      principal.holds += 1;
-      this.#calls.add(entry);
-      this.#ask(entry);
-    });
+  /** Keeps a call until it is settled. */
+  ask(entry: CallEntry): void {
+    entry.principal.holds += 1;
+    this.#calls.add(entry);
+    this.#ask(entry);
+  }
+
+  /** Lets go of a call; false where that has been done. */
+  leave(entry: CallEntry): boolean {
+    if (!this.#calls.delete(entry)) return false;
+    if (entry.id !== undefined) entry.seat?.calls.delete(entry.id);
+    this.release(entry.principal);
+    return true;
   }
 
   #enqueue(entry: SendEntry): void {
@@ -360,7 +333,7 @@ export class EventPump {
       case "send-changed": {
         const entry = seat.sends.get(event.send);
         if (!entry) return;
-        this.#changeSend(entry, { ...event, error: this.#toError(event.error, event.state) });
+        this.#changeSend(entry, { ...event, error: this.toError(event.error, event.state) });
         return;
       }
       case "stream-changed":
@@ -373,7 +346,7 @@ export class EventPump {
         seat.calls.get(event.call)?.settle(undefined, event);
         return;
       case "call-failed": {
-        const error = this.#toError(event.error, event.unknown ? "unknown" : "rejected");
+        const error = this.toError(event.error, event.unknown ? "unknown" : "rejected");
         seat.calls.get(event.call)?.settle(error);
         return;
       }
@@ -409,7 +382,7 @@ export class EventPump {
   #changeReader(entry: StreamEntry | FeedEntry | undefined, event: StreamChange): void {
     if (!entry) return;
     entry.ended = event.status === "ended";
-    const error = this.#toError(event.error);
+    const error = this.toError(event.error);
     warnInDevelopment(() => error?.code === "timeout" && event.error?.subject && error.message);
     this.#tellReader(entry, { ...event, error });
   }
@@ -513,22 +486,18 @@ export class EventPump {
       if (!entry.seat) this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
     for (const entry of [...this.#calls]) {
-      if (!entry.seat) entry.settle(toError(mayHaveActed(entry) ? "unknown" : "rejected"));
+      if (!entry.seat) entry.settle(toError(entry.outcome));
     }
     for (const entry of [...this.#readers]) {
       if (!entry.ended && !entry.seat) this.#tellReader(entry, { status: "failed", attempt: 0, error: toError() });
     }
   }
 
-  #toError(problem: Problem | undefined, state?: SendState): TidegateError | undefined {
+  toError(problem: Problem | undefined, state?: SendState): TidegateError | undefined {
     if (!problem || !this.#core) return undefined;
     const outcome = state === "rejected" || state === "unknown" ? state : undefined;
     return new TidegateError(this.#core.describe(problem, state), { ...problem, outcome });
   }
-}
-
-function mayHaveActed({ left, what }: CallEntry): boolean {
-  return !!left && what !== 2 && what !== 4;
 }
 
 /** Takes a reader from its engine, which tells nothing more of it. */
