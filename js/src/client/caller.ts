@@ -19,13 +19,11 @@ function ask(
     return;
   }
   const abort = () => {
-    const { id, seat } = entry;
+    const { id = 0, seat } = entry;
     let unsent = 0;
-    if (id !== undefined) {
-      seat?.call((engine) => {
-        unsent = engine.cancelCall(id);
-      });
-    }
+    seat?.call((engine) => {
+      unsent = engine.cancelCall(id);
+    });
     const error =
       !unsent &&
       entry.outcome === "unknown" &&

@@ -108,8 +108,8 @@ export class EventPump {
     return {
       cancel: () => {
         if (!this.#pending.has(entry)) return;
-        const { id, seat } = entry;
-        if (id !== undefined) seat?.call((engine) => engine.cancelSend(id));
+        const { id = 0, seat } = entry;
+        if (seat) seat.call((engine) => engine.cancelSend(id));
         else this.#changeSend(entry, { state: "cancelled", attempt: 0 });
       },
       retry: () => {
@@ -129,8 +129,8 @@ export class EventPump {
     const entry: StreamEntry = { ...request, cursor: request.lastEventId, ended: false };
     const setReading = (wanted: boolean) => {
       entry.held = !wanted;
-      const { id, seat } = entry;
-      if (id !== undefined) seat?.call((engine) => engine.setReading(id, wanted));
+      const { id = 0, seat } = entry;
+      seat?.call((engine) => engine.setReading(id, wanted));
     };
     return Object.assign(this.#read(entry), { setReading });
   }
@@ -162,7 +162,8 @@ export class EventPump {
   /** Lets go of a call; false where that has been done. */
   leave(entry: CallEntry): boolean {
     if (!this.#calls.delete(entry)) return false;
-    if (entry.id !== undefined) entry.seat?.calls.delete(entry.id);
+    const { id = 0, seat } = entry;
+    seat?.calls.delete(id);
     this.release(entry.principal);
     return true;
   }
@@ -174,16 +175,13 @@ export class EventPump {
   }
 
   #submit(entry: SendEntry): void {
-    const { id, principal, runId, streamId, json } = entry;
+    const { id = 0, principal, runId, streamId, json } = entry;
     const seat = entry.seat ?? this.#seats.find(({ sends }) => sends.size > 0) ?? this.#seatFor();
     if (!seat) return;
     // Until the engine says where it stands: if this very call traps, nobody knows how far it came.
     entry.state = "sending";
-    if (id !== undefined) {
-      seat.call((engine) => engine.retrySend(id));
-      return;
-    }
     seat.call((engine) => {
+      if (entry.seat) return engine.retrySend(id);
       entry.id = engine.send(this.#idOf(seat, principal), runId, streamId, json);
       entry.seat = seat;
       seat.sends.set(entry.id, entry);
@@ -291,10 +289,10 @@ export class EventPump {
       this.#open(entry);
     }
     for (const entry of [...this.#pending]) {
-      if (entry.id === undefined && this.#pending.has(entry)) this.#submit(entry);
+      if (!entry.seat && this.#pending.has(entry)) this.#submit(entry);
     }
     for (const entry of [...this.#calls]) {
-      if (entry.id === undefined && this.#calls.has(entry)) this.#ask(entry);
+      if (!entry.seat && this.#calls.has(entry)) this.#ask(entry);
     }
   }
 
@@ -310,7 +308,7 @@ export class EventPump {
   #close(seat: Seat): void {
     for (const principal of seat.principals.values()) principal.ids.delete(seat);
     for (const byId of [seat.sends, seat.readers, seat.calls]) {
-      for (const entry of byId.values()) entry.id = entry.seat = undefined;
+      for (const entry of byId.values()) entry.seat = undefined;
     }
   }
 
@@ -408,9 +406,9 @@ export class EventPump {
   }
 
   #forget(entry: SendEntry): void {
-    const { id, seat } = entry;
-    if (id === undefined || !seat) return;
-    entry.id = entry.seat = undefined;
+    const { id = 0, seat } = entry;
+    if (!seat) return;
+    entry.seat = undefined;
     seat.sends.delete(id);
     // Of one that was accepted the engine has kept nothing.
     if (entry.state !== "accepted") seat.call((engine) => engine.forgetSend(id));
@@ -502,9 +500,9 @@ export class EventPump {
 
 /** Takes a reader from its engine, which tells nothing more of it. */
 function leave(entry: StreamEntry | FeedEntry): void {
-  const { id, seat } = entry;
-  if (id === undefined) return;
-  entry.id = entry.seat = undefined;
-  seat?.readers.delete(id);
-  seat?.call((engine) => ("address" in entry ? engine.unfollow(id) : engine.unsubscribe(id)));
+  const { id = 0, seat } = entry;
+  if (!seat) return;
+  entry.seat = undefined;
+  seat.readers.delete(id);
+  seat.call((engine) => ("address" in entry ? engine.unfollow(id) : engine.unsubscribe(id)));
 }

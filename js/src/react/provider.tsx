@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useContext, useMemo } from "react";
+import { createContext, createElement, type ReactNode, useContext, useMemo } from "react";
 import type { ConnectionOptions, OutboxOptions, SharingOptions } from "../client/options.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
@@ -70,5 +70,5 @@ export function TidegateProvider({ children, ...own }: TidegateProviderProps): R
   given.refreshAccessToken = useTokenIdentity(given.refreshAccessToken) as TriggerAuth["refreshAccessToken"];
   // biome-ignore lint/correctness/useExhaustiveDependencies: an equal one is the same one. Its fields are always as many.
   const value = useMemo(() => given, Object.values(given));
-  return <TriggerAuthContext.Provider value={value}>{children}</TriggerAuthContext.Provider>;
+  return createElement(TriggerAuthContext.Provider, { value }, children);
 }
