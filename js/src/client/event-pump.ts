@@ -264,13 +264,8 @@ export class EventPump {
     this.#see("engine", "running", core.engine);
     if (!this.#watching) {
       this.#watching = true;
-      const tell = (use: Parameters<Seat["call"]>[0]) => {
+      core.watchPage((use) => {
         for (const each of [...this.#seats]) each.call(use);
-      };
-      core.watchPage({
-        wake: () => tell((current) => current.wake()),
-        setOnline: (online) => tell((current) => current.setOnline(online)),
-        setVisible: (visible) => tell((current) => current.setVisible(visible)),
       });
     }
     if (!core.isOnline()) seat.call((current) => current.setOnline(false));
