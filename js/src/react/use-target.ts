@@ -8,8 +8,8 @@ import { warnInDevelopment } from "../wasm/development.js";
 import { inherit, type TriggerAuth, TriggerAuthContext } from "./provider.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
-/** A target, or why there is none: an error that something is *wrong* has the code `invalid-options`. */
-export type TargetResult = OutboxOptions & SharingOptions & TargetOrError;
+/** A target, or why there is none. That error is `wrong` too where it does not pass by waiting. */
+export type TargetResult = OutboxOptions & SharingOptions & TargetOrError & { wrong: TidegateError | undefined };
 type TargetOrError = { target: Target; error?: undefined } | { target?: undefined; error: TidegateError };
 
 /** Options over context, checked; and hands a renewed token on to what is already open. */
@@ -50,7 +50,8 @@ export function useTarget(options: TriggerAuth): TargetResult {
     if (before && principalKey(before) === key) shared?.setToken(target.accessToken);
     else shared?.offer(target.accessToken);
   }, [target]);
-  return { ...result, outbox, outboxExpiresInMs, shareTabs };
+  const wrong = result.error?.code === "invalid-options" ? result.error : undefined;
+  return { ...result, wrong, outbox, outboxExpiresInMs, shareTabs };
 }
 
 function missingToken(): TidegateError {
