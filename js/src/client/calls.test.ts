@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { settle } from "../testing/fake-engine.js";
 import { pumpHarness } from "../testing/pump-harness.js";
 import {
+  callerOf,
   cancelRun,
   cancelRunFromPage,
   completeWaitToken,
@@ -29,13 +30,13 @@ function harness() {
     const [, what, name, body] = loader.engine.of("call")[0] as [number, number, string, string];
     return { what, name, body: body && JSON.parse(body) };
   };
-  return { pump, loader, principal, answer, request };
+  return { caller: callerOf(pump), loader, principal, answer, request };
 }
 
 describe("triggering a task", () => {
   async function trigger(payload: unknown, options?: TriggerOptions) {
-    const { pump, principal, answer, request } = harness();
-    const handle = triggerTask(pump, principal, "hello", payload, options);
+    const { caller, principal, answer, request } = harness();
+    const handle = triggerTask(caller, principal, "hello", payload, options);
     await answer({ id: "run_1", isCached: false }, "its token");
     return { handle: await handle, ...request() };
   }
@@ -51,8 +52,8 @@ describe("triggering a task", () => {
   });
 
   test("makes up no token where the server's cannot be read", async () => {
-    const { pump, principal, answer } = harness();
-    const handle = triggerTask(pump, principal, "hello", undefined);
+    const { caller, principal, answer } = harness();
+    const handle = triggerTask(caller, principal, "hello", undefined);
     await answer({ id: "run_1", isCached: true });
     expect(await handle).toEqual({
       id: "run_1",
@@ -129,8 +130,8 @@ describe("triggering a task", () => {
 
   test("says what to do where the page cannot hash a key", async () => {
     vi.stubGlobal("crypto", {});
-    const { pump, principal } = harness();
-    await expect(triggerTask(pump, principal, "hello", 1, { idempotencyKey: "key" })).rejects.toMatchObject({
+    const { caller, principal } = harness();
+    await expect(triggerTask(caller, principal, "hello", 1, { idempotencyKey: "key" })).rejects.toMatchObject({
       code: "invalid-options",
       message: expect.stringContaining("Pages need https for it; else pass a hash of 64 characters."),
     });
@@ -146,8 +147,8 @@ describe("triggering a task", () => {
     ["hello", { idempotencyKey: 7 as never }, "idempotencyKey must be an array of strings."],
     ["hello", { delay: new Date(Number.NaN) }, "delay is a date that does not exist."],
   ])("%j with %j is refused before anything is sent", async (id, options, message) => {
-    const { pump, principal, loader } = harness();
-    await expect(triggerTask(pump, principal, id, 1, options)).rejects.toMatchObject({
+    const { caller, principal, loader } = harness();
+    await expect(triggerTask(caller, principal, id, 1, options)).rejects.toMatchObject({
       code: "invalid-options",
       message,
     });
@@ -156,8 +157,8 @@ describe("triggering a task", () => {
   });
 
   test("an answer that is none may have been a trigger", async () => {
-    const { pump, principal, answer } = harness();
-    const handle = triggerTask(pump, principal, "hello", 1);
+    const { caller, principal, answer } = harness();
+    const handle = triggerTask(caller, principal, "hello", 1);
     await answer({ ok: true });
     await expect(handle).rejects.toMatchObject({ code: "protocol", outcome: "unknown" });
   });
@@ -169,8 +170,8 @@ describe("completing a wait token", () => {
     [null, { data: null }],
     [undefined, {}],
   ])("with %j", async (data, body) => {
-    const { pump, principal, answer, request } = harness();
-    const done = completeWaitToken(pump, principal, "waitpoint_1", data);
+    const { caller, principal, answer, request } = harness();
+    const done = completeWaitToken(caller, principal, "waitpoint_1", data);
     await answer({ success: true });
     expect(await done).toEqual({ success: true });
     expect(request()).toEqual({ what: 1, name: "waitpoint_1", body });
@@ -181,8 +182,8 @@ describe("completing a wait token", () => {
     ["waitpoint_1", () => {}, "invalid-data"],
     ["", 1, "invalid-options"],
   ])("%s with %s is refused before anything is sent", async (id, data, code) => {
-    const { pump, principal, loader } = harness();
-    await expect(completeWaitToken(pump, principal, id, data)).rejects.toMatchObject({ code, outcome: "rejected" });
+    const { caller, principal, loader } = harness();
+    await expect(completeWaitToken(caller, principal, id, data)).rejects.toMatchObject({ code, outcome: "rejected" });
     expect(loader.loads).toBe(0);
   });
 });
@@ -200,8 +201,8 @@ describe("retrieving a run", () => {
   };
 
   async function retrieve(given: object) {
-    const { pump, principal, answer, request } = harness();
-    const run = retrieveRun(pump, principal, "run_1");
+    const { caller, principal, answer, request } = harness();
+    const run = retrieveRun(caller, principal, "run_1");
     await answer(given);
     return { run: await run, ...request() };
   }
@@ -237,8 +238,8 @@ describe("retrieving a run", () => {
 });
 
 test("cancelling a run where pages may not", async () => {
-  const { pump, principal, loader } = harness();
-  const done = cancelRunFromPage(pump, principal, "run_1");
+  const { caller, principal, loader } = harness();
+  const done = cancelRunFromPage(caller, principal, "run_1");
   await vi.waitFor(() => expect(loader.engines).toHaveLength(1));
   await asked(loader.engine);
   loader.engine.failCall(loader.engine.idsOf("call")[0] as number, { code: "blocked", retryable: true }, true);
@@ -251,8 +252,8 @@ test("cancelling a run where pages may not", async () => {
 });
 
 test("cancelling a run", async () => {
-  const { pump, principal, answer, request } = harness();
-  const done = cancelRun(pump, principal, "run_1");
+  const { caller, principal, answer, request } = harness();
+  const done = cancelRun(caller, principal, "run_1");
   await answer({ id: "run_1" });
   expect(await done).toEqual({ id: "run_1" });
   expect(request()).toEqual({ what: 3, name: "run_1", body: "" });

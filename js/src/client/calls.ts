@@ -6,6 +6,8 @@ import { decodePacket, encodePacket } from "./runs/packets.js";
 import type { RunFields } from "./runs/run.js";
 import type { AnyTask, TaskIdentifier, TaskPayload } from "./runs/task-types.js";
 
+export { callerOf } from "./caller.js";
+
 /** Options of every call. */
 export interface CallOptions {
   /** Gives the call up. What it asked for may have been done: see the error's `outcome`. */

@@ -8,7 +8,7 @@ import { cancelled, invalidOptions, type TidegateError } from "./errors.js";
 import { EventPump, pagePump } from "./event-pump.js";
 import type { DebugDump } from "./insight/dump.js";
 import type { Listen } from "./insight/events.js";
-import { followLater, loadCalls } from "./later.js";
+import { callLater, followLater } from "./later.js";
 import { type ConnectionOptions, checkName, checkToken, type OutboxOptions, toEndpoint } from "./options.js";
 import { PartStream } from "./part-stream.js";
 import type { RunsRequest } from "./runs/follow-runs.js";
@@ -204,9 +204,9 @@ export function createClient(options: ConnectionOptions = {}): Client {
     if (signal?.aborted) close();
     return feed;
   };
-  const calls = () => {
+  const call = async <R>(make: Parameters<typeof callLater<R>>[2]) => {
     checkOpen();
-    return loadCalls();
+    return callLater(pump, principal, make);
   };
   const stopsWithClient = (stop: () => void) => {
     // What closing brings about is told.
@@ -284,10 +284,10 @@ export function createClient(options: ConnectionOptions = {}): Client {
       checkName("batch id", batchId, "Pass the id of the batch, such as batch_1234.");
       return follow({ ...options, batchId }, options);
     },
-    trigger: async (...given) => (await calls()).triggerTask(pump, principal, ...given),
-    completeWaitToken: async (...given) => (await calls()).completeWaitToken(pump, principal, ...given),
-    retrieveRun: async (...given) => (await calls()).retrieveRun(pump, principal, ...given),
-    cancelRun: async (...given) => (await calls()).cancelRunFromPage(pump, principal, ...given),
+    trigger: (...given) => call((calls, ...as) => calls.triggerTask(...as, ...given)),
+    completeWaitToken: (...given) => call((calls, ...as) => calls.completeWaitToken(...as, ...given)),
+    retrieveRun: (...given) => call((calls, ...as) => calls.retrieveRun(...as, ...given)),
+    cancelRun: (...given) => call((calls, ...as) => calls.cancelRunFromPage(...as, ...given)),
     get engine() {
       return pump.engine;
     },

@@ -103,7 +103,7 @@ export interface CallAnswer {
   readonly token?: string | undefined;
 }
 
-/** Makes calls: in a page the pump, in a backend whoever asks the server directly. */
+/** Makes calls: in a page through the pump, in a backend whoever asks the server directly. */
 export interface Caller {
   /** Rejects with a {@link TidegateError}. */
   call(request: CallRequest): Promise<CallAnswer>;
@@ -143,6 +143,8 @@ export interface FeedEntry extends FeedRequest, Seated, Standing {
 export interface CallEntry extends CallRequest, Seated {
   /** An engine has been told of it, so that it may have been asked for: also by one that is lost. */
   left?: boolean;
+  /** What becomes of it if nothing more is heard of it. */
+  readonly outcome: "rejected" | "unknown";
   settle(error?: TidegateError, answer?: CallAnswer): void;
 }
 

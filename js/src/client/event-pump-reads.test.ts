@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { settle } from "../testing/fake-engine.js";
 import { pumpHarness } from "../testing/pump-harness.js";
+import { callerOf } from "./caller.js";
 import type { StreamUpdate } from "./entries.js";
 
 let harness: ReturnType<typeof pumpHarness>;
@@ -37,7 +38,7 @@ it("a call that is aborted while the engine still holds it has no effect", async
   const { loader, pump, endpoint } = harness;
   const controller = new AbortController();
   const principal = pump.openPrincipal(endpoint, () => new Promise<string>(() => {}));
-  const answer = pump.call({ principal, what: 0, name: "task", body: "{}", signal: controller.signal });
+  const answer = callerOf(pump).call({ principal, what: 0, name: "task", body: "{}", signal: controller.signal });
   await settle();
   loader.engine.holdsCalls = true;
   controller.abort();

@@ -1,13 +1,14 @@
 import { describe, expect, test, vi } from "vitest";
 import { settle } from "../testing/fake-engine.js";
 import { pumpHarness } from "../testing/pump-harness.js";
+import { callerOf } from "./caller.js";
 import type { CallRequest } from "./entries.js";
 
 function harness() {
   const { pump, loader, endpoint } = pumpHarness();
   const principal = pump.openPrincipal(endpoint, "token");
   const call = (what: CallRequest["what"] = 0, signal?: AbortSignal) =>
-    pump.call({ principal, what, name: "name", body: "{}", signal });
+    callerOf(pump).call({ principal, what, name: "name", body: "{}", signal });
   const follow = (endless = false) => {
     const heard: unknown[][] = [];
     const listener = {

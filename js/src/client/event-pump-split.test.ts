@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type FakeEngine, settle } from "../testing/fake-engine.js";
 import { pumpHarness } from "../testing/pump-harness.js";
+import { callerOf } from "./caller.js";
 import { EventPump } from "./event-pump.js";
 
 let harness: ReturnType<typeof pumpHarness>;
@@ -16,7 +17,7 @@ afterEach(() => {
 const engines = () => harness.loader.engines as [FakeEngine, FakeEngine];
 const firstId = (engine: FakeEngine, name: "send" | "subscribe" | "follow" | "call") => engine.idsOf(name)[0] as number;
 const trigger = (principal = harness.pump.openPrincipal(harness.endpoint, "token")) =>
-  harness.pump.call({ principal, what: 0, name: "task", body: "{}" });
+  callerOf(harness.pump).call({ principal, what: 0, name: "task", body: "{}" });
 
 it("has one engine where the first thing wanted is a feed", async () => {
   harness.runs({ runId: "run_1" });
@@ -41,7 +42,7 @@ it("keeps what the other core will carry where one cannot be loaded", async () =
   const listener = ({ state }: { state: string }) => states.push(state);
   pump.send({ principal, runId: "run_1", streamId: "approval", json: "1", listener });
   await settle();
-  const call = pump.call({ principal, what: 0, name: "task", body: "{}" });
+  const call = callerOf(pump).call({ principal, what: 0, name: "task", body: "{}" });
   call.catch(() => {});
   await settle();
   expect(states).not.toContain("rejected");

@@ -3,9 +3,7 @@ import type { EngineEvent, EngineKind, Problem, SendState, Sink, StreamChange } 
 import { type Core, loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
 import type {
-  CallAnswer,
   CallEntry,
-  CallRequest,
   FeedEntry,
   FeedRequest,
   Principal,
@@ -18,7 +16,7 @@ import type {
   StreamRequest,
   StreamUpdate,
 } from "./entries.js";
-import { cancelled, messageOf, type SendOutcome, TidegateError } from "./errors.js";
+import { messageOf, type SendOutcome, TidegateError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { Endpoint } from "./options.js";
 import { onePerPage } from "./page.js";
@@ -110,8 +108,8 @@ export class EventPump {
     return {
       cancel: () => {
         if (!this.#pending.has(entry)) return;
-        const { id, seat } = entry;
-        if (id !== undefined) seat?.call((engine) => engine.cancelSend(id));
+        const { id = 0, seat } = entry;
+        if (seat) seat.call((engine) => engine.cancelSend(id));
         else this.#changeSend(entry, { state: "cancelled", attempt: 0 });
       },
       retry: () => {
@@ -131,8 +129,8 @@ export class EventPump {
     const entry: StreamEntry = { ...request, cursor: request.lastEventId, ended: false };
     const setReading = (wanted: boolean) => {
       entry.held = !wanted;
-      const { id, seat } = entry;
-      if (id !== undefined) seat?.call((engine) => engine.setReading(id, wanted));
+      const { id = 0, seat } = entry;
+      seat?.call((engine) => engine.setReading(id, wanted));
     };
     return Object.assign(this.#read(entry), { setReading });
   }
@@ -154,44 +152,20 @@ export class EventPump {
     };
   }
 
-  /** Asks once. Rejects with a {@link TidegateError}, whose `outcome` says whether it can have taken effect. */
-  call(request: CallRequest): Promise<CallAnswer> {
-    return new Promise((resolve, reject) => {
-      const { principal, signal } = request;
-      if (signal?.aborted) {
-        reject(cancelled("call"));
-        return;
-      }
-      const abort = () => {
-        const { id, seat } = entry;
-        let unsent = 0;
-        if (id !== undefined) {
-          seat?.call((engine) => {
-            unsent = engine.cancelCall(id);
-          });
-        }
-        const error =
-          !unsent &&
-          mayHaveActed(entry) &&
-          this.#toError({ code: "aborted", retryable: true, subject: "call" }, "unknown");
-        entry.settle(error || cancelled("call"));
-      };
-      const entry: CallEntry = {
-        ...request,
-        settle: (error, answer) => {
-          if (!this.#calls.delete(entry)) return;
-          signal?.removeEventListener("abort", abort);
-          if (entry.id !== undefined) entry.seat?.calls.delete(entry.id);
-          if (answer) resolve(answer);
-          else reject(error);
-          this.release(principal);
-        },
-      };
-      signal?.addEventListener("abort", abort);
-      principal.holds += 1;
-      this.#calls.add(entry);
-      this.#ask(entry);
-    });
+  /** Keeps a call until it is settled. */
+  ask(entry: CallEntry): void {
+    entry.principal.holds += 1;
+    this.#calls.add(entry);
+    this.#ask(entry);
+  }
+
+  /** Lets go of a call; false where that has been done. */
+  leave(entry: CallEntry): boolean {
+    if (!this.#calls.delete(entry)) return false;
+    const { id = 0, seat } = entry;
+    seat?.calls.delete(id);
+    this.release(entry.principal);
+    return true;
   }
 
   #enqueue(entry: SendEntry): void {
@@ -201,16 +175,13 @@ export class EventPump {
   }
 
   #submit(entry: SendEntry): void {
-    const { id, principal, runId, streamId, json } = entry;
+    const { id = 0, principal, runId, streamId, json } = entry;
     const seat = entry.seat ?? this.#seats.find(({ sends }) => sends.size > 0) ?? this.#seatFor();
     if (!seat) return;
     // Until the engine says where it stands: if this very call traps, nobody knows how far it came.
     entry.state = "sending";
-    if (id !== undefined) {
-      seat.call((engine) => engine.retrySend(id));
-      return;
-    }
     seat.call((engine) => {
+      if (entry.seat) return engine.retrySend(id);
       entry.id = engine.send(this.#idOf(seat, principal), runId, streamId, json);
       entry.seat = seat;
       seat.sends.set(entry.id, entry);
@@ -293,13 +264,8 @@ export class EventPump {
     this.#see("engine", "running", core.engine);
     if (!this.#watching) {
       this.#watching = true;
-      const tell = (use: Parameters<Seat["call"]>[0]) => {
+      core.watchPage((use) => {
         for (const each of [...this.#seats]) each.call(use);
-      };
-      core.watchPage({
-        wake: () => tell((current) => current.wake()),
-        setOnline: (online) => tell((current) => current.setOnline(online)),
-        setVisible: (visible) => tell((current) => current.setVisible(visible)),
       });
     }
     if (!core.isOnline()) seat.call((current) => current.setOnline(false));
@@ -318,10 +284,10 @@ export class EventPump {
       this.#open(entry);
     }
     for (const entry of [...this.#pending]) {
-      if (entry.id === undefined && this.#pending.has(entry)) this.#submit(entry);
+      if (!entry.seat && this.#pending.has(entry)) this.#submit(entry);
     }
     for (const entry of [...this.#calls]) {
-      if (entry.id === undefined && this.#calls.has(entry)) this.#ask(entry);
+      if (!entry.seat && this.#calls.has(entry)) this.#ask(entry);
     }
   }
 
@@ -337,7 +303,7 @@ export class EventPump {
   #close(seat: Seat): void {
     for (const principal of seat.principals.values()) principal.ids.delete(seat);
     for (const byId of [seat.sends, seat.readers, seat.calls]) {
-      for (const entry of byId.values()) entry.id = entry.seat = undefined;
+      for (const entry of byId.values()) entry.seat = undefined;
     }
   }
 
@@ -360,7 +326,7 @@ export class EventPump {
       case "send-changed": {
         const entry = seat.sends.get(event.send);
         if (!entry) return;
-        this.#changeSend(entry, { ...event, error: this.#toError(event.error, event.state) });
+        this.#changeSend(entry, { ...event, error: this.toError(event.error, event.state) });
         return;
       }
       case "stream-changed":
@@ -373,7 +339,7 @@ export class EventPump {
         seat.calls.get(event.call)?.settle(undefined, event);
         return;
       case "call-failed": {
-        const error = this.#toError(event.error, event.unknown ? "unknown" : "rejected");
+        const error = this.toError(event.error, event.unknown ? "unknown" : "rejected");
         seat.calls.get(event.call)?.settle(error);
         return;
       }
@@ -409,7 +375,7 @@ export class EventPump {
   #changeReader(entry: StreamEntry | FeedEntry | undefined, event: StreamChange): void {
     if (!entry) return;
     entry.ended = event.status === "ended";
-    const error = this.#toError(event.error);
+    const error = this.toError(event.error);
     warnInDevelopment(() => error?.code === "timeout" && event.error?.subject && error.message);
     this.#tellReader(entry, { ...event, error });
   }
@@ -435,9 +401,9 @@ export class EventPump {
   }
 
   #forget(entry: SendEntry): void {
-    const { id, seat } = entry;
-    if (id === undefined || !seat) return;
-    entry.id = entry.seat = undefined;
+    const { id = 0, seat } = entry;
+    if (!seat) return;
+    entry.seat = undefined;
     seat.sends.delete(id);
     // Of one that was accepted the engine has kept nothing.
     if (entry.state !== "accepted") seat.call((engine) => engine.forgetSend(id));
@@ -513,29 +479,25 @@ export class EventPump {
       if (!entry.seat) this.#changeSend(entry, { state: "rejected", attempt: 0, error: toError("rejected") });
     }
     for (const entry of [...this.#calls]) {
-      if (!entry.seat) entry.settle(toError(mayHaveActed(entry) ? "unknown" : "rejected"));
+      if (!entry.seat) entry.settle(toError(entry.outcome));
     }
     for (const entry of [...this.#readers]) {
       if (!entry.ended && !entry.seat) this.#tellReader(entry, { status: "failed", attempt: 0, error: toError() });
     }
   }
 
-  #toError(problem: Problem | undefined, state?: SendState): TidegateError | undefined {
+  toError(problem: Problem | undefined, state?: SendState): TidegateError | undefined {
     if (!problem || !this.#core) return undefined;
     const outcome = state === "rejected" || state === "unknown" ? state : undefined;
     return new TidegateError(this.#core.describe(problem, state), { ...problem, outcome });
   }
 }
 
-function mayHaveActed({ left, what }: CallEntry): boolean {
-  return !!left && what !== 2 && what !== 4;
-}
-
 /** Takes a reader from its engine, which tells nothing more of it. */
 function leave(entry: StreamEntry | FeedEntry): void {
-  const { id, seat } = entry;
-  if (id === undefined) return;
-  entry.id = entry.seat = undefined;
-  seat?.readers.delete(id);
-  seat?.call((engine) => ("address" in entry ? engine.unfollow(id) : engine.unsubscribe(id)));
+  const { id = 0, seat } = entry;
+  if (!seat) return;
+  entry.seat = undefined;
+  seat.readers.delete(id);
+  seat.call((engine) => ("address" in entry ? engine.unfollow(id) : engine.unsubscribe(id)));
 }

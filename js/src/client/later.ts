@@ -1,5 +1,6 @@
 import { loadCore } from "../wasm/load.js";
 import { unavailable } from "./engine-failure.js";
+import type { Caller, Principal } from "./entries.js";
 import { TidegateError } from "./errors.js";
 import type { EventPump } from "./event-pump.js";
 import type { RunsRequest } from "./runs/follow-runs.js";
@@ -30,11 +31,14 @@ export function followLater(pump: EventPump, request: RunsRequest): () => void {
   };
 }
 
-/** What makes calls; rejects with a {@link TidegateError}. */
-export async function loadCalls(): Promise<typeof import("./calls.js")> {
-  try {
-    return await import("./calls.js");
-  } catch (cause) {
+/** Makes a call, with what makes calls; rejects with a {@link TidegateError}. */
+export async function callLater<R>(
+  pump: EventPump,
+  principal: Principal,
+  make: (calls: typeof import("./calls.js"), caller: Caller, principal: Principal) => Promise<R>,
+): Promise<R> {
+  const calls = await import("./calls.js").catch((cause) => {
     throw unavailable(cause, "rejected");
-  }
+  });
+  return make(calls, calls.callerOf(pump), principal);
 }

@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useContext, useMemo } from "react";
+import { createContext, createElement, type ReactNode, useContext, useMemo } from "react";
 import type { ConnectionOptions, OutboxOptions, SharingOptions } from "../client/options.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
@@ -15,6 +15,22 @@ export interface TriggerAuth extends ConnectionOptions, OutboxOptions, SharingOp
 
 /** Default connection options for the hooks below it. {@link TidegateProvider} is the shorter way to fill it. */
 export const TriggerAuthContext = createContext<TriggerAuth | undefined>(undefined);
+
+const FIELDS = [
+  "accessToken",
+  "refreshAccessToken",
+  "baseURL",
+  "previewBranch",
+  "requestOptions",
+  "outbox",
+  "outboxExpiresInMs",
+  "shareTabs",
+] as const satisfies (keyof TriggerAuth)[];
+
+/** One's own options over those of a context, field by field: each of them, and nothing else. */
+export function inherit(own: TriggerAuth, outer: TriggerAuth | undefined): TriggerAuth {
+  return Object.fromEntries(FIELDS.map((name) => [name, own[name] ?? outer?.[name]]));
+}
 
 /** What the nearest context carries, or an empty object: nothing is thrown. */
 export function useTriggerAuthContext(): TriggerAuth {
@@ -49,28 +65,10 @@ export interface TidegateProviderProps extends TriggerAuth {
  * ```
  */
 export function TidegateProvider({ children, ...own }: TidegateProviderProps): ReactNode {
-  const outer = useContext(TriggerAuthContext);
-  const accessToken = useTokenIdentity(own.accessToken ?? outer?.accessToken);
-  const refresh = useTokenIdentity(own.refreshAccessToken ?? outer?.refreshAccessToken);
-  const refreshAccessToken = refresh as TriggerAuth["refreshAccessToken"];
-  const baseURL = own.baseURL ?? outer?.baseURL;
-  const previewBranch = own.previewBranch ?? outer?.previewBranch;
-  const requestOptions = own.requestOptions ?? outer?.requestOptions;
-  const outbox = own.outbox ?? outer?.outbox;
-  const outboxExpiresInMs = own.outboxExpiresInMs ?? outer?.outboxExpiresInMs;
-  const shareTabs = own.shareTabs ?? outer?.shareTabs;
-  const value = useMemo(
-    () => ({
-      accessToken,
-      refreshAccessToken,
-      baseURL,
-      previewBranch,
-      requestOptions,
-      outbox,
-      outboxExpiresInMs,
-      shareTabs,
-    }),
-    [accessToken, refreshAccessToken, baseURL, previewBranch, requestOptions, outbox, outboxExpiresInMs, shareTabs],
-  );
-  return <TriggerAuthContext.Provider value={value}>{children}</TriggerAuthContext.Provider>;
+  const given = inherit(own, useContext(TriggerAuthContext));
+  given.accessToken = useTokenIdentity(given.accessToken);
+  given.refreshAccessToken = useTokenIdentity(given.refreshAccessToken) as TriggerAuth["refreshAccessToken"];
+  // biome-ignore lint/correctness/useExhaustiveDependencies: an equal one is the same one. Its fields are always as many.
+  const value = useMemo(() => given, Object.values(given));
+  return createElement(TriggerAuthContext.Provider, { value }, children);
 }

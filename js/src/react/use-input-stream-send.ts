@@ -91,7 +91,7 @@ export function useInputStreamSend<T>(
 ): InputStreamSend<InputData<T>> {
   type Data = InputData<T>;
   const { enabled = true, dedupe = "while-pending", cancelOnUnmount, schema } = options;
-  const { target, error: targetError, ...outbox } = useTarget(options);
+  const { target, error: targetError, wrong, ...outbox } = useTarget(options);
   const address = enabled && target && runId && streamId ? { target, runId, streamId, ...outbox } : undefined;
   const obstacle = address ? undefined : obstacleOf(enabled, runId, streamId, targetError);
   const ownKey = useId();
@@ -151,7 +151,6 @@ export function useInputStreamSend<T>(
     [latest, leave],
   );
 
-  const wrong = targetError?.code === "invalid-options" ? targetError : undefined;
   return { ...snapshot, error: snapshot.error ?? wrong, isReady: address !== undefined, ...actions };
 }
 

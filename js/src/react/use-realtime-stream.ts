@@ -113,10 +113,9 @@ export function useRealtimeStream<T, V>(...args: [unknown, unknown?, unknown?]):
     onComplete,
   } = options;
   const limit = maxParts ?? (reduce ? 0 : Number.POSITIVE_INFINITY);
-  const { target, error: targetError, shareTabs } = useTarget(options);
+  const { target, wrong: wrongTarget, shareTabs } = useTarget(options);
   const { start, error: startError } = readStart(options);
-  const wrong =
-    streamKey === "" ? emptyKey() : (startError ?? (targetError?.code === "invalid-options" ? targetError : undefined));
+  const wrong = streamKey === "" ? emptyKey() : (startError ?? wrongTarget);
   const reduces = !!reduce;
   const resume = options.resume && { storage: options.resume, id: options.id, reduces };
   const address =

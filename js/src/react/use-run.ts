@@ -48,7 +48,7 @@ export function useRun<TTask extends AnyTask = AnyTask>(
   options: UseRunOptions = {},
 ): UseRunInstance<TTask> {
   const { enabled = true, refreshInterval = 0, revalidateOnFocus = false, revalidateOnReconnect = false } = options;
-  const { target, error: targetError } = useTarget(options);
+  const { target, wrong } = useTarget(options);
   const address = enabled && target && runId ? { target, runId } : undefined;
   const key = address && runPollKey(address);
   const latest = useLatest(address);
@@ -70,7 +70,7 @@ export function useRun<TTask extends AnyTask = AnyTask>(
   );
   const getSnapshot = () => (key && pageRegistry().peek<RunPoll>(key)?.getSnapshot()) || NO_RUN;
   const { run, error: pollError, isValidating } = useSyncExternalStore(subscribe, getSnapshot, () => NO_RUN);
-  const error = pollError ?? (targetError?.code === "invalid-options" ? targetError : undefined);
+  const error = pollError ?? wrong;
   return {
     run: run as RetrievedRun<TTask> | undefined,
     error,

@@ -59,10 +59,9 @@ export function useRuns<S extends Shown>(
   select: Select<S>,
 ): { shown: S; stop: () => void; isActive: boolean } {
   const { enabled = true, throttleInMs = 16, storedPackets } = options;
-  const { target: server, error: targetError } = useTarget(options);
+  const { target: server, wrong } = useTarget(options);
   const address = target && server && { server, target, storedPackets };
   const key = address && runsStoreKey(address);
-  const wrong = targetError?.code === "invalid-options" ? targetError : undefined;
 
   const [view] = useState(() => new RunsView(select));
   const [stopped, setStopped] = useState<{ key: string; shown: S }>();

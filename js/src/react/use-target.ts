@@ -5,21 +5,21 @@ import { renewing } from "../client/token-source.js";
 import { pageRegistry } from "../store/registry.js";
 import { principalKey, type SharedPrincipal, type Target } from "../store/target.js";
 import { warnInDevelopment } from "../wasm/development.js";
-import { type TriggerAuth, TriggerAuthContext } from "./provider.js";
+import { inherit, type TriggerAuth, TriggerAuthContext } from "./provider.js";
 import { useTokenIdentity } from "./use-token-identity.js";
 
-/** A target, or why there is none: an error that something is *wrong* has the code `invalid-options`. */
-export type TargetResult = OutboxOptions & SharingOptions & TargetOrError;
+/** A target, or why there is none. That error is `wrong` too where it does not pass by waiting. */
+export type TargetResult = OutboxOptions & SharingOptions & TargetOrError & { wrong: TidegateError | undefined };
 type TargetOrError = { target: Target; error?: undefined } | { target?: undefined; error: TidegateError };
 
 /** Options over context, checked; and hands a renewed token on to what is already open. */
 export function useTarget(options: TriggerAuth): TargetResult {
   const context = useContext(TriggerAuthContext);
-  const given = useTokenIdentity(options.accessToken ?? context?.accessToken);
-  const refresh = options.refreshAccessToken ?? context?.refreshAccessToken;
-  const accessToken = given && typeof given === "string" && refresh ? renewing(given, refresh) : given;
-  const baseURL = options.baseURL ?? context?.baseURL;
-  const previewBranch = options.previewBranch ?? context?.previewBranch;
+  const auth = inherit(options, context);
+  const { baseURL, previewBranch, refreshAccessToken, outbox, outboxExpiresInMs, shareTabs } = auth;
+  const given = useTokenIdentity(auth.accessToken);
+  const accessToken =
+    given && typeof given === "string" && refreshAccessToken ? renewing(given, refreshAccessToken) : given;
   const result = useMemo((): TargetOrError => {
     try {
       checkToken(accessToken);
@@ -50,10 +50,8 @@ export function useTarget(options: TriggerAuth): TargetResult {
     if (before && principalKey(before) === key) shared?.setToken(target.accessToken);
     else shared?.offer(target.accessToken);
   }, [target]);
-  const outbox = options.outbox ?? context?.outbox;
-  const outboxExpiresInMs = options.outboxExpiresInMs ?? context?.outboxExpiresInMs;
-  const shareTabs = options.shareTabs ?? context?.shareTabs;
-  return { ...result, outbox, outboxExpiresInMs, shareTabs };
+  const wrong = result.error?.code === "invalid-options" ? result.error : undefined;
+  return { ...result, wrong, outbox, outboxExpiresInMs, shareTabs };
 }
 
 function missingToken(): TidegateError {

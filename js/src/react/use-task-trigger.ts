@@ -66,7 +66,7 @@ export function useTaskTrigger<TTask extends AnyTask = AnyTask>(
   id: TaskIdentifier<TTask>,
   options: UseTaskTriggerOptions = {},
 ): TriggerInstance<TTask> {
-  const { target, error: targetError } = useTarget(options);
+  const { target, error: targetError, wrong } = useTarget(options);
   const [{ data, error, isLoading }, calls] = useCalls<TaskHandle<TTask>>(id);
   const latest = useLatest({ id, target, targetError, calls });
   const [actions] = useState(() => {
@@ -86,6 +86,5 @@ export function useTaskTrigger<TTask extends AnyTask = AnyTask>(
     };
     return { submit, submitAsync };
   });
-  const wrong = targetError?.code === "invalid-options" ? targetError : undefined;
   return { ...actions, isLoading, handle: data, error: error ?? wrong, isReady: !!id && !!target };
 }

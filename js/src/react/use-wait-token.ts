@@ -50,7 +50,7 @@ export function useWaitToken<TOutput>(
   options: UseWaitTokenOptions = {},
 ): WaitTokenInstance<TOutput> {
   const { enabled = true } = options;
-  const { target, error: targetError } = useTarget(options);
+  const { target, error: targetError, wrong } = useTarget(options);
   const [{ data, error, isLoading }, calls] = useCalls<boolean>(waitpointId ?? "");
   const latest = useLatest({ waitpointId, enabled, target, targetError, calls });
   const [actions] = useState(() => {
@@ -73,7 +73,6 @@ export function useWaitToken<TOutput>(
     };
     return { complete, completeAsync };
   });
-  const wrong = targetError?.code === "invalid-options" ? targetError : undefined;
   const isReady = enabled && !!waitpointId && !!target;
   return { ...actions, isLoading, isCompleted: !!data, error: error ?? wrong, isReady };
 }

@@ -1,7 +1,5 @@
-import type { Principal } from "../client/entries.js";
 import { messageOf, TidegateError } from "../client/errors.js";
-import type { EventPump } from "../client/event-pump.js";
-import { loadCalls, warm } from "../client/later.js";
+import { callLater, warm } from "../client/later.js";
 import { withRuns } from "../wasm/load.js";
 import { ExternalStore } from "./external-store.js";
 import { acquirePrincipal, releasePrincipal, type Target } from "./target.js";
@@ -50,7 +48,7 @@ export class CallStore<R> extends ExternalStore<CallSnapshot<R>> {
 /** Calls as whom a target says; what is on its way goes on when the component is gone. */
 export const callAs = /* @__PURE__ */ withRuns(async function callAs<R>(
   target: Target,
-  call: (calls: typeof import("../client/calls.js"), pump: EventPump, principal: Principal) => Promise<R>,
+  make: Parameters<typeof callLater<R>>[2],
 ): Promise<R> {
   warm();
   const shared = acquirePrincipal(target);
@@ -58,7 +56,7 @@ export const callAs = /* @__PURE__ */ withRuns(async function callAs<R>(
   // Another component may have opened it with a token that is older.
   shared.offer(target.accessToken);
   try {
-    return await call(await loadCalls(), pump, principal);
+    return await callLater(pump, principal, make);
   } finally {
     releasePrincipal(target);
   }

@@ -164,8 +164,8 @@ export interface Core {
   warn(about: { id: string; reason: string } | string): void;
   /** Asks a token function once; rejects with a sentence for the developer. */
   askToken(provide?: () => unknown): Promise<string>;
-  /** Tells whether the page is seen, and when it may have missed something. */
-  watchPage(page: { wake(): void; setOnline(online: boolean): void; setVisible(visible: boolean): void }): void;
+  /** Has engines told whether the page is seen, and when it may have missed something. */
+  watchPage(tell: (use: (engine: Engine) => void) => void): void;
   /** False only where the host says so. */
   isOnline(): boolean;
   /** False only where nobody sees the page. */

@@ -1,15 +1,17 @@
 import type { Core } from "./interface.js";
 
 /** Tells whether the page is seen, and when it may have missed something: it is online or on screen again, or back from the page cache. */
-export const watchPage: Core["watchPage"] = (page) => {
+export const watchPage: Core["watchPage"] = (tell) => {
   if (typeof addEventListener !== "function") return;
-  addEventListener("online", () => page.setOnline(true));
-  addEventListener("offline", () => page.setOnline(false));
-  addEventListener("pageshow", () => page.wake());
+  addEventListener("online", () => tell((engine) => engine.setOnline(true)));
+  addEventListener("offline", () => tell((engine) => engine.setOnline(false)));
+  addEventListener("pageshow", () => tell((engine) => engine.wake()));
   // It bubbles from the document; where there is none, as in a worker, it never comes.
   addEventListener("visibilitychange", () => {
-    page.setVisible(isVisible());
-    if (isVisible()) page.wake();
+    tell((engine) => {
+      engine.setVisible(isVisible());
+      if (isVisible()) engine.wake();
+    });
   });
 };
 

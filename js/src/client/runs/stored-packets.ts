@@ -1,3 +1,4 @@
+import { callerOf } from "../caller.js";
 import type { Principal } from "../entries.js";
 import { messageOf, TidegateError } from "../errors.js";
 import type { EventPump } from "../event-pump.js";
@@ -77,7 +78,7 @@ export function loadStored(pump: EventPump, principal: Principal, path: string):
   return store.get(key, async () => {
     for (let attempt = 1; ; attempt += 1) {
       // Its address is good for some minutes only, so each attempt asks for one.
-      const { text } = await pump.call({ principal, what: 4, name: path, body: "" });
+      const { text } = await callerOf(pump).call({ principal, what: 4, name: path, body: "" });
       try {
         return await download(text);
       } catch (error) {
