@@ -130,8 +130,7 @@ impl Cursor {
                     (self.place, self.given, self.before_ms) = (Place::Given, id.to_owned(), 0);
                     return true;
                 };
-                let mut is_news = true;
-                let mut passed = 1;
+                let (mut is_news, mut passed) = (true, 1);
                 if let Place::Entry(last) = self.place {
                     if entry < last {
                         return false;
@@ -143,8 +142,9 @@ impl Cursor {
                             return false;
                         }
                         passed = self.passed + 1;
-                    } else if self.to_skip == 1 && self.open == length && length > 0 {
-                        is_news = false;
+                    } else if self.to_skip == 1 && self.open > 0 {
+                        // The line that was open: it began where it did.
+                        is_news = self.open != length;
                     } else {
                         self.before_ms = last.0;
                     }

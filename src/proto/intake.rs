@@ -75,8 +75,6 @@ pub struct Intake {
     json: String,
     /// There was news in this chunk.
     heard: bool,
-    /// There was what is known.
-    met: bool,
 }
 
 impl Intake {
@@ -89,22 +87,22 @@ impl Intake {
             held_back: false,
             json: String::new(),
             heard: false,
-            met: false,
         }
     }
 
-    /// Takes the records of a frame. One that may be half a line, and looks like it, is kept the first time.
+    /// Takes the records of a frame. One that may be half a line, and looks like it, is kept the first time by whoever is `wary` of it.
     pub fn read(
         &mut self,
         version: StreamVersion,
         frame: &Frame<'_>,
         may_be_half: bool,
+        wary: bool,
         standing: &mut Standing,
     ) -> Signal {
         // What may be half is not left unread.
-        let large_from = if may_be_half { usize::MAX } else { self.large_from };
+        let large_from = if may_be_half && wary { usize::MAX } else { self.large_from };
         records::read(version, frame, large_from, |record| {
-            if may_be_half && frame.standing != Standing::Again && self.is_open(&record.body) {
+            if may_be_half && wary && frame.standing != Standing::Again && self.is_open(&record.body) {
                 *standing = Standing::Again;
                 return;
             }
@@ -138,7 +136,6 @@ impl Intake {
             self.flush();
         }
         if !self.cursor.pass(record.position, record.length()) {
-            self.met = true;
             return;
         }
         self.heard = true;
@@ -157,10 +154,10 @@ impl Intake {
         }
     }
 
-    /// The chunk is over. Whether there was news in it, and whether what is known.
-    pub fn finish(&mut self) -> (bool, bool) {
+    /// The chunk is over. Whether there was news in it.
+    pub fn finish(&mut self) -> bool {
         self.flush();
-        (core::mem::take(&mut self.heard), core::mem::take(&mut self.met))
+        core::mem::take(&mut self.heard)
     }
 
     fn flush(&mut self) {

@@ -109,6 +109,11 @@ impl SseDecoder {
         self.retry_ms
     }
 
+    /// How the next frame stands, or [`Standing::Again`] while one is kept.
+    pub const fn standing(&self) -> Standing {
+        self.standing
+    }
+
     /// Takes the next bytes, if any, and hands out every frame they complete. One that is marked as [`Standing::Again`] is kept, and comes
     /// again when a line follows it, or with the next call.
     pub fn feed(

@@ -119,16 +119,18 @@ struct Connection {
     heard: Instant,
     /// When it last brought something else than its last word.
     news: Instant,
+    /// What comes now came behind a silence: it is the last word, unless it is news.
+    behind_silence: bool,
     /// Nothing has come of it but the word that it closes.
     empty: bool,
-    /// Until then a record is kept that may be half of one. It has not been passed: if the connection is over, it comes again, or whole.
-    doubt_until: Instant,
 }
 
 /// The subscription machine. It has one request at most; methods that answer `bool` say whether that is to be given up.
 #[derive(Debug)]
 pub struct Subscription {
     timeout_seconds: u32,
+    /// The window that was asked for last.
+    asked_seconds: u32,
     intake: Intake,
     state: State,
     last_connect: Option<Instant>,
@@ -157,6 +159,7 @@ impl Subscription {
         intake.effects.push(Effect::Status(StreamStatus::Connecting));
         Self {
             timeout_seconds,
+            asked_seconds: timeout_seconds,
             intake,
             state: State::Waiting { until: Instant::default() },
             last_connect: None,
@@ -242,8 +245,8 @@ impl Subscription {
         if core::mem::take(&mut self.paused) {
             self.intake.effects.push(Effect::Status(StreamStatus::Connecting));
         }
-        let timeout_seconds = if self.run_finished || self.intake.held_back { 1 } else { self.timeout_seconds };
-        RequestKind::Stream { last_event_id: self.intake.cursor.resume(), timeout_seconds }
+        self.asked_seconds = if self.run_finished || self.intake.held_back { 1 } else { self.timeout_seconds };
+        RequestKind::Stream { last_event_id: self.intake.cursor.resume(), timeout_seconds: self.asked_seconds }
     }
 
     /// The connection stands.
@@ -258,8 +261,8 @@ impl Subscription {
             opened: now,
             heard,
             news: heard,
+            behind_silence: false,
             empty: true,
-            doubt_until: NEVER,
         });
         // What was due before this window stays due: where windows are short, each would put it off.
         if self.ask_at == Instant::default() {
@@ -276,31 +279,35 @@ impl Subscription {
         let State::Live(connection) = &mut self.state else { return false };
         let heard_before = core::mem::replace(&mut connection.heard, now);
         let version = connection.version;
+        if now.since(heard_before) >= SHORT_WINDOW_MS {
+            connection.behind_silence = true;
+            // Nothing holds back what came before.
+            self.intake.held_back &= connection.empty;
+        }
+        let unpinged = (1..PINGED_S).contains(&self.asked_seconds);
         // What is half when the run has finished stays so.
-        let wary = version == StreamVersion::V1 && !self.run_finished;
-        let unpinged = self.intake.held_back || (1..PINGED_S).contains(&self.timeout_seconds);
-        connection.doubt_until = NEVER;
+        let wary = !self.run_finished;
         let (mut failed, mut caught_up, mut closing) = (false, false, false);
         let fed = connection.decoder.feed(chunk, |frame, standing| {
             // Behind a failure nothing is taken: the cursor would pass what could not be read, and it would never come again.
             if failed {
                 return;
             }
-            let may_be_half = wary && (unpinged || frame.standing != Standing::Next);
-            let signal = self.intake.read(version, &frame, may_be_half, standing);
-            connection.doubt_until = if *standing == Standing::Again { now.after(DOUBT_MS) } else { NEVER };
-            match signal {
+            let may_be_half = version == StreamVersion::V1 && (unpinged || frame.standing != Standing::Next);
+            match self.intake.read(version, &frame, may_be_half, wary, standing) {
                 Signal::Failure => failed = true,
                 Signal::Ping { tail: Some(tail), .. } => caught_up = self.intake.is_at(tail),
                 Signal::WindowEnd => closing = true,
                 Signal::Records | Signal::Ping { .. } => {}
             }
         });
-        let (heard, met) = self.intake.finish();
-        // What is known comes first in a window, or as its last word, behind a silence that it does not end.
-        let silent = now.since(heard_before) >= SHORT_WINDOW_MS;
-        if heard || !(closing || (met && silent)) {
-            connection.news = now;
+        let heard = self.intake.finish();
+        let is_word = match version {
+            StreamVersion::V1 => connection.behind_silence && connection.decoder.standing() != Standing::AfterComment,
+            StreamVersion::V2 => closing,
+        };
+        if heard || !is_word {
+            (connection.news, connection.behind_silence) = (now, false);
         }
         // The word that a window closes is no sign of life: the silence before it counts.
         if closing && !heard {
@@ -418,9 +425,7 @@ impl Subscription {
 
     /// Gives up on a connection that has been silent for too long.
     pub fn handle_timeout(&mut self, now: Instant, random: &mut Random) -> bool {
-        if let State::Live(Connection { doubt_until, .. }) = self.state
-            && doubt_until <= now
-        {
+        if !self.held && self.doubt_ends() <= now {
             return self.handle_chunk(now, &[], random);
         }
         let overdue = self.deadline().is_some_and(|deadline| deadline <= now);
@@ -443,9 +448,7 @@ impl Subscription {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } => Some(until),
-            State::Live(Connection { doubt_until, .. }) if !self.run_finished => {
-                self.deadline().min(Some(self.ask_at.min(doubt_until)))
-            }
+            State::Live(_) if !self.run_finished => self.deadline().min(Some(self.ask_at.min(self.doubt_ends()))),
             State::Connecting { .. } | State::Live(_) | State::Ended | State::Failed { .. } => self.deadline(),
         }
     }
@@ -453,6 +456,17 @@ impl Subscription {
     /// The next thing to tell.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.intake.effects.pop()
+    }
+
+    /// Until when a record is kept that may be half of one. It has not been passed: if the connection is over before, it comes again, or
+    /// whole.
+    fn doubt_ends(&self) -> Instant {
+        if let State::Live(connection) = &self.state
+            && connection.decoder.standing() == Standing::Again
+        {
+            return connection.heard.after(DOUBT_MS);
+        }
+        NEVER
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -126,8 +126,9 @@ fn a_stream_that_is_held_back_ends_with_its_run() {
             assert!(round < 19, "{version:?} {body:?}: it never ends: {:?}", world.statuses(reader));
             world.advance(1_000);
             head(&mut world, window.id, version);
-            if !body.is_empty() {
-                world.chunk(window.id, &body);
+            for piece in body.as_bytes().chunks(9) {
+                world.input(Input::News(window.id, News::Chunk(piece)));
+                world.advance(1);
             }
             world.end(window.id);
             while let Some(question) = world.run_requests.pop_front() {

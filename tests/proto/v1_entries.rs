@@ -2,7 +2,7 @@
 //! event has the id of the entry that ends its line, so that several may share one, and who asks for what is behind an id gets the
 //! log from the next entry on, also if that begins in the middle of a line. A line without text is no event.
 
-use tidegate::proto::id::RequestId;
+use tidegate::proto::id::{ChannelId, PrincipalId, RequestId};
 use tidegate::proto::input::{Command, Input, News};
 use tidegate::proto::output::Event;
 use tidegate::proto::random::Random;
@@ -167,16 +167,20 @@ impl<'a> Served<'a> {
         }
     }
 
-    /// The window ends after a silence, as long as it was asked to.
-    fn close(self, world: &mut World) {
-        world.advance(9_990);
+    /// The window ends after a silence, as long as it was asked to. Its last words come in pieces of up to so many bytes.
+    fn close_in(self, world: &mut World, size: usize) {
+        world.advance(9_980);
         let Self { request, window } = self;
-        let last = window.close();
-        if !last.is_empty() {
-            world.chunk(request, &last);
+        for piece in window.close().as_bytes().chunks(size) {
+            world.input(Input::News(request, News::Chunk(piece)));
+            world.advance(1);
         }
         world.advance(10);
         world.end(request);
+    }
+
+    fn close(self, world: &mut World) {
+        self.close_in(world, 1_000);
     }
 }
 
@@ -248,28 +252,129 @@ fn a_number_after_a_silence_is_told_within_a_second() {
     assert_eq!(world.parts(reader), ["1", "2", "3"], "what something follows is whole");
 }
 
+/// Tells the reader that the run has finished.
+fn finish(world: &mut World) {
+    while world.run_requests.is_empty() {
+        assert!(world.jump(), "the run is asked about");
+    }
+    let question = world.next_run_request();
+    world.tell_run(&question, true);
+}
+
+fn has_ended(world: &World, reader: ChannelId) -> bool {
+    world.statuses(reader).last().is_some_and(|status| status == "ended")
+}
+
 #[test]
 fn a_log_whose_last_line_has_no_end_ends_with_its_run() {
     for (last, part) in [("[2]", Some("[2]")), ("2", Some("2")), ("[2", None)] {
-        let log = Log { entries: vec![((7, 0), "1\n".into()), ((8, 0), last.into())] };
-        let (mut world, principal) = World::with_token(1);
-        let reader = world.subscribe(principal, "draft", None);
-        Served::next(&mut world, &log, 2);
-        while world.run_requests.is_empty() {
-            assert!(world.jump(), "the run is asked about");
-        }
-        let question = world.next_run_request();
-        world.tell_run(&question, true);
-        for window in 0.. {
-            assert!(window < 5, "{last:?}: it never ends");
-            Served::next(&mut world, &log, 2).close(&mut world);
-            if world.statuses(reader).last().is_some_and(|status| status == "ended") {
-                break;
+        for size in [5, 1_000] {
+            let log = Log { entries: vec![((7, 0), "1\n".into()), ((8, 0), last.into())] };
+            let (mut world, principal) = World::with_token(1);
+            let reader = world.subscribe(principal, "draft", None);
+            Served::next(&mut world, &log, 2);
+            finish(&mut world);
+            for window in 0.. {
+                assert!(window < 5, "{last:?}: it never ends");
+                Served::next(&mut world, &log, 2).close_in(&mut world, size);
+                if has_ended(&world, reader) {
+                    break;
+                }
             }
+            assert_eq!(world.parts(reader), ["1"].into_iter().chain(part).collect::<Vec<_>>(), "{last:?}");
+            assert_eq!(unreadable(&world), usize::from(part.is_none()), "{last:?}");
         }
-        assert_eq!(world.parts(reader), ["1"].into_iter().chain(part).collect::<Vec<_>>(), "{last:?}");
-        assert_eq!(unreadable(&world), usize::from(part.is_none()), "{last:?}");
     }
+}
+
+#[test]
+fn a_line_that_ends_only_after_its_run_is_told_once() {
+    let log = Log { entries: vec![((7, 0), "1\n".into()), ((8, 0), "[2]".into()), ((9, 0), "\n".into())] };
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    Served::next(&mut world, &log, 1);
+    finish(&mut world);
+    for end in [2, 3, 3] {
+        if !has_ended(&world, reader) {
+            Served::next(&mut world, &log, end).close(&mut world);
+        }
+    }
+    assert!(has_ended(&world, reader));
+    assert_eq!(world.parts(reader), ["1", "[2]"]);
+}
+
+#[test]
+fn half_a_line_stays_in_doubt_while_nobody_reads_on() {
+    let log = Log { entries: vec![((7, 0), "0\n12".into()), ((8, 0), "345\n".into())] };
+    let (mut world, principal) = World::with_token(1);
+    let reader = world.subscribe(principal, "draft", None);
+    let Served { request, mut window } = Served::open(&mut world, &log);
+    // All of the window waited while nobody read, and its end still does.
+    world.command(Command::SetReading(reader, false));
+    world.advance(70_000);
+    world.command(Command::SetReading(reader, true));
+    let told = window.tell(1) + ": ping\n\n" + &window.close();
+    world.chunk(request, &told);
+    world.command(Command::SetReading(reader, false));
+    world.advance(70_000);
+    world.command(Command::SetReading(reader, true));
+    world.end(request);
+    Served::next(&mut world, &log, 2);
+    assert_eq!(world.parts(reader), ["0", "12345"]);
+}
+
+/// A reader of which an answer was waited for in vain.
+fn starved(world: &mut World, principal: PrincipalId) -> ChannelId {
+    let reader = world.subscribe(principal, "draft", None);
+    let request = world.next_request();
+    while !world.aborted.contains(&request.id) {
+        world.advance(1_000);
+        world.run_requests.clear();
+    }
+    reader
+}
+
+#[test]
+fn a_number_is_not_taken_at_its_word_where_nothing_holds_answers_back_any_more() {
+    let log = Log { entries: vec![((7, 0), "0\n12".into()), ((8, 0), "345\n".into())] };
+    let (mut world, principal) = World::with_token(1);
+    let reader = starved(&mut world, principal);
+    Served::next(&mut world, &log, 1).close(&mut world);
+    assert_eq!(world.parts(reader), ["0"]);
+    let window = Served::next(&mut world, &log, 2);
+    assert_eq!(world.parts(reader), ["0", "12345"]);
+    window.idle(&mut world, 7);
+    assert!(!world.aborted.contains(&window.request), "windows are long again");
+}
+
+#[test]
+fn what_was_taken_at_its_word_does_not_hide_where_its_line_began() {
+    let pieces = ["0\n1", "2", "3", "45\n", "[6]\n"];
+    let log = Log { entries: (7..).map(|ms| (ms, 0)).zip(pieces.map(String::from)).collect() };
+    let (mut world, principal) = World::with_token(1);
+    let reader = starved(&mut world, principal);
+    for end in [1, 2, 3, 4, 5] {
+        held_back(&mut world, &log, end);
+    }
+    assert_eq!(world.parts(reader), ["0", "1", "12", "123", "12345", "[6]"]);
+}
+
+/// The server's next answer, over that much of the log, which comes when it is whole.
+fn held_back(world: &mut World, log: &Log, end: usize) {
+    while world.requests.is_empty() {
+        world.run_requests.clear();
+        assert!(world.jump(), "another window is opened");
+    }
+    let request = world.next_request();
+    let mut window = Window::of(log, cursor_of(&request).as_deref());
+    world.advance(5_000);
+    world.input(Input::News(request.id, News::Head(status(200))));
+    let told = window.tell(end) + &window.close();
+    for piece in told.as_bytes().chunks(20) {
+        world.input(Input::News(request.id, News::Chunk(piece)));
+        world.advance(1);
+    }
+    world.end(request.id);
 }
 
 #[test]
@@ -277,23 +382,10 @@ fn half_a_line_is_no_part_behind_a_proxy_either_that_holds_answers_back() {
     let pieces = ["[1,1]\n[2]", "\n3", "\n[4,", "4]\n"];
     let log = Log { entries: (7..).map(|ms| (ms, 0)).zip(pieces.map(String::from)).collect() };
     let (mut world, principal) = World::with_token(1);
-    let reader = world.subscribe(principal, "draft", None);
-    let starved = world.next_request();
-    while !world.aborted.contains(&starved.id) {
-        world.advance(1_000);
-    }
+    let reader = starved(&mut world, principal);
     // A number is taken at its word: nothing would ever follow it.
     for (end, expected) in [(1, 2), (1, 2), (2, 3), (3, 3), (3, 3), (4, 4)] {
-        while world.requests.is_empty() {
-            world.run_requests.clear();
-            assert!(world.jump(), "another window is opened");
-        }
-        let request = world.next_request();
-        let mut window = Window::of(&log, cursor_of(&request).as_deref());
-        world.advance(5_000);
-        world.input(Input::News(request.id, News::Head(status(200))));
-        world.chunk(request.id, &(window.tell(end) + &window.close()));
-        world.end(request.id);
+        held_back(&mut world, &log, end);
         assert_eq!(world.parts(reader), ["[1,1]", "[2]", "3", "[4,4]"][..expected], "{end}");
     }
     assert_eq!(unreadable(&world), 0);
