@@ -140,7 +140,7 @@ async fn without_a_version_header_the_older_form_is_read() {
     let stream = page.engine.subscribe(page.open_with("tr_dev_any"), "run_1", "replies", None, None);
     let batch = page.batch(stream).await;
     assert_eq!(batch.texts(), ["one", " two"]);
-    assert_eq!(batch.last_event_id, "1795301071007-1+1+1795301071006-0");
+    assert_eq!(batch.last_event_id, "1795301071007-1+1+0+1795301071006-0");
 }
 
 #[wasm_bindgen_test]
