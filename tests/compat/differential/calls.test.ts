@@ -1,7 +1,7 @@
 import { ApiClient } from "@trigger.dev/core/v3";
 import { configure, runs, tasks } from "@trigger.dev/sdk";
 import { afterEach, expect, test, vi } from "vitest";
-import { completeWaitToken, retrieveRun, type TriggerOptions, triggerTask } from "../../../js/src/client/calls.js";
+import { callerOf, completeWaitToken, retrieveRun, type TriggerOptions, triggerTask } from "../../../js/src/client/calls.js";
 import { EventPump } from "../../../js/src/client/event-pump.js";
 import { FakeLoader } from "../../../js/src/testing/fake-engine.js";
 import { randomFrom } from "./random.js";
@@ -20,7 +20,7 @@ function ours() {
     loader.engine.answerCall(loader.engine.idsOf("call")[0] as number, text, token);
     return loader.engine.of("call")[0]?.[3] as string;
   };
-  return { pump, principal, answer };
+  return { caller: callerOf(pump), principal, answer };
 }
 
 /** What the official package sends, as JSON. */
@@ -57,8 +57,8 @@ test("a trigger says what the official SDK says", async () => {
   for (const [seed, options] of [...OPTIONS, ...Array(200).fill({})].entries()) {
     const bodies = recorded({ id: "run_1" }, { "x-trigger-jwt": "its token" });
     const theirs = await tasks.trigger("hello", someValue(randomFrom(seed)), options as object);
-    const { pump, principal, answer } = ours();
-    const handle = triggerTask(pump, principal, "hello", someValue(randomFrom(seed)), options);
+    const { caller, principal, answer } = ours();
+    const handle = triggerTask(caller, principal, "hello", someValue(randomFrom(seed)), options);
     const body = JSON.parse(await answer({ id: "run_1" }, "its token"));
     // How the key was made, for a dashboard to show, and what the server counts itself.
     const { idempotencyKeyOptions, payloadSize, ...sent } = (bodies[0] as { options: Record<string, unknown> }).options;
@@ -75,8 +75,8 @@ test("completing a wait token says what the official client says", async () => {
   for (const data of [null, undefined, "text", 0, { at: new Date(0) }, [1, { a: undefined }], Number.NaN]) {
     const bodies = recorded({ success: true });
     await new ApiClient(baseURL, "tr_dev_1234").completeWaitpointToken("waitpoint_1", { data });
-    const { pump, principal, answer } = ours();
-    const done = completeWaitToken(pump, principal, "waitpoint_1", data);
+    const { caller, principal, answer } = ours();
+    const done = completeWaitToken(caller, principal, "waitpoint_1", data);
     expect(JSON.parse(await answer({ success: true }))).toEqual(bodies[0]);
     await done;
   }
@@ -136,8 +136,8 @@ test.each([
   recorded(body);
   configure({ baseURL, accessToken: "tr_dev_1234" });
   const theirs = await runs.retrieve("run_1");
-  const { pump, principal, answer } = ours();
-  const retrieved = retrieveRun(pump, principal, "run_1");
+  const { caller, principal, answer } = ours();
+  const retrieved = retrieveRun(caller, principal, "run_1");
   await answer(body);
   expect(await retrieved).toEqual(theirs);
 });
