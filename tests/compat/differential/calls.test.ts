@@ -1,7 +1,13 @@
 import { ApiClient } from "@trigger.dev/core/v3";
 import { configure, runs, tasks } from "@trigger.dev/sdk";
 import { afterEach, expect, test, vi } from "vitest";
-import { callerOf, completeWaitToken, retrieveRun, type TriggerOptions, triggerTask } from "../../../js/src/client/calls.js";
+import {
+  callerOf,
+  completeWaitToken,
+  retrieveRun,
+  type TriggerOptions,
+  triggerTask,
+} from "../../../js/src/client/calls.js";
 import { EventPump } from "../../../js/src/client/event-pump.js";
 import { FakeLoader } from "../../../js/src/testing/fake-engine.js";
 import { randomFrom } from "./random.js";
