@@ -61,8 +61,8 @@
 //! its pings, bounds the time in which it can lie. Found is accepted, absent is sent again, and anything else is unknown.
 //!
 //! **A chunk of a stream.** The host hands the bytes over in one call; the channel's [reader](proto::subscription) gives them to the
-//! connection's [decoder](proto::sse), every frame to the [records](proto::records), every record to its [intake](proto::intake), past the
-//! [cursor](proto::cursor), which drops what has been read before. What is left is one JSON text for the whole chunk: it crosses
+//! connection's [decoder](proto::sse), every frame to its [intake](proto::intake), which finds the [records](proto::records) and takes each past
+//! the [cursor](proto::cursor), which drops what has been read before. What is left is one JSON text for the whole chunk: it crosses
 //! to JavaScript once and is parsed there. A part of 16 KiB or more crosses alone and [unread](proto::records::Form), since
 //! JavaScript's own parser is faster than any pass over it here.
 //!
@@ -73,7 +73,8 @@
 //! after a window, later and later after failures. A refusal ends it, and a new token revives it. Where an answer was waited for in vain,
 //! as behind a proxy that keeps it until it is whole, windows are a second long from then on. In v1 records share the id of the entry
 //! that ends them, and a line may begin in the entry before: so a cursor counts, and asks again from before both. There the last record
-//! of a window may be half a line: one that comes behind a ping and may go on is kept until something follows it.
+//! of a window may be half a line: one that comes where a window can end, and may go on, is kept until something follows it, for a
+//! second at most, and comes again if nothing does.
 //!
 //! **The end of a stream.** An idle reader asks, less and less often, whether its run has finished; one [watch](proto::run_watch) asks for
 //! all readers of the run. Once it has, one more window brings what is left: its end, seen at the tail of the log or by a
